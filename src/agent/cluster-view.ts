@@ -2,7 +2,7 @@
  * What a node knows of the cluster's networks: endpoints and services as rows. The wanted kernel state and the DNS answers
  * are pure functions of it.
  */
-import type { Endpoint, ServiceRow } from "../api/generated/tswarm/v1/link.js";
+import type { Endpoint, RowUpdate, ServiceRow } from "../api/generated/tswarm/v1/link.js";
 
 export type { Endpoint, ServiceRow };
 
@@ -30,8 +30,8 @@ export interface EndpointDirectory {
   /** Withdraws an own row. */
   withdraw(endpointId: string): void;
   view(): ClusterView;
-  /** Calls `listener` after each change of the view. @returns a function that ends it */
-  onChange(listener: () => void): () => void;
-  /** Says that every row up to this revision is in this node's kernel. */
+  /** Calls `listener` with each change of the view, after it is in the view. @returns a function that ends it */
+  onChange(listener: (update: RowUpdate) => void): () => void;
+  /** Says that every row up to this revision (of {@link ClusterView}) is in this node's kernel. */
   applied(revision: number): void;
 }

@@ -1,0 +1,89 @@
+/** A task of this node as the data plane sees it: its sandbox, its addresses, its ports. */
+import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { PortConfig_Protocol, PortConfig_PublishMode } from "../../api/generated/docker/swarmkit/v1/types.js";
+import type { TransportProtocol } from "../../../netns/packet-filter/rules.js";
+import { TaskError } from "../executor/executor.js";
+import { type NetworkFacts, readNetwork } from "./network-facts.js";
+
+export interface PublishedPort {
+  readonly protocol: TransportProtocol;
+  readonly targetPort: number;
+  readonly publishedPort: number;
+}
+
+export interface LocalAttachment {
+  readonly networkId: string;
+  /** "10.0.1.4/24" */
+  readonly addressPrefix: string;
+  readonly aliases: readonly string[];
+}
+
+export interface LocalTask {
+  readonly id: string;
+  readonly name: string;
+  readonly slot: number;
+  readonly serviceId: string;
+  readonly serviceName: string;
+  /** In the order of the task's interfaces: ingress first. */
+  readonly attachments: readonly LocalAttachment[];
+  readonly ingressPorts: readonly PublishedPort[];
+  readonly hostPorts: readonly PublishedPort[];
+}
+
+/** @throws TaskError for a task whose addresses are not all there */
+export function readTask(task: Task): { readonly task: LocalTask; readonly networks: readonly NetworkFacts[] } {
+  const networks: NetworkFacts[] = [];
+  const attachments: LocalAttachment[] = [];
+  for (const attachment of task.networks) {
+    if (!attachment.network) throw new TaskError(`task ${task.id}: an attachment names no network`, true);
+    const facts = readNetwork(attachment.network);
+    const address = attachment.addresses.find((candidate) => !candidate.includes(":"));
+    if (!address) throw new TaskError(`task ${task.id} has no address on network ${facts.name} yet`, false);
+    networks.push(facts);
+    attachments.push({ networkId: facts.id, addressPrefix: withPrefix(address, facts.subnet), aliases: attachment.aliases });
+  }
+  const ingressIds = new Set(networks.filter((facts) => facts.ingress).map((facts) => facts.id));
+  attachments.sort((a, b) => Number(ingressIds.has(b.networkId)) - Number(ingressIds.has(a.networkId)));
+  const ports = (mode: PortConfig_PublishMode) =>
+    (task.endpoint?.ports ?? [])
+      .filter((port) => port.publishMode === mode && port.publishedPort > 0)
+      .map((port) => ({
+        protocol: protocolName(port.protocol),
+        targetPort: port.targetPort,
+        publishedPort: port.publishedPort,
+      }));
+  return {
+    networks,
+    task: {
+      id: task.id,
+      name: task.annotations?.name || taskName(task),
+      slot: task.slot,
+      serviceId: task.serviceId,
+      serviceName: task.serviceAnnotations?.name ?? "",
+      attachments,
+      ingressPorts: ports(PortConfig_PublishMode.INGRESS),
+      hostPorts: ports(PortConfig_PublishMode.HOST),
+    },
+  };
+}
+
+/** `web.1.<task id>`; for a task of a global service the node's id stands for the slot. */
+export function taskName(task: Task): string {
+  const service = task.serviceAnnotations?.name;
+  return service ? `${service}.${task.slot || task.nodeId}.${task.id}` : task.id;
+}
+
+export function protocolName(protocol: PortConfig_Protocol): TransportProtocol {
+  if (protocol === PortConfig_Protocol.UDP) return "udp";
+  return protocol === PortConfig_Protocol.SCTP ? "sctp" : "tcp";
+}
+
+function withPrefix(address: string, subnet: string): string {
+  return address.includes("/") ? address : `${address}${subnet.slice(subnet.indexOf("/"))}`;
+}
+
+/** "10.0.1.4/24" → "10.0.1.4" */
+export function bareAddress(prefix: string): string {
+  const slash = prefix.indexOf("/");
+  return slash < 0 ? prefix : prefix.slice(0, slash);
+}
