@@ -33,7 +33,7 @@ export function taskEndpoints(
       address,
       mac: macOfAddress(address),
       tunnelAddress: owner.tunnelAddress,
-      taskAliases: attachment.aliases,
+      taskAliases: [task.hostname],
       state,
       revision,
     };

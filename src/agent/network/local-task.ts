@@ -1,6 +1,7 @@
 /** A task of this node as the data plane sees it: its sandbox, its addresses, its ports. */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { PortConfig_Protocol, PortConfig_PublishMode } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { ProcessSpec } from "../../api/generated/tswarm/v1/process.js";
 import type { TransportProtocol } from "../../../netns/packet-filter/rules.js";
 import { TaskError } from "../executor/executor.js";
 import { type NetworkFacts, readNetwork } from "./network-facts.js";
@@ -15,7 +16,6 @@ export interface LocalAttachment {
   readonly networkId: string;
   /** "10.0.1.4/24" */
   readonly addressPrefix: string;
-  readonly aliases: readonly string[];
 }
 
 export interface LocalTask {
@@ -24,6 +24,8 @@ export interface LocalTask {
   readonly slot: number;
   readonly serviceId: string;
   readonly serviceName: string;
+  /** The name that the task has for itself, and that others may call it by. */
+  readonly hostname: string;
   /** In the order of the task's interfaces: ingress first. */
   readonly attachments: readonly LocalAttachment[];
   readonly ingressPorts: readonly PublishedPort[];
@@ -40,7 +42,7 @@ export function readTask(task: Task): { readonly task: LocalTask; readonly netwo
     const address = attachment.addresses.find((candidate) => !candidate.includes(":"));
     if (!address) throw new TaskError(`task ${task.id} has no address on network ${facts.name} yet`, false);
     networks.push(facts);
-    attachments.push({ networkId: facts.id, addressPrefix: withPrefix(address, facts.subnet), aliases: attachment.aliases });
+    attachments.push({ networkId: facts.id, addressPrefix: withPrefix(address, facts.subnet) });
   }
   const ingressIds = new Set(networks.filter((facts) => facts.ingress).map((facts) => facts.id));
   attachments.sort((a, b) => Number(ingressIds.has(b.networkId)) - Number(ingressIds.has(a.networkId)));
@@ -60,6 +62,7 @@ export function readTask(task: Task): { readonly task: LocalTask; readonly netwo
       slot: task.slot,
       serviceId: task.serviceId,
       serviceName: task.serviceAnnotations?.name ?? "",
+      hostname: hostnameOf(task),
       attachments,
       ingressPorts: ports(PortConfig_PublishMode.INGRESS),
       hostPorts: ports(PortConfig_PublishMode.HOST),
@@ -71,6 +74,17 @@ export function readTask(task: Task): { readonly task: LocalTask; readonly netwo
 export function taskName(task: Task): string {
   const service = task.serviceAnnotations?.name;
   return service ? `${service}.${task.slot || task.nodeId}.${task.id}` : task.id;
+}
+
+/** The hostname that the spec asks for, or else the first twelve characters of the task's id. */
+function hostnameOf(task: Task): string {
+  const runtime = task.spec?.runtime;
+  const short = task.id.slice(0, 12);
+  if (runtime?.$case === "container") return runtime.value.hostname || short;
+  if (runtime?.$case === "generic" && runtime.value.kind === "process" && runtime.value.payload) {
+    return ProcessSpec.decode(runtime.value.payload.value).hostname || short;
+  }
+  return short;
 }
 
 export function protocolName(protocol: PortConfig_Protocol): TransportProtocol {

@@ -114,7 +114,7 @@ export function isBackend(endpoint: Endpoint): boolean {
   return endpoint.state === EndpointState.ENDPOINT_ACTIVE || endpoint.state === EndpointState.ENDPOINT_DRAINING;
 }
 
-const EMPTY: ReadonlyMap<string, never> = new Map();
+const EMPTY: ReadonlyMap<string, never> = new Map<string, never>();
 
 class ChangeRecorder implements RowChange {
   readonly networkIds = new Set<string>();
