@@ -47,7 +47,20 @@ export class HostFabric {
     quietBridgeFilter(fabric.#bridgeNamespace);
     fabric.hosts.forEach((host, index) => {
       ip("netns", "add", host.namespace);
-      ip("link", "add", "eth0", "netns", host.namespace, "type", "veth", "peer", "name", `h${index}`, "netns", fabric.#bridgeNamespace);
+      ip(
+        "link",
+        "add",
+        "eth0",
+        "netns",
+        host.namespace,
+        "type",
+        "veth",
+        "peer",
+        "name",
+        `h${index}`,
+        "netns",
+        fabric.#bridgeNamespace,
+      );
       inBridge("link", "set", `h${index}`, "master", "br0", "up");
       ip("-n", host.namespace, "link", "set", "lo", "up");
       ip("-n", host.namespace, "addr", "add", `${host.address}/24`, "dev", "eth0");

@@ -32,6 +32,10 @@ export interface EndpointDirectory {
   view(): ClusterView;
   /** Calls `listener` with each change of the view, after it is in the view. @returns a function that ends it */
   onChange(listener: (update: RowUpdate) => void): () => void;
+  /** Takes rows of an earlier run into the view, where the directory has no better source yet. */
+  restore?(rows: RowUpdate): void;
+  /** The rows that {@link restore} should get after a restart. */
+  snapshot?(): RowUpdate;
   /** Says that every row up to this revision (of {@link ClusterView}) is in this node's kernel. */
   applied(revision: number): void;
 }

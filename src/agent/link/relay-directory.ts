@@ -1,5 +1,11 @@
 /** The EndpointDirectory that the manager's relay fills: a shell around {@link RelayMachine}. */
-import type { AgentMessage, ManagerMessage, ObserveRequest, ObserveResult, RowUpdate } from "../../api/generated/tswarm/v1/link.js";
+import type {
+  AgentMessage,
+  ManagerMessage,
+  ObserveRequest,
+  ObserveResult,
+  RowUpdate,
+} from "../../api/generated/tswarm/v1/link.js";
 import type { ClusterView, Endpoint, EndpointDirectory } from "../cluster-view.js";
 import { type RelayIdentity, RelayMachine, type RelayOutput } from "./relay-machine.js";
 

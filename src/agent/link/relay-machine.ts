@@ -4,7 +4,13 @@
  *
  * A node's own rows are its own: they enter the view at once, and nothing that the manager says removes or replaces them.
  */
-import type { AgentMessage, Endpoint, ManagerMessage, ObserveRequest, RowUpdate } from "../../api/generated/tswarm/v1/link.js";
+import type {
+  AgentMessage,
+  Endpoint,
+  ManagerMessage,
+  ObserveRequest,
+  RowUpdate,
+} from "../../api/generated/tswarm/v1/link.js";
 import { RowTable } from "../network/row-table.js";
 
 export interface RelayIdentity {
@@ -39,9 +45,8 @@ export class RelayMachine {
 
   /** Takes over rows of an earlier run, so that a restart with no manager in reach changes nothing. */
   restore(snapshot: RowUpdate): RowUpdate {
-    const others = this.#withoutOwn(snapshot);
+    const others = { ...this.#withoutOwn(snapshot), revision: 0 };
     this.rows.apply(others);
-    this.rows.revision = 0;
     return others;
   }
 
@@ -79,7 +84,8 @@ export class RelayMachine {
   }
 
   applied(revision: number): RelayOutput {
-    if (!this.#linked) return NOTHING;
+    // A revision of an earlier manager means nothing to this one.
+    if (!this.#linked || revision > this.rows.revision) return NOTHING;
     return { ...NOTHING, send: [{ message: { $case: "applied", value: { revision } } }] };
   }
 

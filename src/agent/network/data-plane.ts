@@ -85,11 +85,13 @@ export class DataPlane {
   }
 
   get isDirty(): boolean {
-    return this.#dirty.any;
+    return this.#restored && this.#dirty.any;
   }
 
   /** Brings everything that changed since the last call to the kernel. @returns what the kernel refused; that stays dirty */
   flush(): readonly DataPlaneProblem[] {
+    // Before all that an earlier run left is known, nothing may be taken for unwanted.
+    if (!this.#restored) return [];
     const dirty = this.#dirty;
     this.#dirty = new DirtyState();
     const problems = this.#pass(dirty, false);
@@ -195,7 +197,14 @@ export class DataPlane {
       }
     }
     const meshNetworkId = sandboxId === INGRESS_SANDBOX ? this.#ingress?.networkId : undefined;
-    return new SandboxServices({ balancer, sources, meshNetworkId, marks: this.#marks, shared: this.#shared, rows: this.rows });
+    return new SandboxServices({
+      balancer,
+      sources,
+      meshNetworkId,
+      marks: this.#marks,
+      shared: this.#shared,
+      rows: this.rows,
+    });
   }
 
   #removeTask(taskId: string): void {
@@ -220,7 +229,7 @@ export class DataPlane {
     problems.push(...this.#kernel.overlay.extend(wanted, scope));
     if (!look) problems.push(...this.#passSandboxes(dirty));
     problems.push(...this.#applyHostRules(hostWanted, look));
-    if (this.#restored) problems.push(...this.#kernel.overlay.trim(wanted, scope));
+    problems.push(...this.#kernel.overlay.trim(wanted, scope));
     this.#releaseAddresses(dirty.goneSandboxIds);
     this.#releaseMarks(dirty.serviceKeys);
     return problems;
@@ -275,7 +284,7 @@ export class DataPlane {
   }
 
   #releaseAddresses(gone: ReadonlySet<string>): void {
-    if (gone.size === 0 || !this.#restored) return;
+    if (gone.size === 0) return;
     this.#addresses.keepOnly(new Set([...this.#tasks.keys(), INGRESS_SANDBOX]));
   }
 
@@ -361,7 +370,8 @@ class DirtyState {
 
   get any(): boolean {
     return (
-      this.everything || this.networkIds.size + this.sandboxIds.size + this.serviceKeys.size + this.goneSandboxIds.size > 0
+      this.everything ||
+      this.networkIds.size + this.sandboxIds.size + this.serviceKeys.size + this.goneSandboxIds.size > 0
     );
   }
 
@@ -381,8 +391,7 @@ function placeOf(sandboxId: string): NamespacePlace {
 /** The rules of `before` that `after` holds too, with their new text: what may stay while the rest goes. */
 function stillWanted(before: PacketRules, after: PacketRules): PacketRules {
   const keys = new Set(before.map((rule) => rule.key));
-  const kept = after.filter((rule) => keys.has(rule.key));
-  return kept.length === before.length ? before : kept.map((rule) => narrowPorts(rule, before));
+  return after.filter((rule) => keys.has(rule.key)).map((rule) => narrowPorts(rule, before));
 }
 
 /** A port list that grows keeps its old ports until the new ones may be led anywhere. */

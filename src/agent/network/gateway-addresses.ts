@@ -59,7 +59,9 @@ export class GatewayAddresses {
       this.#store();
       return address;
     }
-    throw new GatewayAddressesExhausted(`no address left on the gateway bridge (${this.#subnet}) for sandbox ${sandboxId}`);
+    throw new GatewayAddressesExhausted(
+      `no address left on the gateway bridge (${this.#subnet}) for sandbox ${sandboxId}`,
+    );
   }
 
   /** Lets go of the addresses of all other sandboxes. */

@@ -6,7 +6,9 @@ import type { ObservedItem } from "../../api/generated/tswarm/v1/link.js";
 import type { DataPlaneFacts, DataPlaneProblem } from "./data-plane-protocol.js";
 
 /** Which part of the node's links a pass concerns. */
-export type OverlayScope = "all" | { readonly networkIds: ReadonlySet<string>; readonly sandboxIds: ReadonlySet<string> };
+export type OverlayScope =
+  | "all"
+  | { readonly networkIds: ReadonlySet<string>; readonly sandboxIds: ReadonlySet<string> };
 
 export interface OverlayPort {
   /** Makes and mends what is wanted; removes nothing that something may still use. */

@@ -1,8 +1,9 @@
 /** A task of this node as the data plane sees it: its sandbox, its addresses, its ports. */
+
+import type { TransportProtocol } from "../../../netns/packet-filter/rules.js";
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { PortConfig_Protocol, PortConfig_PublishMode } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { ProcessSpec } from "../../api/generated/tswarm/v1/process.js";
-import type { TransportProtocol } from "../../../netns/packet-filter/rules.js";
 import { TaskError } from "../executor/executor.js";
 import { type NetworkFacts, readNetwork } from "./network-facts.js";
 

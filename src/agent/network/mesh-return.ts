@@ -12,8 +12,9 @@
  * A task's sandbox needs one rule and one route per node. Beyond {@link RETURN_NODES_MAX} nodes the ingress sandboxes rewrite
  * the source instead: the mesh goes on to work, and the client's address is that of the ingress sandbox.
  */
-import type { ReturnRoute } from "../../../overlay/wanted.js";
+
 import type { PacketRule } from "../../../netns/packet-filter/rules.js";
+import type { ReturnRoute } from "../../../overlay/wanted.js";
 import { EndpointKind } from "../../api/generated/tswarm/v1/link.js";
 import type { Endpoint } from "../cluster-view.js";
 

@@ -92,11 +92,7 @@ export function clientService(
 }
 
 /** The service as the ingress sandbox sees it: by its published ports. */
-export function meshService(
-  row: ServiceRow,
-  mark: number,
-  shared: readonly Destination[],
-): VirtualService | undefined {
+export function meshService(row: ServiceRow, mark: number, shared: readonly Destination[]): VirtualService | undefined {
   if (row.ports.length === 0) return undefined;
   return {
     id: serviceKey(row),
