@@ -118,8 +118,8 @@ export class NftBatch {
     const writer = this.#begin(replaces ? "replace rule" : "add rule", rule, nft.NFT_MSG_NEWRULE, flags, rule.chain);
     writer.attrString(1, rule.table).attrString(2, rule.chain);
     if (replaces !== undefined) writer.attrU64be(3, replaces);
-    if (rule.position !== undefined) writer.attrU64be(6, rule.position);
     writeExpressionList(writer, 4, rule.expressions);
+    if (rule.position !== undefined) writer.attrU64be(6, rule.position);
     if (rule.userdata) writer.attrBytes(7, rule.userdata);
     return this.#end(writer);
   }
@@ -164,7 +164,7 @@ export class NftBatch {
   /** Deletes every element. */
   flushSet(set: TableId & { readonly name: string }): this {
     const writer = this.#begin("flush set", set, nft.NFT_MSG_DELSETELEM, 0, set.name);
-    return this.#end(writer.attrString(1, set.table).attrString(2, set.name));
+    return this.#end(writer.attrString(2, set.name).attrString(1, set.table));
   }
 
   #elements(verb: string, set: ElementTarget, elements: readonly SetElement[], command: number, flags: number): this {

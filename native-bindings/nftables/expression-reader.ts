@@ -61,6 +61,11 @@ function parseBySchema(name: string, data: Buffer): Expression | undefined {
   const attributes = parseAttributes(data);
   const expression: Record<string, unknown> = { kind: name };
   for (const field of EXPRESSION_FIELDS[name as SchemaKind]) {
+    if (field.codec.as === "constant") {
+      const found = attributes.get(field.attribute);
+      if (found && readU32be(found) !== field.codec.number) return undefined;
+      continue;
+    }
     const value = parseField(attributes, field);
     if (value !== undefined) expression[field.name] = value;
     else if (!field.optional) return undefined;
@@ -87,6 +92,8 @@ function parseField(attributes: Attributes, field: Field): unknown {
     }
     case "invert":
       return readU32be(payload) & 1 ? true : undefined;
+    case "constant":
+      return undefined;
     case "choice":
       return field.codec.nameOf.get(readU32be(payload));
   }

@@ -20,6 +20,8 @@ import {
 
 export type FieldCodec =
   | { readonly as: "u8" | "u32" | "u64" | "string" | "value" | "invert" }
+  /** The kernel's default, so never sent; with another value the expression is not the one that this schema describes. */
+  | { readonly as: "constant"; readonly number: number }
   | {
       readonly as: "choice";
       readonly numberOf: ReadonlyMap<string, number>;
@@ -33,10 +35,10 @@ export interface Field {
   readonly optional: boolean;
 }
 
+const NFT_BITWISE_MASK_XOR = 0;
+
 /** The kinds whose fields map one to one to attributes; `verdict`, `immediate` and `unknown` have code of their own. */
 export type SchemaKind = Exclude<Expression["kind"], "verdict" | "immediate" | "unknown">;
-
-type FieldName<K extends SchemaKind> = Exclude<keyof Extract<Expression, { kind: K }>, "kind"> & string;
 
 const required = (name: string, attribute: number, codec: FieldCodec): Field => ({
   name,
@@ -61,42 +63,31 @@ function choice(numbers: Readonly<Record<string, number>>): FieldCodec {
   return { as: "choice", numberOf: new Map(entries), nameOf: new Map(entries.map(([name, number]) => [number, name])) };
 }
 
-function fields<K extends SchemaKind>(_kind: K, list: readonly (Field & { readonly name: FieldName<K> | string })[]) {
-  return list;
-}
-
 export const EXPRESSION_FIELDS: Readonly<Record<SchemaKind, readonly Field[]>> = {
-  meta: fields("meta", [
-    required("key", 2, choice(META_KEYS)),
-    optional("destination", 1, u32),
-    optional("source", 3, u32),
-  ]),
-  payload: fields("payload", [
+  meta: [required("key", 2, choice(META_KEYS)), optional("destination", 1, u32), optional("source", 3, u32)],
+  payload: [
     required("destination", 1, u32),
     required("base", 2, choice(PAYLOAD_BASES)),
     required("offset", 3, u32),
     required("length", 4, u32),
-  ]),
-  cmp: fields("cmp", [
-    required("source", 1, u32),
-    required("operator", 2, choice(COMPARE_OPERATORS)),
-    required("value", 3, value),
-  ]),
-  bitwise: fields("bitwise", [
+  ],
+  cmp: [required("source", 1, u32), required("operator", 2, choice(COMPARE_OPERATORS)), required("value", 3, value)],
+  bitwise: [
     required("source", 1, u32),
     required("destination", 2, u32),
+    optional("operation", 6, { as: "constant", number: NFT_BITWISE_MASK_XOR }),
     required("length", 3, u32),
     required("mask", 4, value),
     required("xor", 5, value),
-  ]),
-  lookup: fields("lookup", [
+  ],
+  lookup: [
     required("source", 2, u32),
     optional("destination", 3, u32),
     required("set", 1, text),
     optional("setId", 4, u32),
     optional("invert", 5, { as: "invert" }),
-  ]),
-  nat: fields("nat", [
+  ],
+  nat: [
     required("type", 1, choice(NAT_TYPES)),
     required("family", 2, choice(NAT_FAMILIES)),
     optional("address", 3, u32),
@@ -104,28 +95,24 @@ export const EXPRESSION_FIELDS: Readonly<Record<SchemaKind, readonly Field[]>> =
     optional("port", 5, u32),
     optional("portMax", 6, u32),
     optional("flags", 7, u32),
-  ]),
-  masq: fields("masq", [optional("flags", 1, u32), optional("port", 2, u32), optional("portMax", 3, u32)]),
-  redir: fields("redir", [optional("port", 1, u32), optional("portMax", 2, u32), optional("flags", 3, u32)]),
-  reject: fields("reject", [required("type", 1, choice(REJECT_TYPES)), optional("code", 2, u8)]),
-  ct: fields("ct", [
+  ],
+  masq: [optional("flags", 1, u32), optional("port", 2, u32), optional("portMax", 3, u32)],
+  redir: [optional("port", 1, u32), optional("portMax", 2, u32), optional("flags", 3, u32)],
+  reject: [required("type", 1, choice(REJECT_TYPES)), optional("code", 2, u8)],
+  ct: [
     required("key", 2, choice(CT_KEYS)),
     optional("destination", 1, u32),
     optional("direction", 3, u8),
     optional("source", 4, u32),
-  ]),
-  fib: fields("fib", [
-    required("destination", 1, u32),
-    required("result", 2, choice(FIB_RESULTS)),
-    required("flags", 3, u32),
-  ]),
-  numgen: fields("numgen", [
+  ],
+  fib: [required("flags", 3, u32), required("result", 2, choice(FIB_RESULTS)), required("destination", 1, u32)],
+  numgen: [
     required("destination", 1, u32),
     required("modulus", 2, u32),
     required("mode", 3, choice(NUMGEN_MODES)),
     required("offset", 4, u32),
-  ]),
-  counter: fields("counter", [optional("bytes", 1, u64), optional("packets", 2, u64)]),
+  ],
+  counter: [optional("bytes", 1, u64), optional("packets", 2, u64)],
 };
 
 /** NF_NAT_RANGE_MAP_IPS and _PROTO_SPECIFIED: the kernel derives them from the registers given. */

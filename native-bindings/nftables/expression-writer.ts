@@ -44,6 +44,7 @@ export function writeValue(writer: MessageWriter, attribute: number, value: Uint
 }
 
 function writeField(writer: MessageWriter, expression: Expression, field: Field): void {
+  if (field.codec.as === "constant") return;
   let value = (expression as unknown as Readonly<Record<string, unknown>>)[field.name];
   if (field.name === "flags" && (expression.kind === "nat" || expression.kind === "redir")) {
     const flags = ((value as number | undefined) ?? 0) | (expression.port === undefined ? 0 : NAT_FLAG_PORT);

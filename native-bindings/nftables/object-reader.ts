@@ -68,11 +68,12 @@ function parseBase(attributes: Attributes): ChainBase | undefined {
   const hook = HOOK_NAMES.get(optional(hookAttributes, 1, readU32be) ?? -1);
   const priority = optional(hookAttributes, 2, readU32be);
   if (hook === undefined || priority === undefined) return undefined;
+  const policy = optional(attributes, 5, readU32be);
   return {
     type: type as ChainBase["type"],
     hook,
     priority: priority | 0,
-    policy: optional(attributes, 5, readU32be) === VERDICT_DROP ? "drop" : "accept",
+    ...(policy === undefined ? {} : { policy: policy === VERDICT_DROP ? "drop" : "accept" }),
   };
 }
 
@@ -124,13 +125,20 @@ function parseFieldLengths(payload: Buffer): number[] {
 export function parseElements(
   message: NetlinkMessage,
   into: SetElement[] = [],
-): { readonly family: Family; readonly table: string; readonly set: string; readonly elements: SetElement[] } {
+): {
+  readonly family: Family;
+  readonly table: string;
+  readonly set: string;
+  readonly id?: number;
+  readonly elements: SetElement[];
+} {
   const { family, attributes } = opened(message);
   const list = attributes.get(NFTA_SET_ELEM_LIST_ELEMENTS);
   return {
     family,
     table: requiredText(attributes, 1, "table name"),
     set: requiredText(attributes, 2, "set name"),
+    id: optional(attributes, 4, readU32be),
     elements: list ? parseElementList(list, into) : into,
   };
 }
