@@ -1,0 +1,52 @@
+/**
+ * Names of links. All follow from ids, so that a restarted agent finds what an earlier one made.
+ * The kernel allows 15 characters: ids of any length are hashed.
+ */
+import { createHash } from "node:crypto";
+
+/** Longest name of a link: IFNAMSIZ less the final NUL. */
+export const LINK_NAME_MAX = 15;
+export const LOOPBACK = "lo";
+/** In a network's namespace. */
+export const BRIDGE = "br0";
+export const VXLAN = "vxlan0";
+
+/** Namespaces of this node: "net" per network, "sbx" per sandbox. */
+export function networkNamespace(nodeId: string, networkId: string): string {
+  return `tsw-${digest(nodeId, 8)}-net-${digest(networkId, 12)}`;
+}
+
+export function sandboxNamespace(nodeId: string, sandboxId: string): string {
+  return `tsw-${digest(nodeId, 8)}-sbx-${digest(sandboxId, 12)}`;
+}
+
+/** The leg in the network's namespace of a sandbox's interface: "v" and 14 characters. */
+export function portName(sandboxPlace: string, interfaceName: string): string {
+  return `v${digest(`${sandboxPlace}\n${interfaceName}`, 14)}`;
+}
+
+/** The leg in the host's namespace of a sandbox's gateway interface: 7 characters of the node, 8 of the sandbox. */
+export function gatewayPortName(nodeId: string, sandboxPlace: string): string {
+  return gatewayPortPrefix(nodeId) + digest(sandboxPlace, 8);
+}
+
+/** What the names of all gateway legs of this node begin with. */
+export function gatewayPortPrefix(nodeId: string): string {
+  return `t${digest(nodeId, 6)}`;
+}
+
+/** @returns whether a link of the host's namespace has the name of a gateway leg of this node */
+export function isGatewayPort(nodeId: string, linkName: string): boolean {
+  return linkName.length === LINK_NAME_MAX && linkName.startsWith(gatewayPortPrefix(nodeId));
+}
+
+/** @returns whether the kernel takes `name` for a link */
+export function isLinkName(name: string): boolean {
+  return name.length <= LINK_NAME_MAX && /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name);
+}
+
+/** The first `length` characters of a hash, in base 36. */
+function digest(text: string, length: number): string {
+  const value = BigInt(`0x${createHash("sha256").update(text).digest("hex")}`);
+  return value.toString(36).padStart(50, "0").slice(-length);
+}

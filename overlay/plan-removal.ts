@@ -1,0 +1,103 @@
+/**
+ * The first half of a plan: what nobody wants, and what must go because it cannot be changed in place. Consumers go before
+ * what they use: sandboxes before networks; in a namespace rules, routes, addresses, neighbours, FDB entries, then links.
+ */
+import type { ActualLink, ActualNamespace } from "./actual-state.js";
+import { compareNamespace, type NamespaceComparison, PEER } from "./compare.js";
+import type { ExpectedNode } from "./expected-state.js";
+import { HOST, type KernelObject } from "./kernel-objects.js";
+import type { RemainingState } from "./remaining-state.js";
+import type { Step } from "./steps.js";
+
+/** Attributes that a link has from birth: its kind, its other leg, and all that a VXLAN device is. */
+function isInborn(attribute: string): boolean {
+  return attribute === "type" || attribute === PEER || attribute.startsWith("vxlan.");
+}
+
+/** Ports before the devices that they are on. */
+const LINK_ORDER: readonly string[] = ["veth", "vxlan", "bridge"];
+
+/** @param remaining is brought to what is left after these steps */
+export function planRemoval(expected: ExpectedNode, remaining: RemainingState): readonly Step[] {
+  const namespaces = [...remaining.node().namespaces.values()];
+  const byRole = (role: ActualNamespace["role"]) => namespaces.filter((one) => one.role === role);
+  const steps: Step[] = [];
+  for (const role of ["sandbox", "network", "host"] as const) {
+    const [unwanted, wanted] = partition(byRole(role), ({ place }) => !expected.namespaces.has(place));
+    for (const namespace of unwanted) steps.push(...removeNamespace(namespace, remaining));
+    for (const namespace of wanted) steps.push(...removeExtras(namespace.place, expected, remaining));
+  }
+  return steps;
+}
+
+/** Links go first: they end at once, where a namespace lives on as long as a process or socket is in it. */
+function removeNamespace({ place }: ActualNamespace, remaining: RemainingState): readonly Step[] {
+  const links = [...remaining.node().namespaces.get(place)!.links.values()].filter(({ type }) =>
+    LINK_ORDER.includes(type),
+  );
+  const steps = removeLinks(
+    place,
+    links.map((link) => ({ link, because: [] })),
+    remaining,
+  );
+  remaining.removeNamespace(place);
+  return [...steps, { kind: "remove-namespace", place }];
+}
+
+function removeExtras(place: string, expected: ExpectedNode, remaining: RemainingState): readonly Step[] {
+  const node = remaining.node();
+  const comparison = compareNamespace(
+    expected.namespaces.get(place)!,
+    node.namespaces.get(place)!,
+    node,
+    expected.gatewayBridge,
+  );
+  const steps: Step[] = [];
+  const removeAll = <K extends Step["kind"], O extends KernelObject>(kind: K, objects: readonly O[]) => {
+    for (const object of objects) {
+      remaining.removeObject(place, object);
+      steps.push({ kind, place, object } as unknown as Step);
+    }
+  };
+  removeAll("remove-rule", comparison.rules.extra);
+  removeAll("remove-route", comparison.routes.extra);
+  removeAll("remove-address", comparison.addresses.extra);
+  removeAll("remove-neighbour", comparison.neighbours.extra);
+  removeAll("remove-fdb", comparison.fdb.extra);
+  steps.push(...removeLinks(place, wrongLinks(comparison, place), remaining));
+  return steps;
+}
+
+interface WrongLink {
+  readonly link: ActualLink;
+  readonly because: readonly string[];
+}
+
+function wrongLinks({ links }: NamespaceComparison, place: string): readonly WrongLink[] {
+  const wrong: WrongLink[] = links.extra.map((link) => ({ link, because: [] }));
+  for (const { found, attributes } of links.different) {
+    const because = attributes.filter(isInborn);
+    // In the host's namespace a link of another kind with our name belongs to somebody else.
+    const foreign = place === HOST && because.includes("type");
+    if (because.length > 0 && !foreign) wrong.push({ link: found, because });
+  }
+  return wrong;
+}
+
+function removeLinks(place: string, wrong: readonly WrongLink[], remaining: RemainingState): readonly Step[] {
+  const steps: Step[] = [];
+  const inOrder = [...wrong].sort((a, b) => LINK_ORDER.indexOf(a.link.type) - LINK_ORDER.indexOf(b.link.type));
+  for (const { link, because } of inOrder) {
+    if (!remaining.link(place, link.name)) continue;
+    remaining.removeLink(place, link.name);
+    steps.push({ kind: "remove-link", place, link: link.name, because });
+  }
+  return steps;
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): readonly [T[], T[]] {
+  const yes: T[] = [];
+  const no: T[] = [];
+  for (const item of items) (test(item) ? yes : no).push(item);
+  return [yes, no];
+}

@@ -1,0 +1,22 @@
+import type { ActualNode } from "./actual-state.js";
+import { type ExpectedNode, expectedNode } from "./expected-state.js";
+import { planBringUp } from "./plan-bring-up.js";
+import { planRemoval } from "./plan-removal.js";
+import { RemainingState } from "./remaining-state.js";
+import type { Step } from "./steps.js";
+import type { NodeWanted } from "./wanted.js";
+
+/**
+ * The steps that bring a node's kernel to what is wanted, in an order in which no packet meets a half-built path. Only what
+ * `actual` covers is planned for. Pure; empty when nothing differs.
+ * @param wanted a valid one, see checkWanted
+ */
+export function plan(actual: ActualNode, wanted: NodeWanted): readonly Step[] {
+  return planExpected(actual, expectedNode(wanted, actual.nodeId));
+}
+
+export function planExpected(actual: ActualNode, expected: ExpectedNode): readonly Step[] {
+  const remaining = new RemainingState(actual);
+  const removal = planRemoval(expected, remaining);
+  return [...removal, ...planBringUp(expected, remaining.node())];
+}

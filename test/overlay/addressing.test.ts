@@ -1,0 +1,95 @@
+import { readFileSync } from "node:fs";
+import test from "ava";
+import fc from "fast-check";
+import { formatIpv4, inSubnet, parseIpv4, parsePrefix } from "../../overlay/ipv4.js";
+import { isUnicastMac, macFromAddress } from "../../overlay/mac-address.js";
+import { overlayMtu } from "../../overlay/mtu.js";
+import {
+  gatewayPortName,
+  isGatewayPort,
+  isLinkName,
+  networkNamespace,
+  portName,
+  sandboxNamespace,
+} from "../../overlay/names.js";
+
+interface MacCases {
+  readonly cases: readonly { readonly ip: string; readonly mac: string }[];
+}
+interface MtuCases {
+  readonly cases: readonly { readonly driver_mtu: number; readonly encrypted: boolean; readonly mtu: number }[];
+}
+interface CapturedNamespaces {
+  readonly namespaces: readonly { readonly neigh: readonly string[] }[];
+}
+
+function data<T>(name: string): T {
+  return JSON.parse(readFileSync(new URL(`../../../test/data/overlay/${name}`, import.meta.url), "utf8")) as T;
+}
+
+test("a MAC address follows from the IPv4 address as in Docker Swarm", (t) => {
+  const { cases } = data<MacCases>("mac_from_ip.json");
+  t.true(cases.length >= 10);
+  for (const { ip, mac } of cases) t.is(macFromAddress(ip), mac);
+  let neighbours = 0;
+  for (const { neigh } of data<CapturedNamespaces>("overlay_ns_expected.json").namespaces) {
+    for (const line of neigh) {
+      const [address, , , , mac] = line.split(" ");
+      t.is(macFromAddress(address!), mac!);
+      neighbours++;
+    }
+  }
+  t.true(neighbours > 20);
+  t.throws(() => macFromAddress("10.0.0"), { instanceOf: RangeError });
+});
+
+test("the MTU is the underlay's less the overhead", (t) => {
+  const { cases } = data<MtuCases>("mtu.json");
+  t.true(cases.length >= 16);
+  for (const { driver_mtu: driverMtu, encrypted, mtu } of cases) {
+    t.is(overlayMtu({ family: 4 }, { driverMtu, encrypted }), mtu);
+    if (driverMtu > 0) t.is(overlayMtu({ family: 4, mtu: driverMtu }, { encrypted }), mtu);
+  }
+  t.is(overlayMtu({ family: 6, mtu: 1500 }), 1430);
+  t.is(overlayMtu({ family: 4, mtu: 1400 }, { driverMtu: 9000 }), 8950);
+  t.throws(() => overlayMtu({ family: 4, mtu: 100 }), { message: /leaves 50 bytes/ });
+});
+
+test("addresses and prefixes are read strictly", (t) => {
+  fc.assert(fc.property(fc.nat(0xffffffff), (value) => parseIpv4(formatIpv4(value)) === value));
+  for (const bad of ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "::1", "1.2.3.-4"]) {
+    t.is(parseIpv4(bad), undefined, bad);
+  }
+  t.deepEqual(parsePrefix("10.0.1.4/24"), { address: "10.0.1.4", length: 24, subnet: "10.0.1.0/24" });
+  t.deepEqual(parsePrefix("200.1.2.3/0"), { address: "200.1.2.3", length: 0, subnet: "0.0.0.0/0" });
+  t.is(parsePrefix("255.255.255.255/32")?.subnet, "255.255.255.255/32");
+  for (const bad of ["10.0.1.4", "10.0.1.4/", "10.0.1.4/33", "10.0.1.4/024", "10.0.1/24", "10.0.1.4/24/1"]) {
+    t.is(parsePrefix(bad), undefined, bad);
+  }
+  t.true(inSubnet("10.0.1.4", "10.0.1.0/24"));
+  t.false(inSubnet("10.0.2.4", "10.0.1.0/24"));
+  t.true(inSubnet("200.0.2.4", "0.0.0.0/0"));
+});
+
+test("a group or zero MAC address is no endpoint's", (t) => {
+  t.true(isUnicastMac("02:42:0a:00:00:01"));
+  for (const bad of ["01:00:5e:00:00:01", "ff:ff:ff:ff:ff:ff", "00:00:00:00:00:00", "02:42:0A:00:00:01", "02:42"]) {
+    t.false(isUnicastMac(bad), bad);
+  }
+});
+
+test("link names fit the kernel, follow from the ids alone, and tell the node", (t) => {
+  fc.assert(
+    fc.property(fc.string(), fc.string(), fc.string(), (node, sandbox, other) => {
+      const place = sandboxNamespace(node, sandbox);
+      const names = [portName(place, "eth0"), gatewayPortName(node, place)];
+      t.true(names.every(isLinkName));
+      t.deepEqual(names, [portName(place, "eth0"), gatewayPortName(node, place)]);
+      t.true(isGatewayPort(node, names[1]!));
+      t.is(isGatewayPort(other, names[1]!), other === node);
+      t.not(portName(place, "eth1"), names[0]);
+      t.is(sandbox === other, sandboxNamespace(node, other) === place);
+      t.not(networkNamespace(node, sandbox), place);
+    }),
+  );
+});
