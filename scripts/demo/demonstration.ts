@@ -5,7 +5,7 @@ import { createInterface } from "node:readline";
 import type { Cluster } from "../fabric/cluster.js";
 import { type RequestResult, readAnswers, spreadTable } from "./answers.js";
 import type { Stage } from "./stage.js";
-import { sandboxOfTask, taskProcess } from "./task-process.js";
+import { namespacesOfNetwork, sandboxOfTask, taskProcess } from "./task-process.js";
 
 const HERE = resolve(import.meta.dirname, "../../../scripts/demo");
 const REQUESTS_PER_HOST = 30;

@@ -5,7 +5,7 @@
  * links, neighbours and FDB entries are made; then each sandbox's rules and services; then the host's rules; and only when
  * nothing leads to them any more, unwanted entries and links go.
  */
-import type { VirtualService } from "../../../ipvs/load-balancer.js";
+import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import type { PacketRule, PacketRules } from "../../../netns/packet-filter/rules.js";
 import type { NodeWanted } from "../../../overlay/wanted.js";
 import { EndpointKind, type RowUpdate } from "../../api/generated/tswarm/v1/link.js";
@@ -139,6 +139,10 @@ export class DataPlane {
 
   wantedServices(sandboxId: string): readonly VirtualService[] {
     return this.#sandboxes.get(sandboxId)?.list ?? [];
+  }
+
+  balancer(sandboxId: string): LoadBalancer | undefined {
+    return this.#sandboxes.get(sandboxId)?.balancer;
   }
 
   get networks(): ReadonlyMap<string, NetworkFacts> {

@@ -1,0 +1,107 @@
+/**
+ * The data plane's Worker: everything that talks to the kernel synchronously runs here, so that DNS answers and heartbeats never
+ * wait for it. Changes that arrive together go to the kernel together. Looks at everything are cut into pieces, one sandbox
+ * each, so that a change never waits for a whole look.
+ */
+import { join } from "node:path";
+import { parentPort, workerData } from "node:worker_threads";
+import { DataPlane } from "./data-plane.js";
+import type { DataPlaneOptions, DataPlaneProblem, FromDataPlane, ToDataPlane } from "./data-plane-protocol.js";
+import { GatewayAddresses } from "./gateway-addresses.js";
+import { chooseBridgeSubnet, openKernel } from "./kernel.js";
+import { observeNode } from "./observation.js";
+
+const RETRY_MS = 1000;
+/** A look may take this share of the Worker's time at most: on a full node looks come less often. */
+const LOOK_SHARE = 0.1;
+
+const port = parentPort!;
+const options = workerData as DataPlaneOptions;
+const say = (message: FromDataPlane) => port.postMessage(message);
+
+function start(): void {
+  const kernel = openKernel(options);
+  const addresses = new GatewayAddresses(join(options.stateDir, "network", "gateway.json"), () =>
+    chooseBridgeSubnet(options.bridgeName),
+  );
+  const plane = new DataPlane(options, kernel, addresses);
+  let newest = 0;
+  let scheduled = false;
+  let pendingLook: string[] = [];
+  let lookStarted = 0;
+  let lookSpentMs = 0;
+  let retry: NodeJS.Timeout | undefined;
+
+  const report = (problems: readonly DataPlaneProblem[]) => {
+    for (const { place, text } of problems) say({ kind: "log", line: `data plane, ${place}: ${text}` });
+  };
+
+  const flush = () => {
+    scheduled = false;
+    const sequence = newest;
+    const problems = plane.flush();
+    say({ kind: "done", sequence, problems });
+    if (problems.length > 0) retry ??= setTimeout(retryNow, RETRY_MS);
+  };
+
+  const retryNow = () => {
+    retry = undefined;
+    report(plane.flush());
+    if (plane.isDirty) retry = setTimeout(retryNow, RETRY_MS);
+  };
+
+  const timed = (work: () => readonly DataPlaneProblem[]) => {
+    const started = performance.now();
+    report(work());
+    lookSpentMs += performance.now() - started;
+  };
+
+  const beginLook = () => {
+    lookStarted = performance.now();
+    lookSpentMs = 0;
+    timed(() => plane.lookAtNode());
+    pendingLook = [...plane.sandboxIds()];
+    setImmediate(continueLook);
+  };
+
+  const continueLook = () => {
+    const sandboxId = pendingLook.pop();
+    if (sandboxId !== undefined) {
+      timed(() => plane.lookAtSandbox(sandboxId));
+      setImmediate(continueLook);
+      return;
+    }
+    const restMs = Math.max(options.lookIntervalMs - (performance.now() - lookStarted), lookSpentMs / LOOK_SHARE);
+    setTimeout(beginLook, restMs);
+  };
+
+  port.on("message", (message: ToDataPlane) => {
+    switch (message.kind) {
+      case "change":
+        plane.take(message.change);
+        newest = message.sequence;
+        if (!scheduled) {
+          scheduled = true;
+          setImmediate(flush);
+        }
+        return;
+      case "observe":
+        say({
+          kind: "observed",
+          sequence: message.sequence,
+          result: observeNode(plane, kernel, message.request, options),
+        });
+        return;
+      case "teardown":
+        say({ kind: "done", sequence: message.sequence, problems: plane.teardown() });
+    }
+  });
+  say({ kind: "ready", facts: { ...kernel.facts, gatewaySubnet: addresses.subnet } });
+  setTimeout(beginLook, options.lookIntervalMs);
+}
+
+try {
+  start();
+} catch (error) {
+  say({ kind: "failed", error: error instanceof Error ? error.message : String(error) });
+}
