@@ -1,0 +1,16 @@
+import type { Command } from "commander";
+import type { CommandMaker } from "../program.js";
+
+export function addDoctorCommand(program: Command, maker: CommandMaker): void {
+  maker
+    .leaf(
+      program,
+      "doctor",
+      "Probe what this host's kernel can do, and whether tswarmd answers",
+      async () => (await import("../doctor.js")).doctor,
+    )
+    .addHelpText(
+      "after",
+      "\nWorks without a running tswarmd. Probes run in namespaces of their own; without root they say so.",
+    );
+}

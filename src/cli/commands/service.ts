@@ -1,0 +1,146 @@
+import type { Command } from "commander";
+import { type CommandMaker, repeated } from "../program.js";
+import { addListFlags, addWaitFlags } from "./flags.js";
+import { addPolicyFlags, addResourceFlags } from "./service-flags.js";
+
+export function addServiceCommands(program: Command, maker: CommandMaker): void {
+  const service = maker.group("service", "Create, list, inspect, scale, update and remove services").alias("svc");
+  program.addCommand(service);
+  addCreate(service, maker);
+  addListFlags(
+    maker.leaf(service, "ls", "List services", async () => (await import("../service/list.js")).listServicesCommand),
+  ).alias("list");
+  addListFlags(
+    maker.leaf(
+      service,
+      "ps <service...>",
+      "List the tasks of services, newest first in each slot",
+      async () => (await import("../service/tasks.js")).listServiceTasks,
+    ),
+  ).alias("tasks");
+  maker.leaf(
+    service,
+    "inspect <service...>",
+    "Show all that is known of services",
+    async () => (await import("../service/inspect.js")).inspectServices,
+  );
+  addWaitFlags(
+    maker.leaf(
+      service,
+      "scale <service=replicas...>",
+      "Change how many replicas services have",
+      async () => (await import("../service/scale.js")).scaleServices,
+    ),
+  ).addHelpText("after", "\nExample:\n  tsctl service scale web=5 api=2");
+  addUpdate(service, maker);
+  maker
+    .leaf(
+      service,
+      "rm <service...>",
+      "Remove services",
+      async () => (await import("../service/remove.js")).removeServices,
+    )
+    .alias("remove");
+}
+
+function addCreate(service: Command, maker: CommandMaker): void {
+  const create = maker
+    .leaf(
+      service,
+      "create [command...]",
+      "Create a service. Flags stand before COMMAND (process) or IMAGE COMMAND (container)",
+      async () => (await import("../service/create.js")).createService,
+    )
+    .passThroughOptions()
+    .option("--name <name>", "name of the service (needed)")
+    .option("--runtime <runtime>", "process: COMMAND on the hosts' files; container: IMAGE (default process)")
+    .option("--mode <mode>", "replicated or global (default replicated)")
+    .option("--replicas <number>", "how many tasks (default 1)")
+    .option("-l, --label <key=value>", "label of the service (may be repeated)", repeated)
+    .optionsGroup("Networks:")
+    .option("--network <network>", "NETWORK or NETWORK,alias=NAME (may be repeated)", repeated)
+    .option(
+      "-p, --publish <port>",
+      "8080:80, 8080:80/udp, or published=8080,target=80,protocol=tcp,mode=ingress|host (may be repeated)",
+      repeated,
+    )
+    .option("--endpoint-mode <mode>", "vip or dnsrr (default vip)")
+    .optionsGroup("Command:")
+    .option("-e, --env <name=value>", "environment variable; NAME alone takes tsctl's own (may be repeated)", repeated)
+    .option("--env-file <path>", "file with environment variables, one a line (may be repeated)", repeated);
+  addCommandFlags(create);
+  addResourceFlags(create);
+  create
+    .optionsGroup("Placement:")
+    .option(
+      "--constraint <constraint>",
+      "KEY==VALUE or KEY!=VALUE, such as node.hostname==host1 (may be repeated)",
+      repeated,
+    )
+    .option("--placement-pref <preference>", "spread=node.labels.NAME (may be repeated)", repeated)
+    .option("--replicas-max-per-node <number>", "at most so many tasks on a node (0 no limit)");
+  addPolicyFlags(create);
+  addWaitFlags(create).addHelpText(
+    "after",
+    `
+Examples:
+  tsctl service create --name web --replicas 3 --network shop --publish 8080:80 -- node server.js
+  tsctl service create --name agent --mode global --limit-memory 64M -- /usr/bin/my-agent --verbose
+  tsctl service create --name cache --runtime container --network shop,alias=store redis:7`,
+  );
+}
+
+function addCommandFlags(command: Command): void {
+  command
+    .option("-u, --user <user>", "USER or USER:GROUP, names or numbers")
+    .option("--group <group>", "further group (may be repeated)", repeated)
+    .option("-w, --dir <path>", "working directory (default /)")
+    .option("--hostname <name>", "host name that the tasks see")
+    .option("--host <name:address>", "further line of /etc/hosts (may be repeated)", repeated)
+    .option("--dns <address>", "name server of its own (may be repeated)", repeated)
+    .option("--dns-search <domain>", "search domain (may be repeated)", repeated)
+    .option("--dns-option <option>", "option of the resolver (may be repeated)", repeated)
+    .option("--stop-signal <signal>", "signal that stops a task (default SIGTERM)")
+    .option("--stop-grace-period <duration>", "time to stop before it is killed (default 10s)");
+}
+
+function addUpdate(service: Command, maker: CommandMaker): void {
+  const update = maker
+    .leaf(
+      service,
+      "update <service> [command...]",
+      "Change a service. A COMMAND after -- replaces the one it has (with --runtime container: the arguments)",
+      async () => (await import("../service/update.js")).updateService,
+    )
+    .option("--image <image>", "image of a container service")
+    .option("--replicas <number>", "how many tasks")
+    .option("--force", "replace all tasks even when nothing changed")
+    .option("--rollback", "go back to the specification before the last update")
+    .option("--label-add <key=value>", "add or change a label (may be repeated)", repeated)
+    .option("--label-rm <key>", "remove a label (may be repeated)", repeated)
+    .optionsGroup("Networks:")
+    .option("--publish-add <port>", "publish a port, as --publish of create (may be repeated)", repeated)
+    .option("--publish-rm <port>", "stop publishing: 80, 80/udp or 8080:80, by target port (may be repeated)", repeated)
+    .option("--network-add <network>", "join a network, as --network of create (may be repeated)", repeated)
+    .option("--network-rm <network>", "leave a network (may be repeated)", repeated)
+    .option("--endpoint-mode <mode>", "vip or dnsrr")
+    .optionsGroup("Command:")
+    .option("--env-add <name=value>", "add or change an environment variable (may be repeated)", repeated)
+    .option("--env-rm <name>", "remove an environment variable (may be repeated)", repeated);
+  addCommandFlags(update);
+  addResourceFlags(update);
+  update
+    .optionsGroup("Placement:")
+    .option("--constraint-add <constraint>", "add a constraint (may be repeated)", repeated)
+    .option("--constraint-rm <constraint>", "remove a constraint (may be repeated)", repeated)
+    .option("--replicas-max-per-node <number>", "at most so many tasks on a node (0 no limit)");
+  addPolicyFlags(update);
+  addWaitFlags(update).addHelpText(
+    "after",
+    `
+Examples:
+  tsctl service update web --replicas 5
+  tsctl service update web --publish-rm 80 --publish-add 8081:80
+  tsctl service update web --env-add LEVEL=debug -- node server.js --verbose`,
+  );
+}

@@ -1,0 +1,19 @@
+import type { Command } from "commander";
+import { type CommandMaker, repeated } from "../program.js";
+import { addListFlags } from "./flags.js";
+
+export function addTaskCommands(program: Command, maker: CommandMaker): void {
+  const task = maker.group("task", "List and inspect tasks");
+  program.addCommand(task);
+  addListFlags(maker.leaf(task, "ls", "List tasks", async () => (await import("../task/list.js")).listTasksCommand))
+    .alias("list")
+    .option("-a, --all", "also tasks that have ended or are to end")
+    .option("--service <service>", "only tasks of a service (may be repeated)", repeated)
+    .option("--node <node>", "only tasks on a node (may be repeated)", repeated);
+  maker.leaf(
+    task,
+    "inspect <task...>",
+    "Show all that is known of tasks, named by id or as SERVICE.SLOT",
+    async () => (await import("../task/inspect.js")).inspectTasks,
+  );
+}

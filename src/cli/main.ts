@@ -1,0 +1,87 @@
+#!/usr/bin/env node
+import { type Command, CommanderError } from "commander";
+import type { Connection } from "./connection.js";
+import { CommandError, ExitCode } from "./failure.js";
+import type { Action } from "./invocation.js";
+import { buildProgram } from "./program.js";
+import { visible } from "./render/table.js";
+import { readSettings } from "./settings.js";
+import { processTerminal, type Terminal } from "./terminal.js";
+
+/** Runs one command line. @returns the exit status; never throws */
+async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  let exitCode: number = ExitCode.success;
+  const program = buildProgram(async (command, action) => {
+    exitCode = await perform(command, action, terminal);
+  });
+  configure(program, terminal);
+  try {
+    if (args.length === 0) program.outputHelp();
+    else await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    return report(error, terminal);
+  }
+}
+
+async function perform(command: Command, action: Action, terminal: Terminal): Promise<number> {
+  let connection: Connection | undefined;
+  const settings = readSettings(command, terminal.env);
+  try {
+    const result = await action({
+      terminal,
+      settings,
+      args: command.args,
+      flags: command.opts(),
+      async connect() {
+        const { openConnection } = await import("./connection.js");
+        connection ??= openConnection(settings.socket, settings.timeoutMs);
+        return connection;
+      },
+    });
+    return result ?? ExitCode.success;
+  } finally {
+    connection?.close();
+  }
+}
+
+/** Sends commander's texts to the terminal, and makes its errors exceptions of one line. */
+function configure(command: Command, terminal: Terminal): void {
+  command.exitOverride().configureOutput({
+    writeOut: (text) => terminal.write(text),
+    writeErr: (text) => terminal.writeError(text),
+    outputError: (text, write) => {
+      const line = text
+        .trim()
+        .replace(/^error: /, "")
+        .replace(/\s*\n\s*/g, " ");
+      write(`tsctl: ${line}; see ${commandPath(command)} --help\n`);
+    },
+  });
+  for (const child of command.commands) configure(child, terminal);
+}
+
+function commandPath(command: Command): string {
+  return command.parent ? `${commandPath(command.parent)} ${command.name()}` : command.name();
+}
+
+function report(error: unknown, terminal: Terminal): number {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.success : ExitCode.usage;
+  if (error instanceof CommandError) {
+    terminal.writeError(`tsctl: ${visible(error.message)}\n`);
+    return error.exitCode;
+  }
+  // Not foreseen: a defect of tsctl, so the stack is what helps.
+  terminal.writeError(`tsctl: ${error instanceof Error ? error.stack : String(error)}\n`);
+  return ExitCode.failure;
+}
+
+for (const stream of [process.stdout, process.stderr]) {
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    // The reader went away (`tsctl node ls | head -1`): there is nobody left to write for.
+    if (error.code === "EPIPE") process.exit(ExitCode.success);
+    throw error;
+  });
+}
+
+process.exitCode = await run(process.argv.slice(2), processTerminal());

@@ -1,0 +1,132 @@
+import {
+  ControlService,
+  type ListNetworksRequest_Filters as NetworkFilters,
+  type ListNodesRequest_Filters as NodeFilters,
+  type ListServicesRequest_Filters as ServiceFilters,
+  type ListTasksRequest_Filters as TaskFilters,
+} from "../api/generated/docker/swarmkit/v1/control.js";
+import type { Network, Node, Service, Task } from "../api/generated/docker/swarmkit/v1/objects.js";
+import type { Connection } from "./connection.js";
+import { CommandError } from "./failure.js";
+import { mayBeId, pickOne } from "./resolve.js";
+
+/** The nodes that fit the filters; all without. */
+export async function listNodes(connection: Connection, filters?: Partial<NodeFilters>): Promise<readonly Node[]> {
+  const request = { filters: filters && { ...NO_NODE_FILTERS, ...filters } };
+  return (await connection.call(ControlService.listNodes, request)).nodes;
+}
+
+export async function listServices(
+  connection: Connection,
+  filters?: Partial<ServiceFilters>,
+): Promise<readonly Service[]> {
+  const request = { filters: filters && { ...NO_SERVICE_FILTERS, ...filters } };
+  return (await connection.call(ControlService.listServices, request)).services;
+}
+
+export async function listTasks(connection: Connection, filters?: Partial<TaskFilters>): Promise<readonly Task[]> {
+  const request = { filters: filters && { ...NO_TASK_FILTERS, ...filters } };
+  return (await connection.call(ControlService.listTasks, request)).tasks;
+}
+
+export async function listNetworks(
+  connection: Connection,
+  filters?: Partial<NetworkFilters>,
+): Promise<readonly Network[]> {
+  const request = { filters: filters && { ...NO_NETWORK_FILTERS, ...filters }, appdata: undefined };
+  return (await connection.call(ControlService.listNetworks, request)).networks;
+}
+
+const NO_NETWORK_FILTERS: NetworkFilters = { names: [], idPrefixes: [], labels: {}, namePrefixes: [] };
+const NO_SERVICE_FILTERS: ServiceFilters = { ...NO_NETWORK_FILTERS, runtimes: [] };
+const NO_NODE_FILTERS: NodeFilters = { ...NO_NETWORK_FILTERS, nodeLabels: {}, memberships: [], roles: [] };
+const NO_TASK_FILTERS: TaskFilters = {
+  ...NO_NETWORK_FILTERS,
+  serviceIds: [],
+  nodeIds: [],
+  desiredStates: [],
+  runtimes: [],
+  upToDate: false,
+};
+
+/** Finds a node by id, hostname or prefix of an id. @throws CommandError */
+export async function findNode(connection: Connection, argument: string): Promise<Node> {
+  return find("node", argument, nodeName, (filters) => listNodes(connection, filters));
+}
+
+/** Finds a service by id, name or prefix of an id. @throws CommandError */
+export async function findService(connection: Connection, argument: string): Promise<Service> {
+  return find("service", argument, serviceName, (filters) => listServices(connection, filters));
+}
+
+/** Finds a network by id, name or prefix of an id. @throws CommandError */
+export async function findNetwork(connection: Connection, argument: string): Promise<Network> {
+  return find("network", argument, networkName, (filters) => listNetworks(connection, filters));
+}
+
+/**
+ * Finds a task by id, full name, prefix of an id, or as `SERVICE.SLOT`: then the newest of the slot, one that shall run first.
+ * @throws CommandError
+ */
+export async function findTask(connection: Connection, argument: string): Promise<Task> {
+  const slot = /^(.+)\.(\d+)$/.exec(argument);
+  if (slot) {
+    const services = await listServices(connection, { names: [slot[1]!] });
+    const service = services.find((one) => serviceName(one) === slot[1]);
+    if (service !== undefined) {
+      const tasks = await listTasks(connection, { serviceIds: [service.id] });
+      const inSlot = tasks.filter((task) => task.serviceId === service.id && task.slot === Number(slot[2]));
+      const newest = inSlot.sort((a, b) => a.desiredState - b.desiredState || createdMs(b) - createdMs(a))[0];
+      if (newest !== undefined) return newest;
+      throw new CommandError(`no such task: service ${slot[1]} has no slot ${slot[2]}`);
+    }
+  }
+  return find(
+    "task",
+    argument,
+    ({ annotations }) => annotations?.name ?? "",
+    (filters) => listTasks(connection, filters),
+  );
+}
+
+async function find<T extends { readonly id: string }>(
+  kind: string,
+  argument: string,
+  nameOf: (object: T) => string,
+  list: (filters: { names?: string[]; idPrefixes?: string[] }) => Promise<readonly T[]>,
+): Promise<T> {
+  const found = await Promise.all([
+    argument === "" ? [] : list({ names: [argument] }),
+    mayBeId(argument) ? list({ idPrefixes: [argument] }) : [],
+  ]);
+  const candidates = found.flat().map((object) => ({ id: object.id, name: nameOf(object), object }));
+  return pickOne(kind, argument, candidates).object;
+}
+
+export function nodeName(node: Node): string {
+  return node.description?.hostname || node.spec?.annotations?.name || "";
+}
+
+export function serviceName(service: Service): string {
+  return service.spec?.annotations?.name ?? "";
+}
+
+export function networkName(network: Network): string {
+  return network.spec?.annotations?.name ?? "";
+}
+
+/** `web.2`; for a task of a global service `web.` and its node's id. */
+export function taskName(task: Task): string {
+  const service = task.serviceAnnotations?.name || task.serviceId;
+  if (service === "") return task.annotations?.name || task.id;
+  return `${service}.${task.slot > 0 ? task.slot : task.nodeId || task.id}`;
+}
+
+/** When it was made, in milliseconds since 1970; 0 when unknown. */
+export function createdMs(object: Pick<Task, "meta">): number {
+  const at = object.meta?.createdAt;
+  return at === undefined ? 0 : at.seconds * 1000 + at.nanos / 1e6;
+}
+
+/** Orders names as people do: web.2 before web.10. */
+export const byName = new Intl.Collator("en", { numeric: true }).compare;

@@ -1,0 +1,78 @@
+import { Command } from "commander";
+import { addDoctorCommand } from "./commands/doctor.js";
+import { addNetCommands } from "./commands/net.js";
+import { addNetworkCommands } from "./commands/network.js";
+import { addNodeCommands } from "./commands/node.js";
+import { addServiceCommands } from "./commands/service.js";
+import { addTaskCommands } from "./commands/task.js";
+import { addVersionCommand } from "./commands/version.js";
+import type { Action } from "./invocation.js";
+import { addGlobalFlags } from "./settings.js";
+
+/** Runs the action of the command that was typed. */
+export type Perform = (command: Command, action: Action) => Promise<void>;
+
+/** What commands are declared with: the parts that all of them share. */
+export interface CommandMaker {
+  /** A command that only holds others. */
+  group(name: string, summary: string): Command;
+  /**
+   * A command that does something.
+   * @param usage its name and arguments, `inspect <node...>`
+   * @param load imports what it does, only when it is run: the start-up time of every other command depends on it
+   */
+  leaf(parent: Command, usage: string, summary: string, load: () => Promise<Action>): Command;
+}
+
+/** Every command and flag of tsctl. Cheap to build: what commands do is loaded when they run. */
+export function buildProgram(perform: Perform): Command {
+  const maker: CommandMaker = {
+    group: (name, summary) => new Command(name).summary(summary).description(summary).enablePositionalOptions(),
+    leaf(parent, usage, summary, load) {
+      const leaf = new Command().summary(summary).description(summary);
+      const [name = "", ...args] = usage.split(" ");
+      leaf.name(name);
+      for (const argument of args) leaf.argument(argument);
+      leaf.optionsGroup("Options:");
+      leaf.action(async () => perform(leaf, await load()));
+      parent.addCommand(leaf);
+      return leaf;
+    },
+  };
+  const program = maker.group("tsctl", "Controls a tswarm cluster: services, networks, tasks and nodes.").addHelpText(
+    "after",
+    `
+Examples:
+  tsctl node ls
+  tsctl network create shop
+  tsctl service create --name web --replicas 3 --network shop --publish 8080:80 -- node server.js
+  tsctl service ps web
+  tsctl net inspect shop
+
+Run "tsctl COMMAND --help" for the flags of a command. Exit status: 0 done, 1 failed, 2 wrong usage (nothing was sent).`,
+  );
+  program.commandsGroup("Cluster:");
+  addNodeCommands(program, maker);
+  addServiceCommands(program, maker);
+  addTaskCommands(program, maker);
+  addNetworkCommands(program, maker);
+  program.commandsGroup("Kernel:");
+  addNetCommands(program, maker);
+  addDoctorCommand(program, maker);
+  program.commandsGroup("Other:");
+  addVersionCommand(program, maker);
+  program.helpCommand("help [command]", "show help for a command");
+  addGlobalFlagsBelow(program);
+  return program;
+}
+
+/** Last, so that every command's help shows its own flags first. */
+function addGlobalFlagsBelow(command: Command): void {
+  addGlobalFlags(command);
+  for (const child of command.commands) addGlobalFlagsBelow(child);
+}
+
+/** Collects a flag that may be repeated. */
+export function repeated(value: string, earlier: readonly string[] | undefined): readonly string[] {
+  return [...(earlier ?? []), value];
+}

@@ -1,0 +1,75 @@
+import { ControlService } from "../../api/generated/docker/swarmkit/v1/control.js";
+import type { Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { Connection } from "../connection.js";
+import type { Action } from "../invocation.js";
+import { byName, listServices, serviceName } from "../objects.js";
+import { printList, shortId } from "../render/list.js";
+import { serviceMode, updateState } from "../render/words.js";
+import { formatPort, protocolName, publishModeName } from "../values/port.js";
+import { runtimeName, runtimeText } from "./describe.js";
+
+interface Row {
+  readonly service: Service;
+  readonly running: number;
+  readonly desired: number;
+}
+
+/** `tsctl service ls` */
+export const listServicesCommand: Action = async (invocation) => {
+  const connection = await invocation.connect();
+  const services = [...(await listServices(connection))].sort((a, b) => byName(serviceName(a), serviceName(b)));
+  const rows = invocation.flags.quiet === true ? services.map(withoutCounts) : await countTasks(connection, services);
+  printList(invocation, {
+    rows,
+    id: ({ service }) => service.id,
+    columns: [
+      { title: "ID", value: ({ service }) => shortId(invocation, service.id) },
+      { title: "NAME", value: ({ service }) => serviceName(service) },
+      { title: "MODE", value: ({ service }) => serviceMode(service) },
+      { title: "REPLICAS", value: ({ running, desired }) => `${running}/${desired}` },
+      { title: "RUNS", value: ({ service }) => runtimeText(service.spec?.task) },
+      { title: "PORTS", value: ({ service }) => servicePorts(service).map(formatPort).join(", ") },
+    ],
+    json: ({ service, running, desired }) => ({
+      id: service.id,
+      name: serviceName(service),
+      mode: serviceMode(service),
+      running,
+      desired,
+      runtime: runtimeName(service.spec?.task),
+      runs: runtimeText(service.spec?.task),
+      ports: servicePorts(service).map((port) => ({
+        published: port.publishedPort,
+        target: port.targetPort,
+        protocol: protocolName(port.protocol),
+        mode: publishModeName(port.publishMode),
+      })),
+      virtualIps: (service.endpoint?.virtualIps ?? []).map(({ networkId, addr }) => ({ networkId, address: addr })),
+      update: updateState(service),
+      labels: service.spec?.annotations?.labels ?? {},
+    }),
+  });
+  return undefined;
+};
+
+/** The ports with the numbers that the cluster chose; before it has, those of the specification. */
+export function servicePorts(service: Service) {
+  const chosen = service.endpoint?.ports ?? [];
+  return chosen.length > 0 ? chosen : (service.spec?.endpoint?.ports ?? []);
+}
+
+function withoutCounts(service: Service): Row {
+  return { service, running: 0, desired: 0 };
+}
+
+async function countTasks(connection: Connection, services: readonly Service[]): Promise<Row[]> {
+  if (services.length === 0) return [];
+  const request = { services: services.map(({ id }) => id) };
+  const { statuses } = await connection.call(ControlService.listServiceStatuses, request);
+  const byId = new Map(statuses.map((status) => [status.serviceId, status]));
+  return services.map((service) => ({
+    service,
+    running: byId.get(service.id)?.runningTasks ?? 0,
+    desired: byId.get(service.id)?.desiredTasks ?? 0,
+  }));
+}

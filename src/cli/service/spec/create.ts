@@ -1,0 +1,122 @@
+import { type ServiceSpec, ServiceSpec as ServiceSpecCodec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
+import { UsageError } from "../../failure.js";
+import { FlagReader } from "../../flag-reader.js";
+import { oneOf, parseWhole } from "../../values/amount.js";
+import { type NetworkFlag, parseNetworkFlag } from "../../values/network-attachment.js";
+import { parseEnv, parseLabels, readEnvFile } from "../../values/pair.js";
+import { parsePublish } from "../../values/port.js";
+import { parseConstraint, parseName, parseSpread } from "../../values/text.js";
+import { editEndpoint } from "./endpoint.js";
+import { readResourceEdit, readRestartEdit, readUpdateEdit } from "./policy.js";
+import {
+  editRuntime,
+  emptyContainer,
+  emptyProcess,
+  processRuntime,
+  type RuntimeEdit,
+  readRuntimeFlags,
+} from "./runtime.js";
+
+/** A service as asked for; its networks are still names. */
+export interface ServiceDraft {
+  readonly spec: ServiceSpec;
+  readonly networks: readonly NetworkFlag[];
+}
+
+/**
+ * Reads the command line of `service create`.
+ * @param args COMMAND ARG… of a process, IMAGE ARG… of a container
+ * @param ownEnv for `--env NAME` without a value
+ * @throws UsageError
+ */
+export function draftService(
+  values: Readonly<Record<string, unknown>>,
+  args: readonly string[],
+  ownEnv: Readonly<Record<string, string | undefined>>,
+): ServiceDraft {
+  const flags = new FlagReader(values);
+  const runtime = flags.value("--runtime", oneOf("process", "container")) ?? "process";
+  if (args.length === 0) {
+    throw new UsageError(
+      runtime === "process"
+        ? "nothing to run: give the command after the flags, such as -- node server.js"
+        : "nothing to run: give the image after the flags",
+    );
+  }
+  if (args[0] === "") throw new UsageError("nothing to run: the first argument is empty");
+  const name = flags.value("--name", parseName);
+  if (name === undefined) throw new UsageError("--name: a service needs a name (flags stand before the command)");
+  const networks = flags.values("--network", parseNetworkFlag);
+  const publish = flags.texts("--publish").flatMap((text) => parsePublish(text, "--publish"));
+  const mode = flags.value("--endpoint-mode", oneOf("vip", "dnsrr"));
+  const spec = ServiceSpecCodec.fromPartial({
+    annotations: { name, labels: parseLabels(flags.texts("--label"), "--label") },
+    task: { placement: readPlacement(flags), restart: readRestartEdit(flags)(undefined) },
+  });
+  return {
+    networks,
+    spec: {
+      ...spec,
+      task: {
+        ...spec.task!,
+        runtime: buildRuntime(runtime, args, readEnv(flags, ownEnv), flags),
+        resources: readResourceEdit(flags)(undefined),
+      },
+      mode: readMode(flags),
+      update: readUpdateEdit(flags, "update")(undefined),
+      rollback: readUpdateEdit(flags, "rollback")(undefined),
+      endpoint: editEndpoint(undefined, { mode, publish, unpublish: [] }, "--publish"),
+    },
+  };
+}
+
+function buildRuntime(
+  runtime: "process" | "container",
+  args: readonly string[],
+  envAdd: readonly string[],
+  flags: FlagReader,
+) {
+  const edit: RuntimeEdit = { ...readRuntimeFlags(flags), envAdd, envRemove: [] };
+  const task = ServiceSpecCodec.fromPartial({ task: {} }).task!;
+  if (runtime === "process") {
+    return editRuntime({ ...task, runtime: processRuntime(emptyProcess()) }, { ...edit, command: args });
+  }
+  const [image, ...command] = args;
+  return editRuntime(
+    { ...task, runtime: { $case: "container", value: emptyContainer() } },
+    { ...edit, image, command },
+  );
+}
+
+function readEnv(flags: FlagReader, ownEnv: Readonly<Record<string, string | undefined>>): string[] {
+  const fromFiles = flags.texts("--env-file").flatMap((path) => {
+    return parseEnv(readEnvFile(path, "--env-file"), `--env-file ${path}`, ownEnv);
+  });
+  return parseEnv([...fromFiles, ...flags.texts("--env")], "--env", ownEnv);
+}
+
+function readMode(flags: FlagReader): ServiceSpec["mode"] {
+  const mode = flags.value("--mode", oneOf("replicated", "global")) ?? "replicated";
+  if (mode === "global") {
+    flags.refuse(
+      ["--replicas", "--replicas-max-per-node"],
+      "a global service runs one task on each node: leave it out, or use --mode replicated",
+    );
+    return { $case: "global", value: {} };
+  }
+  return { $case: "replicated", value: { replicas: flags.value("--replicas", parseWhole) ?? 1 } };
+}
+
+function readPlacement(flags: FlagReader) {
+  const constraints = flags.values("--constraint", parseConstraint);
+  const spreads = flags.values("--placement-pref", parseSpread);
+  const maxReplicas = flags.value("--replicas-max-per-node", parseWhole) ?? 0;
+  if (constraints.length + spreads.length + maxReplicas === 0) return undefined;
+  return {
+    constraints,
+    preferences: spreads.map((spreadDescriptor) => ({
+      Preference: { $case: "spread" as const, value: { spreadDescriptor } },
+    })),
+    maxReplicas,
+  };
+}

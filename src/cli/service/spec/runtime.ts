@@ -1,0 +1,127 @@
+import {
+  type ContainerSpec,
+  ContainerSpec as ContainerSpecCodec,
+  type TaskSpec,
+} from "../../../api/generated/docker/swarmkit/v1/specs.js";
+import type { Duration } from "../../../api/generated/google/protobuf/duration.js";
+import { type ProcessSpec, ProcessSpec as ProcessSpecCodec } from "../../../api/generated/tswarm/v1/process.js";
+import { CommandError, UsageError } from "../../failure.js";
+import { type FlagReader, nonEmpty } from "../../flag-reader.js";
+import { parseAddress, parseHost } from "../../values/address.js";
+import { parseWhole } from "../../values/amount.js";
+import { parseDuration } from "../../values/duration.js";
+import { splitPair } from "../../values/pair.js";
+import { parseDirectory, parseHostname, parseSignal, parseUser } from "../../values/text.js";
+
+export const PROCESS_KIND = "process";
+export const PROCESS_TYPE_URL = "type.googleapis.com/tswarm.v1.ProcessSpec";
+
+/** What a person asks of the command that a service runs, whatever runs it. Absent fields stay as they are. */
+export interface RuntimeEdit {
+  /** The program and its arguments; for a container its arguments. */
+  readonly command?: readonly string[];
+  readonly image?: string;
+  readonly envAdd: readonly string[];
+  readonly envRemove: readonly string[];
+  readonly dir?: string;
+  readonly user?: string;
+  readonly groups?: readonly string[];
+  readonly hostname?: string;
+  readonly stopSignal?: string;
+  readonly stopGracePeriod?: Duration;
+  readonly pidsLimit?: number;
+  readonly hosts?: readonly string[];
+  readonly dnsNameservers?: readonly string[];
+  readonly dnsSearch?: readonly string[];
+  readonly dnsOptions?: readonly string[];
+}
+
+/** Reads the flags that create and update share. @throws UsageError */
+export function readRuntimeFlags(flags: FlagReader): Omit<RuntimeEdit, "envAdd" | "envRemove"> {
+  return withoutUndefined({
+    dir: flags.value("--dir", parseDirectory),
+    user: flags.value("--user", parseUser),
+    groups: flags.valuesIfGiven("--group", nonEmpty),
+    hostname: flags.value("--hostname", parseHostname),
+    stopSignal: flags.value("--stop-signal", parseSignal),
+    stopGracePeriod: flags.value("--stop-grace-period", parseDuration),
+    pidsLimit: flags.value("--limit-pids", parseWhole),
+    hosts: flags.valuesIfGiven("--host", parseHost),
+    dnsNameservers: flags.valuesIfGiven("--dns", parseAddress),
+    dnsSearch: flags.valuesIfGiven("--dns-search", nonEmpty),
+    dnsOptions: flags.valuesIfGiven("--dns-option", nonEmpty),
+  });
+}
+
+export function emptyProcess(): ProcessSpec {
+  return ProcessSpecCodec.fromPartial({});
+}
+
+export function emptyContainer(): ContainerSpec {
+  return ContainerSpecCodec.fromPartial({});
+}
+
+/** The process that a task runs; undefined when it runs something else. @throws CommandError when the payload is malformed */
+export function processOf(task: TaskSpec | undefined): ProcessSpec | undefined {
+  if (task?.runtime?.$case !== "generic" || task.runtime.value.kind !== PROCESS_KIND) return undefined;
+  const payload = task.runtime.value.payload;
+  if (payload === undefined || payload.typeUrl !== PROCESS_TYPE_URL) return undefined;
+  try {
+    return ProcessSpecCodec.decode(payload.value);
+  } catch (error) {
+    throw new CommandError(`the service's process specification cannot be read: ${(error as Error).message}`);
+  }
+}
+
+export function processRuntime(process: ProcessSpec): NonNullable<TaskSpec["runtime"]> {
+  const value = Buffer.from(ProcessSpecCodec.encode(process).finish());
+  return { $case: "generic", value: { kind: PROCESS_KIND, payload: { typeUrl: PROCESS_TYPE_URL, value } } };
+}
+
+/** The runtime of a task with the edit applied. @throws UsageError when the edit does not fit the runtime */
+export function editRuntime(task: TaskSpec, edit: RuntimeEdit): TaskSpec["runtime"] {
+  const process = processOf(task);
+  if (process !== undefined) return processRuntime(editProcess(process, edit));
+  if (task.runtime?.$case === "container")
+    return { $case: "container", value: editContainer(task.runtime.value, edit) };
+  if (isEmptyEdit(edit)) return task.runtime;
+  throw new UsageError("the service runs neither a process nor a container: its command cannot be changed from here");
+}
+
+function editProcess(process: ProcessSpec, { image, envAdd, envRemove, ...rest }: RuntimeEdit): ProcessSpec {
+  if (image !== undefined) throw new UsageError("--image: the service runs a process, it has no image");
+  return { ...process, ...rest, env: editEnv(process.env, envAdd, envRemove) };
+}
+
+function editContainer(container: ContainerSpec, edit: RuntimeEdit): ContainerSpec {
+  const { command, envAdd, envRemove, dnsNameservers, dnsSearch, dnsOptions, ...rest } = edit;
+  const dns = withoutUndefined({ nameservers: dnsNameservers, search: dnsSearch, options: dnsOptions });
+  const hasDns = Object.keys(dns).length > 0;
+  return {
+    ...container,
+    ...rest,
+    args: command ?? container.args,
+    env: editEnv(container.env, envAdd, envRemove),
+    dnsConfig: hasDns
+      ? { ...(container.dnsConfig ?? { nameservers: [], search: [], options: [] }), ...dns }
+      : container.dnsConfig,
+  };
+}
+
+function editEnv(env: readonly string[], add: readonly string[], remove: readonly string[]): string[] {
+  const values = new Map(env.map((text) => [splitPair(text)[0], text]));
+  for (const name of remove) {
+    if (!values.delete(name)) throw new UsageError(`--env-rm: the service has no environment variable ${name}`);
+  }
+  for (const text of add) values.set(splitPair(text)[0], text);
+  return [...values.values()];
+}
+
+function isEmptyEdit({ envAdd, envRemove, ...rest }: RuntimeEdit): boolean {
+  return envAdd.length === 0 && envRemove.length === 0 && Object.keys(withoutUndefined(rest)).length === 0;
+}
+
+/** Leaves out what is undefined, so that spreading the rest over an object keeps its own values. */
+export function withoutUndefined<T extends object>(object: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(object).filter(([, value]) => value !== undefined)) as never;
+}

@@ -1,0 +1,157 @@
+import type { ServiceSpec, TaskSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
+import type { NetworkAttachmentConfig } from "../../../api/generated/docker/swarmkit/v1/types.js";
+import { UsageError } from "../../failure.js";
+import { FlagReader, nonEmpty } from "../../flag-reader.js";
+import { oneOf, parseWhole } from "../../values/amount.js";
+import { type NetworkFlag, parseNetworkFlag } from "../../values/network-attachment.js";
+import { parseEnv, parseLabels } from "../../values/pair.js";
+import { parsePortSelector, parsePublish } from "../../values/port.js";
+import { parseConstraint } from "../../values/text.js";
+import { editEndpoint } from "./endpoint.js";
+import { readResourceEdit, readRestartEdit, readUpdateEdit } from "./policy.js";
+import { editRuntime, type RuntimeEdit, readRuntimeFlags } from "./runtime.js";
+
+/** A change of a service, checked as far as it can be without the service. */
+export interface ServiceUpdate {
+  /** Networks that its flags name, to be looked up before it is applied. */
+  readonly networksToAdd: readonly NetworkFlag[];
+  readonly networksToRemove: readonly string[];
+  /**
+   * The service as it shall be.
+   * @param added attachments of `networksToAdd`, with the networks' ids
+   * @param removed ids of `networksToRemove`
+   * @throws UsageError when the change does not fit the service
+   */
+  apply(spec: ServiceSpec, added: readonly NetworkAttachmentConfig[], removed: readonly string[]): ServiceSpec;
+}
+
+const NOT_CHANGES = new Set(["resolve", "socket", "format", "timeout", "detach", "quiet", "verify", "rollback"]);
+
+/** True when a flag or argument asks for a change. */
+export function asksForChange(values: Readonly<Record<string, unknown>>, command: readonly string[]): boolean {
+  return command.length > 0 || Object.keys(values).some((name) => !NOT_CHANGES.has(name) && values[name] !== undefined);
+}
+
+/**
+ * Reads the command line of `service update`.
+ * @param command COMMAND ARG… after the service, empty when it stays
+ * @throws UsageError
+ */
+export function readServiceUpdate(
+  values: Readonly<Record<string, unknown>>,
+  command: readonly string[],
+  ownEnv: Readonly<Record<string, string | undefined>>,
+): ServiceUpdate {
+  const flags = new FlagReader(values);
+  const runtime: RuntimeEdit = {
+    ...readRuntimeFlags(flags),
+    ...(command.length > 0 ? { command } : {}),
+    ...(flags.has("--image") ? { image: flags.value("--image", nonEmpty) } : {}),
+    envAdd: parseEnv(flags.texts("--env-add"), "--env-add", ownEnv),
+    envRemove: flags.values("--env-rm", nonEmpty),
+  };
+  const endpoint = {
+    mode: flags.value("--endpoint-mode", oneOf("vip", "dnsrr")),
+    publish: flags.texts("--publish-add").flatMap((text) => parsePublish(text, "--publish-add")),
+    unpublish: flags.texts("--publish-rm").flatMap((text) => parsePortSelector(text, "--publish-rm")),
+  };
+  const labelsToAdd = parseLabels(flags.texts("--label-add"), "--label-add");
+  const labelsToRemove = flags.values("--label-rm", nonEmpty);
+  const replicas = flags.value("--replicas", parseWhole);
+  const placement = readPlacementEdit(flags);
+  const resources = readResourceEdit(flags);
+  const restart = readRestartEdit(flags);
+  const update = readUpdateEdit(flags, "update");
+  const rollback = readUpdateEdit(flags, "rollback");
+  return {
+    networksToAdd: flags.values("--network-add", parseNetworkFlag),
+    networksToRemove: flags.values("--network-rm", nonEmpty),
+    apply(spec, added, removed) {
+      const task = spec.task ?? refuseTaskless();
+      return {
+        ...spec,
+        annotations: {
+          name: spec.annotations?.name ?? "",
+          indices: spec.annotations?.indices ?? [],
+          labels: editLabels(spec.annotations?.labels ?? {}, labelsToAdd, labelsToRemove),
+        },
+        task: {
+          ...task,
+          runtime: editRuntime(task, runtime),
+          resources: resources(task.resources),
+          restart: restart(task.restart),
+          placement: placement(task.placement),
+          networks: editNetworks(task.networks, added, removed),
+          forceUpdate: task.forceUpdate + (flags.isSet("--force") ? 1 : 0),
+        },
+        mode: replicas === undefined ? spec.mode : withReplicas(spec, replicas, "--replicas"),
+        update: update(spec.update),
+        rollback: rollback(spec.rollback),
+        endpoint: editEndpoint(spec.endpoint, endpoint, "--publish-add"),
+      };
+    },
+  };
+}
+
+/** The mode of a replicated service with another number of replicas. @throws UsageError for another mode */
+export function withReplicas(spec: ServiceSpec, replicas: number, flag: string): ServiceSpec["mode"] {
+  if (spec.mode !== undefined && spec.mode.$case !== "replicated") {
+    throw new UsageError(
+      `${flag}: service ${spec.annotations?.name} is not replicated: the number of its tasks follows from its mode`,
+    );
+  }
+  return { $case: "replicated", value: { replicas } };
+}
+
+function readPlacementEdit(flags: FlagReader): (current: TaskSpec["placement"]) => TaskSpec["placement"] {
+  const add = flags.values("--constraint-add", parseConstraint);
+  const remove = flags.values("--constraint-rm", parseConstraint);
+  const maxReplicas = flags.value("--replicas-max-per-node", parseWhole);
+  return (current) => {
+    if (add.length + remove.length === 0 && maxReplicas === undefined) return current;
+    const constraints = new Set((current?.constraints ?? []).map((text) => text.trim().replace(/\s*(==|!=)\s*/, "$1")));
+    for (const constraint of remove) {
+      if (!constraints.delete(constraint)) {
+        throw new UsageError(`--constraint-rm: the service has no constraint ${constraint}`);
+      }
+    }
+    for (const constraint of add) constraints.add(constraint);
+    return {
+      preferences: current?.preferences ?? [],
+      platforms: current?.platforms ?? [],
+      constraints: [...constraints],
+      maxReplicas: maxReplicas ?? current?.maxReplicas ?? 0,
+    };
+  };
+}
+
+function editNetworks(
+  current: readonly NetworkAttachmentConfig[],
+  added: readonly NetworkAttachmentConfig[],
+  removed: readonly string[],
+): NetworkAttachmentConfig[] {
+  for (const id of removed) {
+    if (!current.some(({ target }) => target === id)) {
+      throw new UsageError("--network-rm: the service is not on that network");
+    }
+  }
+  const replaced = new Set(added.map(({ target }) => target));
+  return [...current.filter(({ target }) => !removed.includes(target) && !replaced.has(target)), ...added];
+}
+
+function editLabels(
+  current: Readonly<Record<string, string>>,
+  add: Readonly<Record<string, string>>,
+  remove: readonly string[],
+): Record<string, string> {
+  const labels = { ...current };
+  for (const key of remove) {
+    if (!Object.hasOwn(labels, key)) throw new UsageError(`--label-rm: the service has no label ${key}`);
+    delete labels[key];
+  }
+  return { ...labels, ...add };
+}
+
+function refuseTaskless(): never {
+  throw new UsageError("the service has no task specification: it cannot be changed from here");
+}

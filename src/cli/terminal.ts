@@ -1,0 +1,41 @@
+import type { WriteStream } from "node:tty";
+
+/** Where a command writes, and what it may know of the world around it. Injected, so that commands can be tested. */
+export interface Terminal {
+  /** Writes text as it is to standard output. */
+  write(text: string): void;
+  /** Writes text as it is to standard error: progress, hints and errors. */
+  writeError(text: string): void;
+  /** Standard error is a screen: progress may redraw its lines. */
+  readonly isScreen: boolean;
+  /** Standard output is a screen that shows colours. */
+  readonly hasColour: boolean;
+  /** Width of the screen in cells. */
+  columns(): number;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Calls back at each Ctrl-C instead of ending the process. @returns a function that restores the default */
+  onInterrupt(listener: () => void): () => void;
+}
+
+const FALLBACK_COLUMNS = 80;
+
+/** The terminal of this process. */
+export function processTerminal(): Terminal {
+  const output: Partial<WriteStream> = process.stdout;
+  const error: Partial<WriteStream> = process.stderr;
+  return {
+    write: (text) => void process.stdout.write(text),
+    writeError: (text) => void process.stderr.write(text),
+    isScreen: error.isTTY === true && process.env.TERM !== "dumb",
+    hasColour: output.isTTY === true && process.env.TERM !== "dumb" && !process.env.NO_COLOR,
+    columns: () => error.columns ?? output.columns ?? FALLBACK_COLUMNS,
+    env: process.env,
+    now: Date.now,
+    onInterrupt(listener) {
+      process.on("SIGINT", listener);
+      return () => void process.off("SIGINT", listener);
+    },
+  };
+}
