@@ -41,6 +41,7 @@ if (!isFresh()) {
           "outputJsonMethods=true",
           "outputPartialMethods=true",
           "useDate=false",
+          "useExactTypes=false",
           "useJsTypeOverride=true",
           "unrecognizedEnum=false",
           "exportCommonSymbols=false",
