@@ -4,6 +4,10 @@
  */
 import type { TransportProtocol } from "../netns/packet-filter/rules.js";
 
+/** The range of {@link VirtualService.mark}. */
+export const MARK_MIN = 256;
+export const MARK_MAX = 65535 * 256;
+
 export interface Destination {
   /** IPv4 address of the backend. */
   readonly address: string;

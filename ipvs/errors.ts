@@ -1,0 +1,47 @@
+/** What can be wrong with a list of wanted services. */
+export interface WantedServiceProblems {
+  "duplicate-id": { readonly id: string };
+  "duplicate-mark": { readonly mark: number; readonly ids: readonly [string, string] };
+  "duplicate-virtual-address": { readonly address: string; readonly ids: readonly [string, string] };
+  "duplicate-published-port": { readonly port: string; readonly ids: readonly [string, string] };
+  "duplicate-destination": { readonly id: string; readonly address: string };
+  "mark-out-of-range": { readonly id: string; readonly mark: number };
+  "bad-address": { readonly id: string; readonly field: string; readonly address: string };
+  "bad-weight": { readonly id: string; readonly address: string; readonly weight: number };
+  "bad-port": { readonly id: string; readonly port: string };
+  "too-many-destinations": { readonly id: string; readonly count: number; readonly limit: number };
+}
+
+/** The wanted services contradict each other or hold a value that the kernel has no room for; nothing was written. */
+export class WantedServiceError<K extends keyof WantedServiceProblems = keyof WantedServiceProblems> extends Error {
+  override readonly name = "WantedServiceError";
+
+  constructor(
+    readonly code: K,
+    readonly details: WantedServiceProblems[K],
+  ) {
+    super(
+      `wanted services: ${code}: ${Object.entries(details)
+        .map(([field, value]) => `${field} ${Array.isArray(value) ? value.join(" and ") : value}`)
+        .join(", ")}`,
+    );
+  }
+}
+
+/** Some of what was to be written was refused; a full look and another apply go on from there. */
+export class LoadBalancerWriteError extends Error {
+  override readonly name = "LoadBalancerWriteError";
+
+  constructor(
+    readonly driver: string,
+    /** What the kernel refused, one text each. */
+    readonly refusals: readonly string[],
+    options?: ErrorOptions,
+  ) {
+    const shown = refusals.slice(0, 3).join("; ");
+    super(
+      `${driver} load balancer: ${shown}${refusals.length > 3 ? ` (and ${refusals.length - 3} more)` : ""}`,
+      options,
+    );
+  }
+}
