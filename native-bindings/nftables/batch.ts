@@ -32,6 +32,13 @@ import {
   type TableId,
 } from "./objects.js";
 
+const REMOVALS: ReadonlySet<number> = new Set([
+  nft.NFT_MSG_DELTABLE,
+  nft.NFT_MSG_DELCHAIN,
+  nft.NFT_MSG_DELRULE,
+  nft.NFT_MSG_DELSET,
+  nft.NFT_MSG_DELSETELEM,
+]);
 const VERDICT_ACCEPT = 1;
 const VERDICT_DROP = 0;
 
@@ -52,6 +59,7 @@ export class NftBatch {
   readonly #operations: string[] = ["begin transaction"];
   #lastMessageAt = 0;
   #finished = false;
+  #removes = false;
 
   constructor() {
     this.#writeControl(nft.NFNL_MSG_BATCH_BEGIN);
@@ -60,6 +68,11 @@ export class NftBatch {
   /** Messages so far, without the batch's own two. */
   get messageCount(): number {
     return this.#operations.length - 1;
+  }
+
+  /** Whether anything is deleted or replaced: the kernel frees it some time after the commit. */
+  get removes(): boolean {
+    return this.#removes;
   }
 
   /** Names the i-th message of {@link finish}, for error texts. The kernel reports a failed commit at message 0. */
@@ -182,6 +195,7 @@ export class NftBatch {
     if (this.#finished) throw new Error("the batch is finished");
     this.#operations.push(`${verb} ${target.family} ${target.table}${name === "" ? "" : ` ${name}`}`);
     this.#lastMessageAt = this.#writer.length;
+    this.#removes ||= REMOVALS.has(command) || (flags & NLM_F_REPLACE) !== 0;
     return beginNftMessage(this.#writer, command, flags | NLM_F_REQUEST, target.family);
   }
 

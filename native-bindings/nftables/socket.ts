@@ -34,12 +34,19 @@ const DEFAULT_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Kernel memory that one queued error takes, rounded up. */
 const QUEUED_ERROR_BYTES = 1024;
 const ANSWER_TIMEOUT_MS = 2000;
+/** Longer than the kernel's grace period. */
+const GRACE_MS = 50;
+/** Sockets that wait to be closed; beyond these all are closed, which waits for one grace period altogether. */
+const MAX_CLOSING = 256;
+const closing = new Set<NetlinkSocket>();
+
 /** Errors are capped to the header of what failed, plus a text: one fits many times over. */
 const receiveBuffer = Buffer.allocUnsafeSlow(64 * 1024);
 
 export class NftSocket implements Disposable {
   readonly #netlink: NetlinkSocket;
   #sequence = 1;
+  #removedAtMs = Number.NEGATIVE_INFINITY;
   #sendBufferBytes = DEFAULT_BUFFER_BYTES;
   #receiveBufferBytes = DEFAULT_BUFFER_BYTES;
 
@@ -64,6 +71,7 @@ export class NftSocket implements Disposable {
     const bytes = writer.bytes();
     const base = this.#stamp(bytes);
     sendto(this.#netlink.fd, bytes, bytes.length, 0, KERNEL);
+    if (batch.removes) this.#removedAtMs = performance.now();
     const failures = new Map<number, NetlinkError>();
     const confirmed = this.#collect(base, batch, failures);
     if (failures.size > 0) throw new NftTransactionError(failures);
@@ -116,8 +124,13 @@ export class NftSocket implements Disposable {
     return parseGeneration(answer);
   }
 
+  /**
+   * Releases the socket: at once, or 50 ms later when it has just removed something. Until the kernel has freed what was removed
+   * (a grace period of 10 to 30 ms), closing any nf_tables socket of the namespace blocks.
+   */
   close(): void {
-    this.#netlink.close();
+    if (performance.now() - this.#removedAtMs > GRACE_MS) this.#netlink.close();
+    else closeLater(this.#netlink);
   }
 
   [Symbol.dispose](): void {
@@ -183,4 +196,15 @@ export class NftSocket implements Disposable {
       }
     }
   }
+}
+
+function closeLater(socket: NetlinkSocket): void {
+  if (closing.size >= MAX_CLOSING) for (const waiting of [...closing]) finishClosing(waiting);
+  closing.add(socket);
+  setTimeout(() => finishClosing(socket), GRACE_MS).unref();
+}
+
+function finishClosing(socket: NetlinkSocket): void {
+  closing.delete(socket);
+  socket.close();
 }
