@@ -3,6 +3,7 @@ import { describeExpression } from "../../native-bindings/nftables/expression-te
 import type { Chain, ChainBase } from "../../native-bindings/nftables/objects.js";
 import { compareByKey, inOrder, type KeyedText } from "./compare.js";
 import type { CompiledTable } from "./nftables-compile.js";
+import { portKey } from "./nftables-match.js";
 import type { RuleDrift } from "./rules.js";
 
 export interface FoundTable {
@@ -44,19 +45,29 @@ function compareTable(wanted: CompiledTable | undefined, found: FoundTable | und
 
 export function wantedTexts(table: CompiledTable): KeyedText[] {
   return inOrder(
-    table.rules.map(({ key, chain, expressions, ports }) => ({
+    table.rules.map(({ key, chain, expressions, portSet }) => ({
       key,
       chain,
       text: expressions
-        .map((expression) => describeExpression(expression, () => describePorts(ports ?? [])))
+        .map((expression) =>
+          describeExpression(expression, () =>
+            describePortSet(portSet ? portSet.ports.map((port) => portKey(portSet.protocol, port)) : []),
+          ),
+        )
         .join("; "),
     })),
     [...table.chains.keys()],
   );
 }
 
-export function describePorts(ports: readonly number[]): string {
-  return `{ ${ports.join(", ")} }`;
+/** A port set's elements as `protocol:port`; keys of another form as they are. */
+export function describePortSet(keys: readonly Uint8Array[]): string {
+  const texts = keys.map((bytes) => {
+    const key = Buffer.from(bytes);
+    const port = key.length === 8 ? key.readUInt16BE(4) : 0;
+    return key.equals(portKey(key[0] ?? 0, port)) ? `${key[0]}:${port}` : key.toString("hex");
+  });
+  return `{ ${texts.sort().join(", ")} }`;
 }
 
 /** Why the rules of a chain are not tried as wanted, by the chain's name. */

@@ -10,6 +10,7 @@ import {
   hostBytes,
   matchMark,
   matchProtocol,
+  type PortSet,
   portBytes,
   REGISTER,
 } from "./nftables-match.js";
@@ -21,8 +22,7 @@ export interface CompiledRule {
   readonly key: string;
   readonly chain: string;
   readonly expressions: readonly Expression[];
-  /** Ports of the anonymous set that the rule's one lookup reads; ascending. */
-  readonly ports?: readonly number[];
+  readonly portSet?: PortSet;
 }
 
 export interface CompiledTable {
@@ -70,8 +70,8 @@ function baseOf(place: StagePlace): ChainBase {
 function* compileRule(rule: PacketRule, index: number): Generator<CompiledRule> {
   const { key, match, action } = rule;
   const chain = baseChainName(placeOf(rule));
-  const { expressions, ports } = compileMatch(match);
-  const base = { key, chain, ...(ports ? { ports } : {}) };
+  const { expressions, portSet } = compileMatch(match);
+  const base = { key, chain, ...(portSet ? { portSet } : {}) };
   if (action.kind === "reject") {
     const unreachable: Expression = {
       kind: "reject",

@@ -6,11 +6,11 @@ import { NftBatch } from "../../native-bindings/nftables/batch.js";
 import { decodeComment } from "../../native-bindings/nftables/comment.js";
 import * as nft from "../../native-bindings/nftables/constants.js";
 import { describeExpression } from "../../native-bindings/nftables/expression-text.js";
-import type { TableId } from "../../native-bindings/nftables/objects.js";
+import { concatenatedType, type SetElement, type TableId } from "../../native-bindings/nftables/objects.js";
 import { NftSocket } from "../../native-bindings/nftables/socket.js";
-import { compareTables, describePorts, type FoundTable } from "./nftables-compare.js";
+import { compareTables, describePortSet, type FoundTable } from "./nftables-compare.js";
 import { type CompiledTable, compileRules, keyUserdata } from "./nftables-compile.js";
-import { portBytes } from "./nftables-match.js";
+import { PORT_SET_NAME, type PortSet, portKey } from "./nftables-match.js";
 import type { PacketFilter, PacketRules, RuleDrift } from "./rules.js";
 import { validateRules } from "./validate.js";
 
@@ -70,7 +70,7 @@ export class NftablesFilter implements PacketFilter {
   #look(socket: NftSocket): FoundTable[] {
     return this.#ourTables(socket).map(({ family, dormant }) => {
       const id = this.#id(family);
-      const nameSet = (name: string) => describePorts(readPorts(socket, id, name));
+      const nameSet = (name: string) => describePortSet(keysOf(socket.elements({ ...id, name })));
       return {
         family,
         dormant,
@@ -98,14 +98,14 @@ export class NftablesFilter implements PacketFilter {
       if (!found.some((table) => table.family === family)) this.#removeTable(batch, family);
       batch.addTable(id);
       for (const [name, base] of chains) batch.addChain({ ...id, name, ...(base ? { base } : {}) });
-      for (const { key, chain, expressions, ports } of rules) {
-        const withSet = ports ? { id: ++setId, ports } : undefined;
-        if (withSet) addPortSet(batch, id, withSet.id, withSet.ports);
+      for (const { key, chain, expressions, portSet } of rules) {
+        if (portSet) addPortSet(batch, id, ++setId, portSet);
+        const ownSet = setId;
         batch.addRule({
           ...id,
           chain,
-          expressions: withSet
-            ? expressions.map((step) => (step.kind === "lookup" ? { ...step, setId: withSet.id } : step))
+          expressions: portSet
+            ? expressions.map((step) => (step.kind === "lookup" ? { ...step, setId: ownSet } : step))
             : expressions,
           userdata: keyUserdata(key),
         });
@@ -115,26 +115,22 @@ export class NftablesFilter implements PacketFilter {
   }
 }
 
-function addPortSet(batch: NftBatch, table: TableId, setId: number, ports: readonly number[]): void {
-  const set = { ...table, name: "__set%d", id: setId };
+function addPortSet(batch: NftBatch, table: TableId, setId: number, { protocol, ports }: PortSet): void {
+  const set = { ...table, name: PORT_SET_NAME, id: setId };
   batch
     .addSet({
       ...set,
       flags: nft.NFT_SET_ANONYMOUS | nft.NFT_SET_CONSTANT,
-      keyType: nft.KEY_TYPE_INET_SERVICE,
-      keyLength: 2,
+      keyType: concatenatedType(nft.KEY_TYPE_INET_PROTOCOL, nft.KEY_TYPE_INET_SERVICE),
+      keyLength: 8,
       size: ports.length,
     })
     .addElements(
       set,
-      ports.map((port) => ({ key: portBytes(port) })),
+      ports.map((port) => ({ key: portKey(protocol, port) })),
     );
 }
 
-/** The ports in a set of ours; any other set's keys show as they are. */
-function readPorts(socket: NftSocket, table: TableId, name: string): number[] {
-  return socket
-    .elements({ ...table, name })
-    .map(({ key }) => (key?.length === 2 ? Buffer.from(key).readUInt16BE(0) : Number.NaN))
-    .sort((a, b) => a - b);
+function keysOf(elements: readonly SetElement[]): Uint8Array[] {
+  return elements.flatMap(({ key }) => (key ? [key] : []));
 }
