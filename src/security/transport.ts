@@ -1,0 +1,21 @@
+/** TLS for both ends of a connection, unix socket or TCP. Certificates are self-made: they encrypt, they do not prove. */
+import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import type { CertifiedKey } from "./certificate.js";
+
+export function serverCredentials({ certificatePem, keyPem }: CertifiedKey): ServerCredentials {
+  return ServerCredentials.createSsl(
+    null,
+    [{ cert_chain: Buffer.from(certificatePem), private_key: Buffer.from(keyPem) }],
+    false,
+  );
+}
+
+/** Accepts any certificate. */
+export function trustingCredentials(): ChannelCredentials {
+  return ChannelCredentials.createSsl(null, null, null, { rejectUnauthorized: false });
+}
+
+/** As grpc-js names a peer. @param address a socket's absolute path, or HOST:PORT */
+export function grpcTarget(address: string): string {
+  return address.startsWith("/") ? `unix:${address}` : `dns:${address}`;
+}
