@@ -1,0 +1,126 @@
+/**
+ * What a name means inside one sandbox: its networks in their order, then its own names. A pure look-up over shared zones.
+ *
+ * Candidates, in Docker's order: the name as it stands, then split at every dot into a name and one of the sandbox's networks
+ * ("a.b.c" as "a" on network "b.c", then "a.b" on "c"). The ingress network has no names.
+ */
+import { CLASS_ANY, CLASS_IN, TYPE } from "./constants.js";
+import { nameKey } from "./name.js";
+import type { Query } from "./query.js";
+import { addressNumber, type RecordSet, recordSet } from "./record-set.js";
+import { type AddressRange, readReverseName, subnetHolds } from "./reverse-name.js";
+import { type NetworkZone, TASK_TTL_SECONDS } from "./zone.js";
+
+export interface SandboxNetwork {
+  readonly id: string;
+  readonly name: string;
+  /** "10.0.1.0/24" */
+  readonly subnet: string;
+  readonly ingress: boolean;
+}
+
+export interface SandboxTask {
+  readonly id: string;
+  readonly name: string;
+  readonly hostname: string;
+  readonly attachments: readonly { readonly networkId: string; readonly addressPrefix: string }[];
+}
+
+export type Resolution =
+  | { readonly kind: "addresses"; readonly records: RecordSet }
+  /** The name that a PTR query asked for, without final dot. */
+  | { readonly kind: "pointer"; readonly name: string; readonly ttlSeconds: number }
+  /** A name of this cluster that has nothing of the asked type. */
+  | { readonly kind: "empty" }
+  /** A name that could only be the cluster's, and does not exist. */
+  | { readonly kind: "no-such-name" }
+  /** No business of this cluster. */
+  | { readonly kind: "foreign" }
+  /** A query that is neither answered nor passed on. */
+  | { readonly kind: "refused" };
+
+const EMPTY: Resolution = { kind: "empty" };
+const NO_SUCH_NAME: Resolution = { kind: "no-such-name" };
+const FOREIGN: Resolution = { kind: "foreign" };
+const REFUSED: Resolution = { kind: "refused" };
+const TASKS = "tasks.";
+
+interface NamedNetwork {
+  readonly id: string;
+  readonly name: string;
+  readonly key: string;
+  readonly subnet: AddressRange;
+}
+
+export class SandboxNames {
+  readonly #networks: readonly NamedNetwork[];
+  readonly #own = new Map<string, RecordSet>();
+  readonly #zone: (networkId: string) => NetworkZone;
+
+  /** @param zone the zone of a network as it is now; an empty one for an unknown network */
+  constructor(task: SandboxTask, networks: readonly SandboxNetwork[], zone: (networkId: string) => NetworkZone) {
+    this.#zone = zone;
+    this.#networks = networks
+      .filter((network) => !network.ingress)
+      .map(({ id, name, subnet }) => ({ id, name, key: nameKey(name), subnet: readSubnet(subnet) }));
+    const first = this.#networks[0];
+    const attachment = task.attachments.find((candidate) => candidate.networkId === first?.id);
+    if (!attachment) return;
+    const records = recordSet([attachment.addressPrefix.split("/")[0]!], TASK_TTL_SECONDS);
+    for (const name of [task.name, task.hostname]) if (name !== "") this.#own.set(nameKey(name), records);
+  }
+
+  resolve(query: Pick<Query, "key" | "type" | "class">): Resolution {
+    const { key, type } = query;
+    if (query.class !== CLASS_IN && query.class !== CLASS_ANY) return REFUSED;
+    if (type === TYPE.AXFR || type === TYPE.IXFR) return REFUSED;
+    const records = this.#lookup(key);
+    if (records) {
+      const asked = type === TYPE.A || type === TYPE.ANY;
+      return asked && records.addresses.length > 0 ? { kind: "addresses", records } : EMPTY;
+    }
+    const range = readReverseName(key);
+    if (range) return this.#reverse(range, type);
+    return this.#isTaskSetName(key) ? NO_SUCH_NAME : FOREIGN;
+  }
+
+  #lookup(key: string): RecordSet | undefined {
+    for (const { id } of this.#networks) {
+      const records = this.#zone(id).lookup(key);
+      if (records) return records;
+    }
+    for (let dot = key.indexOf("."); dot >= 0; dot = key.indexOf(".", dot + 1)) {
+      for (const network of this.#networks) {
+        if (network.key.length !== key.length - dot - 1 || !key.endsWith(network.key)) continue;
+        const records = this.#zone(network.id).lookup(key.slice(0, dot)) ?? this.#own.get(key.slice(0, dot));
+        if (records) return records;
+      }
+    }
+    return this.#own.get(key);
+  }
+
+  #reverse(range: AddressRange, type: number): Resolution {
+    for (const network of this.#networks) {
+      if (range.prefixLength === 32) {
+        const owner = this.#zone(network.id).reverse(range.address);
+        if (owner !== undefined) {
+          if (type !== TYPE.PTR && type !== TYPE.ANY) return EMPTY;
+          return { kind: "pointer", name: `${owner}.${network.name}`, ttlSeconds: TASK_TTL_SECONDS };
+        }
+      }
+    }
+    return this.#networks.some((network) => subnetHolds(network.subnet, range)) ? NO_SUCH_NAME : FOREIGN;
+  }
+
+  /** `tasks.x` and `tasks.x.network`; `tasks.example.com` is somebody else's. */
+  #isTaskSetName(key: string): boolean {
+    if (!key.startsWith(TASKS)) return false;
+    const rest = key.slice(TASKS.length);
+    return !rest.includes(".") || this.#networks.some((network) => rest.endsWith(`.${network.key}`));
+  }
+}
+
+function readSubnet(subnet: string): AddressRange {
+  const slash = subnet.indexOf("/");
+  return { address: addressNumber(subnet.slice(0, slash)), prefixLength: Number(subnet.slice(slash + 1)) };
+}
