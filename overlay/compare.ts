@@ -129,7 +129,7 @@ export function compareNamespace(
     neighbours: compare(
       wanted.neighbours.filter(({ link }) => wantsEntry(link)),
       found.neighbours,
-      () => true,
+      ({ mac }) => mac !== "",
     ),
     sysctls: compare(coverage.sysctls ? wanted.sysctls : [], found.sysctls, () => false),
   };

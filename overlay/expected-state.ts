@@ -192,7 +192,7 @@ function networkNamespaceOf(network: OverlayNetwork, attached: readonly Sandbox[
           proxy: true,
           l2Miss: false,
           l3Miss: false,
-          underlayElsewhere: true,
+          underlayIsHost: true,
         },
         port: TUNNEL_PORT,
       },

@@ -1,5 +1,7 @@
 /** IPv4 addresses in dotted form and prefixes such as "10.0.1.4/24", read strictly. */
 
+import { formatIpv4, parseIpv4 } from "../native-bindings/address-text.js";
+
 export interface Ipv4Prefix {
   /** The address as written, "10.0.1.4". */
   readonly address: string;
@@ -10,21 +12,13 @@ export interface Ipv4Prefix {
 }
 
 /** @returns the address as a 32-bit unsigned number, or `undefined` when the text is not four decimal bytes */
-export function parseIpv4(text: string): number | undefined {
-  const parts = text.split(".");
-  if (parts.length !== 4) return undefined;
-  let value = 0;
-  for (const part of parts) {
-    if (!/^(0|[1-9][0-9]{0,2})$/.test(part)) return undefined;
-    const byte = Number(part);
-    if (byte > 255) return undefined;
-    value = value * 256 + byte;
+export function readIpv4(text: string): number | undefined {
+  try {
+    return parseIpv4(text);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
-  return value;
-}
-
-export function formatIpv4(value: number): string {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255).join(".");
 }
 
 /** @returns the parts of "10.0.1.4/24", or `undefined` when it is not an IPv4 prefix */
@@ -32,7 +26,7 @@ export function parsePrefix(text: string): Ipv4Prefix | undefined {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
   const address = text.slice(0, slash);
-  const value = parseIpv4(address);
+  const value = readIpv4(address);
   const lengthText = text.slice(slash + 1);
   if (value === undefined || !/^(0|[1-9][0-9]?)$/.test(lengthText)) return undefined;
   const length = Number(lengthText);
@@ -43,8 +37,8 @@ export function parsePrefix(text: string): Ipv4Prefix | undefined {
 /** @returns whether `address` lies in `subnet` ("10.0.1.0/24"); false when either is malformed */
 export function inSubnet(address: string, subnet: string): boolean {
   const prefix = parsePrefix(subnet);
-  const value = parseIpv4(address);
-  const base = prefix && parseIpv4(prefix.address);
+  const value = readIpv4(address);
+  const base = prefix && readIpv4(prefix.address);
   if (!prefix || value === undefined || base === undefined) return false;
   const mask = subnetMask(prefix.length);
   return (value & mask) >>> 0 === (base & mask) >>> 0;

@@ -36,8 +36,8 @@ export interface VxlanAttributes {
   readonly proxy: boolean;
   readonly l2Miss: boolean;
   readonly l3Miss: boolean;
-  /** Whether its UDP socket lives in another namespace than the device. */
-  readonly underlayElsewhere: boolean;
+  /** Whether its UDP socket lives in the host's namespace, as it must. */
+  readonly underlayIsHost: boolean;
 }
 
 /** How a bridge treats a port. */

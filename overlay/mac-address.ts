@@ -1,4 +1,5 @@
-import { formatIpv4, parseIpv4 } from "./ipv4.js";
+import { bytesToMac } from "../native-bindings/address-text.js";
+import { readIpv4 } from "./ipv4.js";
 
 /**
  * The MAC address of an overlay endpoint: 02:42 (locally administered, unicast) and the four bytes of its IPv4 address.
@@ -6,10 +7,12 @@ import { formatIpv4, parseIpv4 } from "./ipv4.js";
  * @throws RangeError when `address` is not an IPv4 address
  */
 export function macFromAddress(address: string): string {
-  const value = parseIpv4(address);
+  const value = readIpv4(address);
   if (value === undefined) throw new RangeError(`a MAC address from "${address}": not an IPv4 address`);
-  const bytes = formatIpv4(value).split(".");
-  return ["02", "42", ...bytes.map((byte) => Number(byte).toString(16).padStart(2, "0"))].join(":");
+  const bytes = Buffer.alloc(6);
+  bytes.writeUInt16BE(0x0242, 0);
+  bytes.writeUInt32BE(value, 2);
+  return bytesToMac(bytes);
 }
 
 /** @returns whether `text` is a unicast MAC address in lower-case colon form */

@@ -3,6 +3,7 @@
  * The kernel allows 15 characters: ids of any length are hashed.
  */
 import { createHash } from "node:crypto";
+import { namespaceName, namespacePrefix, parseNamespaceName } from "../netns/names.js";
 
 /** Longest name of a link: IFNAMSIZ less the final NUL. */
 export const LINK_NAME_MAX = 15;
@@ -11,13 +12,31 @@ export const LOOPBACK = "lo";
 export const BRIDGE = "br0";
 export const VXLAN = "vxlan0";
 
-/** Namespaces of this node: "net" per network, "sbx" per sandbox. */
+const NETWORK_KIND = "net";
+const SANDBOX_KIND = "sbx";
+/** Longest id that stands in a namespace's name as it is. */
+const PLAIN_ID_MAX = 64;
+
+/** @throws RangeError for a node id that does not begin with 8 letters or digits */
 export function networkNamespace(nodeId: string, networkId: string): string {
-  return `tsw-${digest(nodeId, 8)}-net-${digest(networkId, 12)}`;
+  return namespaceName(nodeId, NETWORK_KIND, fileNamePart(networkId));
 }
 
+/** @throws RangeError for a node id that does not begin with 8 letters or digits */
 export function sandboxNamespace(nodeId: string, sandboxId: string): string {
-  return `tsw-${digest(nodeId, 8)}-sbx-${digest(sandboxId, 12)}`;
+  return namespaceName(nodeId, SANDBOX_KIND, fileNamePart(sandboxId));
+}
+
+/** @returns what a namespace is for; undefined for one that is not this layer's, or not this node's */
+export function roleOfNamespace(nodeId: string, name: string): "network" | "sandbox" | undefined {
+  const kind = name.startsWith(namespacePrefix(nodeId)) ? parseNamespaceName(name)?.kind : undefined;
+  if (kind === NETWORK_KIND) return "network";
+  return kind === SANDBOX_KIND ? "sandbox" : undefined;
+}
+
+/** Ids of the cluster are letters and digits and stay readable; any other one is hashed. */
+function fileNamePart(id: string): string {
+  return id.length <= PLAIN_ID_MAX && /^[A-Za-z0-9][A-Za-z0-9.-]*$/.test(id) ? id : `_${digest(id, 25)}`;
 }
 
 /** The leg in the network's namespace of a sandbox's interface: "v" and 14 characters. */
@@ -32,7 +51,7 @@ export function gatewayPortName(nodeId: string, sandboxPlace: string): string {
 
 /** What the names of all gateway legs of this node begin with. */
 export function gatewayPortPrefix(nodeId: string): string {
-  return `t${digest(nodeId, 6)}`;
+  return `t${digest(namespacePrefix(nodeId), 6)}`;
 }
 
 /** @returns whether a link of the host's namespace has the name of a gateway leg of this node */

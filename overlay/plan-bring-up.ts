@@ -12,7 +12,7 @@
 import type { ActualLink, ActualNode } from "./actual-state.js";
 import { compareNamespace, type Difference, emptyNamespace, type NamespaceComparison } from "./compare.js";
 import type { ExpectedLink, ExpectedNamespace, ExpectedNode, Peer } from "./expected-state.js";
-import type { FdbObject, KernelObject, Place, RouteObject, SysctlObject } from "./kernel-objects.js";
+import type { BridgeAttributes, FdbObject, KernelObject, Place, RouteObject, SysctlObject } from "./kernel-objects.js";
 import { BRIDGE, LOOPBACK, VXLAN } from "./names.js";
 import type { LinkChange, Step } from "./steps.js";
 
@@ -169,8 +169,8 @@ class BringUp {
     const inTheWay = difference?.attributes.includes("type") ? difference.wanted : undefined;
     const created = gaps.missingLinks.get(name) ?? inTheWay;
     if (created) {
-      const { mac, mtu, bridge } = created;
-      this.steps.push({ kind: "create-bridge", place, link: name, mac: mac!, bridge: bridge! });
+      const { mac, mtu } = created;
+      this.steps.push({ kind: "create-bridge", place, link: name, mac: mac! });
       // An MTU given at birth would follow the ports'; one that is set afterwards stays.
       this.#setLink(place, name, { mtu, up: true }, ["new"]);
     } else {
@@ -204,7 +204,7 @@ class BringUp {
     const change: LinkChange = {
       ...(differs("mtu") ? { mtu: wanted.mtu } : {}),
       ...(differs("mac") ? { mac: wanted.mac } : {}),
-      ...(differsWithin("bridge") ? { bridge: wanted.bridge } : {}),
+      ...(differsWithin("bridge") ? { bridge: onlyDiffering(wanted.bridge!, attributes) } : {}),
       ...(differs("master") ? { master: wanted.master } : {}),
       ...(differsWithin("port") || (differs("master") && wanted.port) ? { port: wanted.port } : {}),
       ...(differs("up") ? { up: wanted.up } : {}),
@@ -240,6 +240,10 @@ class BringUp {
     const newAddress = addresses.missing.some(({ link }) => link === route.link);
     return newAddress || (differentLinks.get(route.link)?.attributes.includes("up") ?? false);
   }
+}
+
+function onlyDiffering(bridge: BridgeAttributes, attributes: readonly string[]): Partial<BridgeAttributes> {
+  return Object.fromEntries(Object.entries(bridge).filter(([name]) => attributes.includes(`bridge.${name}`)));
 }
 
 /** Settings to write: those of the given links, which exist only with them, and all others. */

@@ -4,8 +4,9 @@
  */
 import type { ActualLink, ActualNamespace } from "./actual-state.js";
 import { compareNamespace, type NamespaceComparison, PEER } from "./compare.js";
-import type { ExpectedNode } from "./expected-state.js";
+import type { ExpectedNamespace, ExpectedNode } from "./expected-state.js";
 import { HOST, type KernelObject } from "./kernel-objects.js";
+import type { PlanPart } from "./plan.js";
 import type { RemainingState } from "./remaining-state.js";
 import type { Step } from "./steps.js";
 
@@ -18,14 +19,15 @@ function isInborn(attribute: string): boolean {
 const LINK_ORDER: readonly string[] = ["veth", "vxlan", "bridge"];
 
 /** @param remaining is brought to what is left after these steps */
-export function planRemoval(expected: ExpectedNode, remaining: RemainingState): readonly Step[] {
+export function planRemoval(expected: ExpectedNode, remaining: RemainingState, part: PlanPart): readonly Step[] {
   const namespaces = [...remaining.node().namespaces.values()];
   const byRole = (role: ActualNamespace["role"]) => namespaces.filter((one) => one.role === role);
   const steps: Step[] = [];
   for (const role of ["sandbox", "network", "host"] as const) {
     const [unwanted, wanted] = partition(byRole(role), ({ place }) => !expected.namespaces.has(place));
-    for (const namespace of unwanted) steps.push(...removeNamespace(namespace, remaining));
-    for (const namespace of wanted) steps.push(...removeExtras(namespace.place, expected, remaining));
+    if (part !== "extend") for (const namespace of unwanted) steps.push(...removeNamespace(namespace, remaining));
+    for (const { place } of wanted)
+      steps.push(...removeExtras(expected.namespaces.get(place)!, expected, remaining, part));
   }
   return steps;
 }
@@ -44,17 +46,20 @@ function removeNamespace({ place }: ActualNamespace, remaining: RemainingState):
   return [...steps, { kind: "remove-namespace", place }];
 }
 
-function removeExtras(place: string, expected: ExpectedNode, remaining: RemainingState): readonly Step[] {
+function removeExtras(
+  wanted: ExpectedNamespace,
+  expected: ExpectedNode,
+  remaining: RemainingState,
+  part: PlanPart,
+): readonly Step[] {
+  const { place } = wanted;
   const node = remaining.node();
-  const comparison = compareNamespace(
-    expected.namespaces.get(place)!,
-    node.namespaces.get(place)!,
-    node,
-    expected.gatewayBridge,
-  );
+  const comparison = compareNamespace(wanted, node.namespaces.get(place)!, node, expected.gatewayBridge);
+  const goes = part === "extend" ? inTheWayOf(wanted) : () => true;
   const steps: Step[] = [];
   const removeAll = <K extends Step["kind"], O extends KernelObject>(kind: K, objects: readonly O[]) => {
     for (const object of objects) {
+      if (!goes(object)) continue;
       remaining.removeObject(place, object);
       steps.push({ kind, place, object } as unknown as Step);
     }
@@ -64,8 +69,21 @@ function removeExtras(place: string, expected: ExpectedNode, remaining: Remainin
   removeAll("remove-address", comparison.addresses.extra);
   removeAll("remove-neighbour", comparison.neighbours.extra);
   removeAll("remove-fdb", comparison.fdb.extra);
-  steps.push(...removeLinks(place, wrongLinks(comparison, place), remaining));
+  const links = wrongLinks(comparison, place).filter(
+    ({ because }) => part === "all" || because.length > 0 === (part === "extend"),
+  );
+  steps.push(...removeLinks(place, links, remaining));
   return steps;
+}
+
+/** An endpoint that has moved here: as long as the tunnel claims it, packets go there. An address that changes its link. */
+function inTheWayOf({ fdb, addresses }: ExpectedNamespace): (object: KernelObject) => boolean {
+  const localMacs = new Set(fdb.filter(({ table }) => table === "master").map(({ mac }) => mac));
+  const localPrefixes = new Set(addresses.map(({ prefix }) => prefix));
+  return (object) => {
+    if (object.kind === "fdb" || object.kind === "neighbour") return localMacs.has(object.mac);
+    return object.kind === "address" && localPrefixes.has(object.prefix);
+  };
 }
 
 interface WrongLink {

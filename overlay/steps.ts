@@ -18,7 +18,8 @@ import {
 export interface LinkChange {
   readonly mtu?: number;
   readonly mac?: string;
-  readonly bridge?: BridgeAttributes;
+  /** Only what differs: a kernel without a feature refuses to be told to keep it off. */
+  readonly bridge?: Partial<BridgeAttributes>;
   /** "" takes it out of its bridge. */
   readonly master?: string;
   readonly port?: PortAttributes;
@@ -28,12 +29,12 @@ export interface LinkChange {
 export type Step =
   | { readonly kind: "create-namespace"; readonly place: Place }
   | { readonly kind: "remove-namespace"; readonly place: Place }
+  /** Without spanning tree, VLANs, or watching of group memberships. */
   | {
       readonly kind: "create-bridge";
       readonly place: Place;
       readonly link: string;
       readonly mac: string;
-      readonly bridge: BridgeAttributes;
     }
   /** Learning off, proxy on, no notifications of misses; its UDP socket in the host's namespace. */
   | {

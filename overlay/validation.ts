@@ -1,6 +1,6 @@
 /** Refuses a wanted state that contradicts itself, before anything is written. */
 import { InvalidWantedError, type WantedProblem } from "./errors.js";
-import { type Ipv4Prefix, inSubnet, parseIpv4, parsePrefix } from "./ipv4.js";
+import { type Ipv4Prefix, inSubnet, parsePrefix, readIpv4 } from "./ipv4.js";
 import { isUnicastMac } from "./mac-address.js";
 import { gatewayPortName, isLinkName, LOOPBACK, networkNamespace, portName, sandboxNamespace } from "./names.js";
 import type { NodeWanted, OverlayNetwork, Sandbox } from "./wanted.js";
@@ -146,7 +146,7 @@ class Checker {
   }
 
   address(what: string, value: string): void {
-    if (parseIpv4(value) === undefined) this.problems.push({ code: "bad-address", what, value });
+    if (readIpv4(value) === undefined) this.problems.push({ code: "bad-address", what, value });
   }
 
   mac(what: string, value: string): void {

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import test from "ava";
 import fc from "fast-check";
-import { formatIpv4, inSubnet, parseIpv4, parsePrefix } from "../../overlay/ipv4.js";
+import { formatIpv4 } from "../../native-bindings/address-text.js";
+import { inSubnet, parsePrefix, readIpv4 } from "../../overlay/ipv4.js";
 import { isUnicastMac, macFromAddress } from "../../overlay/mac-address.js";
 import { overlayMtu } from "../../overlay/mtu.js";
 import {
@@ -10,6 +11,7 @@ import {
   isLinkName,
   networkNamespace,
   portName,
+  roleOfNamespace,
   sandboxNamespace,
 } from "../../overlay/names.js";
 
@@ -56,9 +58,9 @@ test("the MTU is the underlay's less the overhead", (t) => {
 });
 
 test("addresses and prefixes are read strictly", (t) => {
-  fc.assert(fc.property(fc.nat(0xffffffff), (value) => parseIpv4(formatIpv4(value)) === value));
+  fc.assert(fc.property(fc.nat(0xffffffff), (value) => readIpv4(formatIpv4(value)) === value));
   for (const bad of ["", "1.2.3", "1.2.3.4.5", "1.2.3.256", "01.2.3.4", "1.2.3.4 ", "::1", "1.2.3.-4"]) {
-    t.is(parseIpv4(bad), undefined, bad);
+    t.is(readIpv4(bad), undefined, bad);
   }
   t.deepEqual(parsePrefix("10.0.1.4/24"), { address: "10.0.1.4", length: 24, subnet: "10.0.1.0/24" });
   t.deepEqual(parsePrefix("200.1.2.3/0"), { address: "200.1.2.3", length: 0, subnet: "0.0.0.0/0" });
@@ -79,17 +81,22 @@ test("a group or zero MAC address is no endpoint's", (t) => {
 });
 
 test("link names fit the kernel, follow from the ids alone, and tell the node", (t) => {
+  const nodeId = fc.stringMatching(/^[a-z0-9]{8,25}$/);
   fc.assert(
-    fc.property(fc.string(), fc.string(), fc.string(), (node, sandbox, other) => {
+    fc.property(nodeId, nodeId, fc.string(), fc.string(), (node, otherNode, sandbox, other) => {
       const place = sandboxNamespace(node, sandbox);
       const names = [portName(place, "eth0"), gatewayPortName(node, place)];
       t.true(names.every(isLinkName));
       t.deepEqual(names, [portName(place, "eth0"), gatewayPortName(node, place)]);
       t.true(isGatewayPort(node, names[1]!));
-      t.is(isGatewayPort(other, names[1]!), other === node);
+      t.is(isGatewayPort(otherNode, names[1]!), otherNode.slice(0, 8) === node.slice(0, 8));
       t.not(portName(place, "eth1"), names[0]);
       t.is(sandbox === other, sandboxNamespace(node, other) === place);
-      t.not(networkNamespace(node, sandbox), place);
+      t.is(roleOfNamespace(node, place), "sandbox");
+      t.is(roleOfNamespace(node, networkNamespace(node, sandbox)), "network");
+      t.is(roleOfNamespace(`x${node.slice(1)}`, place), node.startsWith("x") ? "sandbox" : undefined);
     }),
   );
+  t.is(sandboxNamespace("4bk3ac0example", "ingress"), "tsw-4bk3ac0e-sbx-ingress");
+  t.is(roleOfNamespace("4bk3ac0example", "tsw-4bk3ac0e-other-x"), undefined);
 });

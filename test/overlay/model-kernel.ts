@@ -23,6 +23,8 @@ import { describeStep, type LinkChange, type Step } from "../../overlay/steps.js
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 export type ModelLink = Mutable<ActualLink> & { peerPlace?: Place };
 
+const PLAIN_BRIDGE = { stp: false, vlanFiltering: false, multicastSnooping: false };
+
 interface ModelNamespace {
   role: NamespaceRole;
   links: Map<string, ModelLink>;
@@ -88,7 +90,7 @@ export class ModelKernel {
         this.namespaces.delete(step.place);
         return;
       case "create-bridge":
-        this.#addLink(step.place, { name: step.link, type: "bridge", mac: step.mac, mtu: 1500, bridge: step.bridge });
+        this.#addLink(step.place, { name: step.link, type: "bridge", mac: step.mac, mtu: 1500, bridge: PLAIN_BRIDGE });
         return;
       case "create-vxlan": {
         const { vni, port } = step;
@@ -104,7 +106,7 @@ export class ModelKernel {
           proxy: true,
           l2Miss: false,
           l3Miss: false,
-          underlayElsewhere: true,
+          underlayIsHost: true,
         };
         this.#addLink(step.place, { name: step.link, type: "vxlan", mtu: step.mtu, vxlan });
         return;
@@ -179,7 +181,7 @@ export class ModelKernel {
     const link = this.#link(namespace, name);
     if (change.mtu !== undefined) link.mtu = change.mtu;
     if (change.mac !== undefined) link.mac = change.mac;
-    if (change.bridge) link.bridge = change.bridge;
+    if (change.bridge) link.bridge = { ...PLAIN_BRIDGE, ...link.bridge, ...change.bridge };
     if (change.master !== undefined && change.master !== link.master) {
       if (change.master !== "" && this.#link(namespace, change.master).type !== "bridge")
         throw new Error("master is no bridge");

@@ -11,7 +11,7 @@ import type { NodeWanted } from "../../overlay/wanted.js";
 import { arbitraryWanted } from "./arbitrary-wanted.js";
 import { ModelKernel } from "./model-kernel.js";
 
-const NODE = "node-of-the-model";
+const NODE = "nodeofthemodel";
 const RUNS = Number(process.env.TSWARM_PROPERTY_RUNS ?? 400);
 
 test("random wanted states are valid", (t) => {

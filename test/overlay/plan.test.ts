@@ -194,7 +194,7 @@ const repairs: readonly [what: string, tamper: (kernel: ModelKernel) => void, st
       put(box.routes, { ...route!, metric: 50 });
       put(box.rules, { kind: "rule", priority: 100, mark: 7, mask: 7, table: 7 });
       put(box.addresses, { kind: "address", link: "eth0", prefix: "10.0.1.99/24" });
-      kernel.take({ kind: "create-bridge", place: BOX, link: "foreign", mac: "02:00:00:00:00:01", bridge: noBridge });
+      kernel.take({ kind: "create-bridge", place: BOX, link: "foreign", mac: "02:00:00:00:00:01" });
     },
     [
       "remove rule 100: fwmark 0x7/0x7 lookup 7 @box",
@@ -205,8 +205,7 @@ const repairs: readonly [what: string, tamper: (kernel: ModelKernel) => void, st
   ],
   [
     "links of others in the host's namespace stay",
-    (kernel) =>
-      kernel.take({ kind: "create-bridge", place: HOST, link: "docker0", mac: "02:00:00:00:00:01", bridge: noBridge }),
+    (kernel) => kernel.take({ kind: "create-bridge", place: HOST, link: "docker0", mac: "02:00:00:00:00:01" }),
     [],
   ],
   [
@@ -218,8 +217,6 @@ const repairs: readonly [what: string, tamper: (kernel: ModelKernel) => void, st
     [`remove link ${gatewayPortName(SAMPLE_NODE, "another sandbox")} @host`],
   ],
 ];
-
-const noBridge = { stp: false, vlanFiltering: false, multicastSnooping: true };
 
 for (const [what, tamper, steps] of repairs) {
   test(`repair: ${what}`, (t) => {
