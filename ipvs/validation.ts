@@ -1,11 +1,29 @@
 /** Checks wanted services before anything is written. */
+import { isIPv4 } from "node:net";
 import { WantedServiceError } from "./errors.js";
-import { isIpv4Address } from "./ipv4-address.js";
 import { MARK_MAX, MARK_MIN, type VirtualService } from "./load-balancer.js";
 import { portKey } from "./published-port.js";
+import type { ServiceChanges } from "./service-changes.js";
 
 /** The nf_tables driver numbers a service's slots with 14 bits. */
 export const DESTINATIONS_MAX = 16384;
+
+/**
+ * Checks what is new. Whether services get into each other's way is asked only when one of them came or changed what it claims,
+ * so that a changed destination costs nothing here.
+ * @throws WantedServiceError
+ */
+export function validateChanges({ added, changed }: ServiceChanges, wanted: readonly VirtualService[]): void {
+  for (const service of added) validateService(service);
+  for (const { after } of changed) validateService(after);
+  const claimsAnew = changed.some(
+    ({ before, after }) =>
+      before.mark !== after.mark ||
+      before.virtual?.address !== after.virtual?.address ||
+      before.published !== after.published,
+  );
+  if (added.length > 0 || claimsAnew) validateTogether(wanted);
+}
 
 /** @throws WantedServiceError for the first problem of one service alone */
 export function validateService(service: VirtualService): void {
@@ -16,7 +34,7 @@ export function validateService(service: VirtualService): void {
   if (virtual) {
     for (const field of ["address", "sourceAddress"] as const) {
       const address = virtual[field];
-      if (!isIpv4Address(address)) throw new WantedServiceError("bad-address", { id, field, address });
+      if (!isIPv4(address)) throw new WantedServiceError("bad-address", { id, field, address });
     }
   }
   for (const { protocol, port } of published) {
@@ -59,7 +77,7 @@ function validateDestinations({ id }: VirtualService, destinations: VirtualServi
   }
   const seen = new Set<string>();
   for (const { address, weight } of destinations) {
-    if (!isIpv4Address(address)) throw new WantedServiceError("bad-address", { id, field: "destination", address });
+    if (!isIPv4(address)) throw new WantedServiceError("bad-address", { id, field: "destination", address });
     if (!Number.isInteger(weight) || weight < 0 || weight > 65535) {
       throw new WantedServiceError("bad-weight", { id, address, weight });
     }

@@ -1,9 +1,10 @@
 /** Reads the table back from the kernel. */
+
+import { bytesToIp } from "../../native-bindings/address-text.js";
 import { decodeComment } from "../../native-bindings/nftables/comment.js";
 import type { Expression } from "../../native-bindings/nftables/expression.js";
 import type { Chain, Rule, SetDefinition, SetElement } from "../../native-bindings/nftables/objects.js";
 import type { NftSocket } from "../../native-bindings/nftables/socket.js";
-import { ipv4Text } from "../ipv4-address.js";
 import { PROTOCOL_NUMBERS, portKey } from "../published-port.js";
 import {
   markOfChain,
@@ -69,7 +70,7 @@ function readState(
         service = { id: "", chain: false, modulus: 0, slots: [] };
         services.set(mark, service);
       }
-      service.slots[index] = ipv4Text(value);
+      service.slots[index] = bytesToIp(value);
     }
   }
   const verdicts = (set: PlainSet) =>
@@ -99,7 +100,7 @@ function leadsTo({ verdict }: SetElement): number {
 
 /** The inverse of keyBytes in transaction.ts. */
 function keyText(key: Uint8Array | undefined): string {
-  if (key?.length === 4) return ipv4Text(key);
+  if (key?.length === 4) return bytesToIp(key);
   if (key?.length !== 8) return "";
   const protocol = PROTOCOL_NAMES.get(key[0]!);
   return protocol ? portKey({ protocol, port: (key[4]! << 8) | key[5]! }) : `${key[0]}/${(key[4]! << 8) | key[5]!}`;

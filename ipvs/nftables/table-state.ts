@@ -1,7 +1,7 @@
 /** What the table says, as plain data: wanted (from services) or actual (from the kernel), in one form so that they compare. */
 import type { VirtualService } from "../load-balancer.js";
-import { portKey } from "../published-port.js";
-import { slotsOf } from "./slots.js";
+import { slotsOf } from "../slots.js";
+import { type Ways, wantedWays } from "../ways.js";
 
 export interface ServiceState {
   /** The service's id, for the rule's comment. */
@@ -14,38 +14,19 @@ export interface ServiceState {
   readonly slots: readonly (string | undefined)[];
 }
 
-export interface TableState {
-  /** By mark; only services with a backend to call. */
+export interface TableState extends Ways {
+  /** By mark; only services with somebody to call. */
   readonly services: ReadonlyMap<number, ServiceState>;
-  /** Virtual address → mark of the service that answers. */
-  readonly virtualServices: ReadonlyMap<string, number>;
-  /** Published port (`tcp/80`) → mark. */
-  readonly publishedServices: ReadonlyMap<string, number>;
-  readonly virtualAddresses: ReadonlySet<string>;
-  readonly refusedPorts: ReadonlySet<string>;
 }
 
 export function wantedTable(services: readonly VirtualService[]): TableState {
   const states = new Map<number, ServiceState>();
-  const virtualServices = new Map<string, number>();
-  const publishedServices = new Map<string, number>();
-  const virtualAddresses = new Set<string>();
-  const refusedPorts = new Set<string>();
   for (const service of services) {
-    const { id, mark, virtual, published } = service;
     const slots = slotsOf(service);
-    const callable = slots.length > 0;
-    if (callable) states.set(mark, { id, chain: true, modulus: slots.length, slots });
-    if (virtual) {
-      virtualAddresses.add(virtual.address);
-      if (callable) virtualServices.set(virtual.address, mark);
-    }
-    for (const port of published) {
-      if (callable) publishedServices.set(portKey(port), mark);
-      else refusedPorts.add(portKey(port));
-    }
+    const { id, mark } = service;
+    if (slots.length > 0) states.set(mark, { id, chain: true, modulus: slots.length, slots });
   }
-  return { services: states, virtualServices, publishedServices, virtualAddresses, refusedPorts };
+  return { services: states, ...wantedWays(services) };
 }
 
 export const EMPTY_TABLE: TableState = wantedTable([]);

@@ -1,8 +1,9 @@
 /** Table operations as an nf_tables batch. */
+
+import { ipToBytes } from "../../native-bindings/address-text.js";
 import { NftBatch } from "../../native-bindings/nftables/batch.js";
 import { COMMENT_MAX_BYTES, encodeComment } from "../../native-bindings/nftables/comment.js";
 import type { SetElement } from "../../native-bindings/nftables/objects.js";
-import { ipv4Bytes } from "../ipv4-address.js";
 import { PROTOCOL_NUMBERS, portOfKey } from "../published-port.js";
 import { chainName, PLAIN_CHAINS, PLAIN_SETS, serviceRule, shardName, shardSet, TABLE } from "./layout.js";
 import type { Element, SetReference, TableOperation } from "./table-plan.js";
@@ -66,7 +67,7 @@ function encodeKey({ key }: Element): SetElement {
 function encodeElement({ key, value }: Element): SetElement {
   if (value === undefined) return { key: keyBytes(key) };
   if (typeof value === "number") return { key: keyBytes(key), verdict: { kind: "goto", chain: chainName(value) } };
-  return { key: keyBytes(key), value: ipv4Bytes(value) };
+  return { key: keyBytes(key), value: ipToBytes(value) };
 }
 
 /** The inverse stands in kernel-table.ts. */
@@ -76,7 +77,7 @@ function keyBytes(key: string | number): Buffer {
     bytes.writeUInt32LE(key);
     return bytes;
   }
-  if (!key.includes("/")) return ipv4Bytes(key);
+  if (!key.includes("/")) return ipToBytes(key);
   const { protocol, port } = portOfKey(key);
   return Buffer.of(PROTOCOL_NUMBERS[protocol], 0, 0, 0, port >> 8, port & 0xff, 0, 0);
 }

@@ -2,7 +2,7 @@
  * Round robin as a row of slots: a service's counter walks over them, each new connection takes the next one. A destination
  * stands in the row as often as its weight says, spread out, so that a heavy one gets no bursts.
  */
-import type { Destination, VirtualService } from "../load-balancer.js";
+import type { Destination, VirtualService } from "./load-balancer.js";
 
 /** Rows are no longer than this, unless there are more destinations: then each has one slot. */
 export const SLOTS_TARGET = 256;
@@ -14,15 +14,20 @@ export const SLOTS_TARGET = 256;
  * from): otherwise the first connection out of each of a hundred sandboxes would go to the same destination.
  */
 export function slotsOf(service: VirtualService): string[] {
-  const eligible = service.destinations.filter(({ weight }) => weight > 0);
-  if (eligible.length < 2) return eligible.map(({ address }) => address);
-  const salt = hash(service.virtual?.sourceAddress ?? "", 0x811c9dc5);
-  const ordered = eligible
+  const ordered = inNamespaceOrder(service).filter(({ weight }) => weight > 0);
+  if (ordered.length === 0) return [];
+  if (ordered.every(({ weight }) => weight === ordered[0]!.weight)) return ordered.map(({ address }) => address);
+  return spread(ordered, slotCounts(ordered.map(({ weight }) => weight)));
+}
+
+/** The destinations in this namespace's order, which does not depend on the order in which they are given. */
+export function inNamespaceOrder({ virtual, destinations }: VirtualService): readonly Destination[] {
+  if (destinations.length < 2) return destinations;
+  const salt = hash(virtual?.sourceAddress ?? "", 0x811c9dc5);
+  return destinations
     .map((destination) => ({ destination, order: hash(destination.address, salt) }))
     .sort((a, b) => a.order - b.order || (a.destination.address < b.destination.address ? -1 : 1))
     .map(({ destination }) => destination);
-  if (ordered.every(({ weight }) => weight === ordered[0]!.weight)) return ordered.map(({ address }) => address);
-  return spread(ordered, slotCounts(ordered.map(({ weight }) => weight)));
 }
 
 /** How many slots each weight gets: in proportion, at least one, together at most {@link SLOTS_TARGET} or one each. */

@@ -1,0 +1,71 @@
+/** Wanted services against what the table has: one line for each part, for people and for healing. Pure. */
+import { extraWays, markPart, type Part, routePart } from "../drift-parts.js";
+import type { DestinationDrift, VirtualService } from "../load-balancer.js";
+import { slotsOf } from "../slots.js";
+import type { VirtualRoutes } from "../virtual-routes.js";
+import type { TableState } from "./table-state.js";
+
+/** What a look at the kernel found. */
+export interface Observation {
+  readonly table: TableState;
+  readonly routes: VirtualRoutes;
+  /** @returns connections that the kernel tracks from one service to one destination */
+  readonly connections: (service: VirtualService, destination: string) => number;
+}
+
+export function tableDrift(wanted: readonly VirtualService[], found: Observation): DestinationDrift[] {
+  const { table, routes } = found;
+  const drifts: DestinationDrift[] = [];
+  for (const service of wanted) {
+    const add = (part: Part) => drifts.push({ serviceId: service.id, mark: service.mark, ...part });
+    const slots = slotsOf(service);
+    if (service.virtual) add(routePart(service.virtual, routes));
+    add(markPart(service, table));
+    add(servicePart(service, slots.length, table));
+    for (const part of destinationParts(service, slots, found)) add(part);
+  }
+  const marks = new Set(wanted.map(({ mark }) => mark));
+  for (const [mark, { id }] of table.services) {
+    if (!marks.has(mark)) {
+      drifts.push({ serviceId: id, mark, part: "service", state: "extra", found: `chain of ${mark}` });
+    }
+  }
+  drifts.push(...extraWays(wanted, table, routes));
+  return drifts;
+}
+
+function servicePart({ mark }: VirtualService, slots: number, table: TableState): Part {
+  const found = table.services.get(mark);
+  const wanted = slots > 0 ? `round robin over ${slots}` : "no chain";
+  if (slots === 0) {
+    if (!found) return { part: "service", state: "present" };
+    return { part: "service", state: "different", wanted, found: `round robin over ${found.modulus}` };
+  }
+  if (!found?.chain) return { part: "service", state: "missing", wanted };
+  if (found.modulus === slots) return { part: "service", state: "present" };
+  const text = found.modulus > 0 ? `round robin over ${found.modulus}` : "another rule";
+  return { part: "service", state: "different", wanted, found: text };
+}
+
+function destinationParts(service: VirtualService, slots: readonly string[], found: Observation): Part[] {
+  const actual = found.table.services.get(service.mark)?.slots ?? [];
+  const due = countByAddress(slots);
+  const there = countByAddress(actual);
+  const parts = service.destinations.map(({ address, weight }): Part => {
+    const connections = found.connections(service, address);
+    const [wanted, has] = [due.get(address) ?? 0, there.get(address) ?? 0];
+    if (wanted === has) return { part: address, state: "present", weight, connections };
+    const state = has === 0 ? "missing" : "different";
+    const text = `${wanted} of ${slots.length} slots`;
+    return { part: address, state, wanted: text, found: `${has} slots`, weight, connections };
+  });
+  for (const { address } of service.destinations) there.delete(address);
+  for (const [address, count] of there) parts.push({ part: address, state: "extra", found: `${count} slots` });
+  return parts;
+}
+
+function countByAddress(slots: readonly (string | undefined)[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  for (const address of slots) if (address !== undefined) counts.set(address, (counts.get(address) ?? 0) + 1);
+  return counts;
+}

@@ -1,0 +1,168 @@
+/** Load balancing by nf_tables: one table per namespace, written in one transaction per change. */
+import { NftTransactionError } from "../../native-bindings/nftables/errors.js";
+import type { NftSocket } from "../../native-bindings/nftables/socket.js";
+import { type ConnectionTable, endStaleFlows, tracksConnections } from "../connection-table.js";
+import { LoadBalancerWriteError } from "../errors.js";
+import { countFlows } from "../flow-counts.js";
+import { type FlowRules, flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
+import { KernelSockets } from "../kernel-sockets.js";
+import type { ApplyResult, DestinationDrift, LoadBalancer, VirtualService } from "../load-balancer.js";
+import { hasChanges, type ServiceChanges, serviceChanges } from "../service-changes.js";
+import { ARP_IGNORE, setSysctls } from "../sysctl.js";
+import { validateChanges } from "../validation.js";
+import { planRoutes, type RoutePlan, readRoutes, removeRoutes, wantedRoutes, writeRoutes } from "../virtual-routes.js";
+import { tableDrift } from "./drift.js";
+import { type KernelTable, readTable } from "./kernel-table.js";
+import { countObjects, planNewTable, planTable, type TableOperation } from "./table-plan.js";
+import { wantedTable } from "./table-state.js";
+import { batchOf } from "./transaction.js";
+
+/** What the kernel is known to have, as long as nobody else writes to it. */
+interface Known {
+  readonly services: readonly VirtualService[];
+  /** Of the namespace's ruleset, when it was known. */
+  readonly generation: number;
+  /** Endpoints maps that are there. */
+  readonly shards: ReadonlySet<number>;
+}
+
+/** What one apply does, in this order. Table operations are one transaction. */
+interface Steps {
+  readonly routes: RoutePlan;
+  readonly table: readonly TableOperation[];
+  readonly flows: FlowRules;
+}
+
+export class NftablesLoadBalancer implements LoadBalancer {
+  readonly name = "nftables";
+  #known: Known | undefined;
+
+  /**
+   * Writes what differs from the last apply. The ruleset's generation tells whether anyone wrote to the namespace's nf_tables
+   * since; if so, or after a drift that {@link observe} found, it looks at the kernel first.
+   * @throws WantedServiceError before anything is written, LoadBalancerWriteError when the kernel refuses
+   */
+  apply(wanted: readonly VirtualService[]): ApplyResult {
+    using kernel = new KernelSockets();
+    const known = this.#known;
+    if (known && known.generation === kernel.nft.generation()) {
+      const changes = serviceChanges(known.services, wanted);
+      if (!hasChanges(changes)) {
+        this.#known = { ...known, services: wanted };
+        return { changed: 0 };
+      }
+      validateChanges(changes, wanted);
+      return { changed: this.#change(kernel, known, changes, wanted) };
+    }
+    validateChanges({ removed: [], added: wanted, changed: [] }, wanted);
+    return { changed: this.#look(kernel, wanted) };
+  }
+
+  observe(wanted: readonly VirtualService[]): readonly DestinationDrift[] {
+    using kernel = new KernelSockets();
+    const known = this.#known;
+    const generation = kernel.nft.generation();
+    const untouched = known?.generation === generation;
+    const table = untouched ? wantedTable(known.services) : readTable(kernel.nft).state;
+    const connections = tracksConnections() ? countFlows(kernel.connections.list()) : () => 0;
+    const drifts = tableDrift(wanted, { table, routes: readRoutes(kernel.route), connections });
+    if (drifts.some(({ state }) => state !== "present")) this.#known = undefined;
+    return drifts;
+  }
+
+  clear(): void {
+    using kernel = new KernelSockets();
+    this.#known = undefined;
+    const table = readTable(kernel.nft);
+    const routes = readRoutes(kernel.route);
+    this.#carryOut(kernel, {
+      routes: { remove: [...routes.keys()], write: [] },
+      table: table.exists ? [{ kind: "delete-table" }] : [],
+      flows: flowRulesOfLook([], routes.keys(), table.state.publishedServices.keys()),
+    });
+  }
+
+  /** From what the kernel is known to have. */
+  #change(kernel: KernelSockets, known: Known, changes: ServiceChanges, wanted: readonly VirtualService[]): number {
+    const before = [...changes.removed, ...changes.changed.map((change) => change.before)];
+    const after = [...changes.added, ...changes.changed.map((change) => change.after)];
+    const table = planTable(wantedTable(before), wantedTable(after), known.shards);
+    const steps = {
+      routes: planRoutes(wantedRoutes(before), wantedRoutes(after)),
+      table,
+      flows: flowRulesOfChanges(changes),
+    };
+    this.#known = undefined;
+    let changed: number;
+    try {
+      changed = this.#carryOut(kernel, steps);
+    } catch (error) {
+      // Somebody wrote between the look at the generation and the transaction.
+      if (error instanceof LoadBalancerWriteError && error.cause instanceof NftTransactionError) {
+        return this.#look(kernel, wanted);
+      }
+      throw error;
+    }
+    this.#remember(kernel.nft, wanted, known.generation, table, known.shards);
+    return changed;
+  }
+
+  /** From what the kernel has. */
+  #look(kernel: KernelSockets, wanted: readonly VirtualService[]): number {
+    this.#known = undefined;
+    const settings = setSysctls([ARP_IGNORE]);
+    const generation = kernel.nft.generation();
+    const found = readTable(kernel.nft);
+    const routes = readRoutes(kernel.route);
+    const table = planLook(found, wanted);
+    const changed = this.#carryOut(kernel, {
+      routes: planRoutes(routes, wantedRoutes(wanted)),
+      table,
+      flows: flowRulesOfLook(wanted, routes.keys(), found.state.publishedServices.keys()),
+    });
+    this.#remember(kernel.nft, wanted, generation, table, found.intact ? found.shards : new Set());
+    return settings + changed;
+  }
+
+  /**
+   * The order is the contract's: a virtual address goes before the service behind it and comes after it.
+   * @returns kernel objects written
+   */
+  #carryOut(kernel: KernelSockets, { routes, table, flows }: Steps): number {
+    const refusals = routes.remove.length > 0 ? removeRoutes(kernel.route, routes.remove) : [];
+    if (table.length > 0) commit(kernel.nft, table);
+    const ended = endStaleFlows(flows, () => kernel.connections as ConnectionTable);
+    if (routes.write.length > 0) refusals.push(...writeRoutes(kernel.route, routes.write));
+    if (refusals.length > 0) throw new LoadBalancerWriteError(this.name, refusals);
+    return routes.remove.length + countObjects(table) + ended + routes.write.length;
+  }
+
+  /** Only if nobody else committed meanwhile is the kernel known to have what is wanted. */
+  #remember(
+    nft: NftSocket,
+    services: readonly VirtualService[],
+    generationBefore: number,
+    table: readonly TableOperation[],
+    shards: ReadonlySet<number>,
+  ): void {
+    const generation = nft.generation();
+    const own = table.length > 0 ? 1 : 0;
+    if (generation !== generationBefore + own) return;
+    const added = table.flatMap((operation) => (operation.kind === "add-shard" ? [operation.shard] : []));
+    this.#known = { services, generation, shards: added.length > 0 ? new Set([...shards, ...added]) : shards };
+  }
+}
+
+function planLook(found: KernelTable, wanted: readonly VirtualService[]): TableOperation[] {
+  const state = wantedTable(wanted);
+  return found.intact ? planTable(found.state, state, found.shards) : planNewTable(state, found.exists);
+}
+
+function commit(nft: NftSocket, table: readonly TableOperation[]): void {
+  try {
+    nft.commit(batchOf(table));
+  } catch (error) {
+    if (!(error instanceof NftTransactionError)) throw error;
+    throw new LoadBalancerWriteError("nftables", [error.message], { cause: error });
+  }
+}
