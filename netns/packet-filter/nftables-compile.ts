@@ -3,6 +3,7 @@ import { encodeComment } from "../../native-bindings/nftables/comment.js";
 import * as nft from "../../native-bindings/nftables/constants.js";
 import type { Expression, Verdict } from "../../native-bindings/nftables/expression.js";
 import type { ChainBase } from "../../native-bindings/nftables/objects.js";
+import { ipv4Bytes } from "./address-prefix.js";
 import {
   ALL_BITS,
   bitwise,
@@ -16,7 +17,6 @@ import {
 } from "./nftables-match.js";
 import type { PacketAction, PacketRule, PacketRules } from "./rules.js";
 import { STAGE_PLACES, type StagePlace, stagePlaceOf } from "./stage.js";
-import { ipv4Bytes } from "./validate.js";
 
 export interface CompiledRule {
   readonly key: string;
@@ -43,7 +43,8 @@ export function compileRules(rules: PacketRules): CompiledTable[] {
 }
 
 function compileTable(family: "ip" | "ip6", rules: PacketRules): CompiledTable {
-  const compiled = rules.map((rule, index) => ({ place: placeOf(rule), rules: [...compileRule(rule, index)] }));
+  const inner = innerChainNames();
+  const compiled = rules.map((rule) => ({ place: placeOf(rule), rules: [...compileRule(rule, inner)] }));
   const chains = new Map<string, ChainBase | undefined>();
   for (const place of STAGE_PLACES) {
     if (compiled.some((rule) => rule.place === place)) chains.set(baseChainName(place), baseOf(place));
@@ -67,7 +68,7 @@ function baseOf(place: StagePlace): ChainBase {
   return { type: place.chainType, hook: place.hook, priority: place.priority, policy: "accept" };
 }
 
-function* compileRule(rule: PacketRule, index: number): Generator<CompiledRule> {
+function* compileRule(rule: PacketRule, innerChains: Iterator<string, never>): Generator<CompiledRule> {
   const { key, match, action } = rule;
   const chain = baseChainName(placeOf(rule));
   const { expressions, portSet } = compileMatch(match);
@@ -87,12 +88,17 @@ function* compileRule(rule: PacketRule, index: number): Generator<CompiledRule> 
     return;
   }
   if (action.kind === "restore-mark" && (action.mask ?? ALL_BITS) !== ALL_BITS) {
-    const inner = `restore-${index}`;
+    const inner = innerChains.next().value;
     yield { ...base, expressions: [...expressions, verdict({ kind: "jump", chain: inner })] };
     yield* restoreBits(key, inner, action.mask!);
     return;
   }
   yield { ...base, expressions: [...expressions, ...compileAction(action)] };
+}
+
+/** `restore-1`, `restore-2` … */
+function* innerChainNames(): Generator<string, never> {
+  for (let number = 1; ; number++) yield `restore-${number}`;
 }
 
 const TCP_RESET: Expression = { kind: "reject", type: "tcp-reset", code: 0 };

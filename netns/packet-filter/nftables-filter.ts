@@ -6,11 +6,11 @@ import { NftBatch } from "../../native-bindings/nftables/batch.js";
 import { decodeComment } from "../../native-bindings/nftables/comment.js";
 import * as nft from "../../native-bindings/nftables/constants.js";
 import { describeExpression } from "../../native-bindings/nftables/expression-text.js";
-import { concatenatedType, type SetElement, type TableId } from "../../native-bindings/nftables/objects.js";
+import type { SetElement, TableId } from "../../native-bindings/nftables/objects.js";
 import { NftSocket } from "../../native-bindings/nftables/socket.js";
 import { compareTables, describePortSet, type FoundTable } from "./nftables-compare.js";
-import { type CompiledTable, compileRules, keyUserdata } from "./nftables-compile.js";
-import { PORT_SET_NAME, type PortSet, portKey } from "./nftables-match.js";
+import { compileRules } from "./nftables-compile.js";
+import { removeTable, replaceTables } from "./nftables-write.js";
 import type { PacketFilter, PacketRules, RuleDrift } from "./rules.js";
 import { validateRules } from "./validate.js";
 
@@ -36,7 +36,12 @@ export class NftablesFilter implements PacketFilter {
     using socket = NftSocket.open();
     const found = this.#look(socket);
     const changed = compareTables(compiled, found).filter(({ state }) => state !== "present").length;
-    if (changed > 0) socket.commit(this.#replacement(compiled, found));
+    if (changed === 0) return { changed };
+    const batch = new NftBatch();
+    const unwanted = found.filter(({ family }) => !compiled.some((table) => table.family === family));
+    for (const { family } of unwanted) removeTable(batch, this.#id(family));
+    replaceTables(batch, this.#table, compiled);
+    socket.commit(batch);
     return { changed };
   }
 
@@ -51,7 +56,7 @@ export class NftablesFilter implements PacketFilter {
   clear(): void {
     using socket = NftSocket.open();
     const batch = new NftBatch();
-    for (const { family } of this.#ourTables(socket)) this.#removeTable(batch, family);
+    for (const { family } of this.#ourTables(socket)) removeTable(batch, this.#id(family));
     socket.commit(batch);
   }
 
@@ -83,52 +88,6 @@ export class NftablesFilter implements PacketFilter {
       };
     });
   }
-
-  /** Adding before deleting makes the deletion work whether or not the table is still there. */
-  #removeTable(batch: NftBatch, family: "ip" | "ip6"): void {
-    batch.addTable(this.#id(family)).deleteTable(this.#id(family));
-  }
-
-  #replacement(wanted: readonly CompiledTable[], found: readonly FoundTable[]): NftBatch {
-    const batch = new NftBatch();
-    for (const { family } of found) this.#removeTable(batch, family);
-    let setId = 0;
-    for (const { family, chains, rules } of wanted) {
-      const id = this.#id(family);
-      if (!found.some((table) => table.family === family)) this.#removeTable(batch, family);
-      batch.addTable(id);
-      for (const [name, base] of chains) batch.addChain({ ...id, name, ...(base ? { base } : {}) });
-      for (const { key, chain, expressions, portSet } of rules) {
-        if (portSet) addPortSet(batch, id, ++setId, portSet);
-        const ownSet = setId;
-        batch.addRule({
-          ...id,
-          chain,
-          expressions: portSet
-            ? expressions.map((step) => (step.kind === "lookup" ? { ...step, setId: ownSet } : step))
-            : expressions,
-          userdata: keyUserdata(key),
-        });
-      }
-    }
-    return batch;
-  }
-}
-
-function addPortSet(batch: NftBatch, table: TableId, setId: number, { protocol, ports }: PortSet): void {
-  const set = { ...table, name: PORT_SET_NAME, id: setId };
-  batch
-    .addSet({
-      ...set,
-      flags: nft.NFT_SET_ANONYMOUS | nft.NFT_SET_CONSTANT,
-      keyType: concatenatedType(nft.KEY_TYPE_INET_PROTOCOL, nft.KEY_TYPE_INET_SERVICE),
-      keyLength: 8,
-      size: ports.length,
-    })
-    .addElements(
-      set,
-      ports.map((port) => ({ key: portKey(protocol, port) })),
-    );
 }
 
 function keysOf(elements: readonly SetElement[]): Uint8Array[] {

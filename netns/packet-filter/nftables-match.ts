@@ -2,8 +2,8 @@
 import { endianness } from "node:os";
 import * as nft from "../../native-bindings/nftables/constants.js";
 import { type Expression, type MetaKey, slot } from "../../native-bindings/nftables/expression.js";
+import { parsePrefix, prefixMask } from "./address-prefix.js";
 import type { PacketMatch, TransportProtocol } from "./rules.js";
-import { parsePrefix, prefixMask } from "./validate.js";
 
 /** The register that every match and action uses; nothing is kept from one step to the next. */
 export const REGISTER = 1;

@@ -1,4 +1,5 @@
 import { isIPv4 } from "node:net";
+import { containsPrefix, parsePrefix } from "./address-prefix.js";
 import { PacketRuleError } from "./errors.js";
 import type { PacketAction, PacketHook, PacketMatch, PacketRule, PacketRules } from "./rules.js";
 
@@ -88,6 +89,7 @@ function* matchFaults(match: PacketMatch, hook: PacketHook): Generator<string> {
     if (!prefix) yield `${field} ${text}: not an IPv4 address or prefix`;
     else if (prefix.length === 0 && field.startsWith("not")) yield `${field} ${text} matches nothing`;
   }
+  yield* contradictions(match);
   if (match.destinationPorts) {
     if (!match.protocol) yield "destinationPorts need a protocol";
     if (match.destinationPorts.length === 0) yield "destinationPorts is empty: it matches nothing";
@@ -111,6 +113,27 @@ function* matchFaults(match: PacketMatch, hook: PacketHook): Generator<string> {
     if (match.connectionState.length === 0) yield "connectionState is empty: it matches nothing";
     const wrong = match.connectionState.find((state) => !STATES.has(state));
     if (wrong !== undefined) yield `no connectionState ${wrong}`;
+  }
+}
+
+/** A positive and a negative condition that leave nothing over. */
+function* contradictions(match: PacketMatch): Generator<string> {
+  for (const [field, notField] of [
+    ["source", "notSource"],
+    ["destination", "notDestination"],
+  ] as const) {
+    const inside = match[field] === undefined ? undefined : parsePrefix(match[field]);
+    const outside = match[notField] === undefined ? undefined : parsePrefix(match[notField]);
+    if (inside && outside && containsPrefix(outside, inside))
+      yield `${field} lies within ${notField}: it matches nothing`;
+  }
+  for (const [field, notField] of [
+    ["inInterface", "notInInterface"],
+    ["outInterface", "notOutInterface"],
+  ] as const) {
+    if (match[field] !== undefined && match[field] === match[notField]) {
+      yield `${field} equals ${notField}: it matches nothing`;
+    }
   }
 }
 
@@ -141,30 +164,4 @@ function isPort(port: number, least: number): boolean {
 
 function isMark(mark: number, least: number): boolean {
   return Number.isInteger(mark) && mark >= least && mark <= 0xffff_ffff;
-}
-
-export interface Ipv4Prefix {
-  /** Network address: bits beyond the length are zero. */
-  readonly address: Buffer;
-  readonly length: number;
-}
-
-/** @returns undefined for text that is no IPv4 address with or without a prefix length */
-export function parsePrefix(text: string): Ipv4Prefix | undefined {
-  const match = /^([0-9.]+)(?:\/(\d{1,2}))?$/.exec(text);
-  if (!match || !isIPv4(match[1]!)) return undefined;
-  const length = match[2] === undefined ? 32 : Number(match[2]);
-  if (length > 32) return undefined;
-  const address = ipv4Bytes(match[1]!);
-  address.writeUInt32BE((address.readUInt32BE(0) & prefixMask(length)) >>> 0, 0);
-  return { address, length };
-}
-
-export function ipv4Bytes(address: string): Buffer {
-  return Buffer.from(address.split(".").map(Number));
-}
-
-/** The mask of a prefix length as an unsigned number. */
-export function prefixMask(length: number): number {
-  return length === 0 ? 0 : (0xffff_ffff << (32 - length)) >>> 0;
 }
