@@ -39,7 +39,9 @@ export interface TaskController {
   prepare(): Promise<void>;
   /** Starts the command in the sandbox; a task that already runs (agent restart) is adopted. @throws TaskError */
   start(sandbox: TaskSandbox): Promise<{ readonly pid: number }>;
-  /** Resolves when the task has ended; also for a task that ended while no agent ran. */
+  /** Whether anything of the task runs now, whichever agent started it. */
+  isRunning(): Promise<boolean>;
+  /** Resolves when the task has ended; also for a task that ended while no agent ran. @throws TaskError when it left no trace */
   wait(): Promise<TaskExit>;
   /** Stop signal, then after the grace period SIGKILL; resolves when nothing of the task runs any more. */
   shutdown(): Promise<void>;

@@ -1,0 +1,129 @@
+/**
+ * The shell programs that start a task and stay with it. Pure: facts in, text out.
+ *
+ *     nsenter (network) → unshare (mount, UTS, IPC, PID) → setup → setpriv → init → the task's command
+ *
+ * `setup` is process 1 of the task's PID namespace with all the agent's rights: it joins the cgroups, mounts, and gives
+ * its rights away. `init` is the same process afterwards: it starts the command, waits, and writes the exit status. It
+ * collects orphans, and its own end takes every process of the namespace along. `run` sets environment and folder and becomes the
+ * command. Descriptors: 3 the lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr during set-up.
+ */
+import type { Account } from "./accounts.js";
+
+export interface LaunchFacts {
+  readonly hostname: string;
+  readonly joinFirst: readonly string[];
+  readonly joinLast: readonly string[];
+  /** Mounts of the host that the task must not hold on to. */
+  readonly unmount: readonly string[];
+  readonly account: Account;
+  readonly env: ReadonlyMap<string, string>;
+  readonly dir: string;
+  readonly command: readonly string[];
+}
+
+/** What Docker leaves to a container's root. */
+const CAPABILITIES = [
+  "chown",
+  "dac_override",
+  "fsetid",
+  "fowner",
+  "mknod",
+  "net_raw",
+  "setgid",
+  "setuid",
+  "setfcap",
+  "setpcap",
+  "net_bind_service",
+  "sys_chroot",
+  "kill",
+  "audit_write",
+];
+
+/** Names that the shell keeps for itself or cannot hold: they go through env(1). */
+const SHELL_OWN = new Set(["OPTIND", "LINENO", "PPID", "PWD", "OLDPWD", "IFS", "ENV"]);
+
+/** One word for the shell, whatever is in it. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
+/** The arguments of nsenter(1) that start a task whose files are in the current folder. */
+export function launchArguments(namespacePath: string, setupPath: string): readonly string[] {
+  const unshare = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--propagation", "slave"];
+  return [`--net=${namespacePath}`, "--", ...unshare, "--", "/bin/sh", setupPath];
+}
+
+export function setupScript(facts: LaunchFacts, initPath: string): string {
+  const setpriv = [
+    "setpriv --pdeathsig clear --inh-caps=-all --ambient-caps=-all",
+    `--bounding-set=${["-all", ...CAPABILITIES.map((name) => `+${name}`)].join(",")}`,
+    groupsOption(facts.account),
+  ].join(" ");
+  return [
+    "set -e",
+    "umask 077",
+    "exec 5>&2 2>setup.log",
+    "read -r pid _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/self/stat",
+    ...facts.joinFirst.map((file) => `echo 0 >${quote(file)}`),
+    ...facts.joinLast.map((file) => `exec 4>${quote(file)}`),
+    'echo "$pid $start" >pid',
+    "read -r adjustment </proc/self/oom_score_adj",
+    'if [ "$adjustment" -lt 0 ]; then echo 0 >/proc/self/oom_score_adj; fi',
+    `echo ${quote(facts.hostname)} >/proc/sys/kernel/hostname`,
+    ...(facts.unmount.length > 0 ? [`umount -l ${facts.unmount.map(quote).join(" ")} || :`] : []),
+    "mount -a -T fstab",
+    `exec ${setpriv} -- /bin/sh ${quote(initPath)}`,
+    "",
+  ].join("\n");
+}
+
+export function initScript(facts: LaunchFacts): string {
+  const { uid, gid } = facts.account;
+  const become =
+    uid === 0 && gid === 0
+      ? ". ./run"
+      : `exec setpriv --reuid ${uid} --regid ${gid} ${groupsOption(facts.account)} -- /bin/sh -s <./run`;
+  return [
+    ...(facts.joinLast.length > 0 ? ["echo 0 >&4 || exit", "exec 4>&-"] : []),
+    "(",
+    "  read -r self _ </proc/self/stat",
+    '  echo "$self" >started',
+    "  echo run >&3",
+    "  exec 2>&5 3>&- 5>&-",
+    `  ${become}`,
+    ")",
+    'echo "$?" >exit',
+    "",
+  ].join("\n");
+}
+
+/** Sets up the command's environment and becomes it. Read by the shell from a file, so that no value shows in an argument list. */
+export function runScript(facts: LaunchFacts): string {
+  const plain: string[] = [];
+  const indirect: string[] = [];
+  const template: string[] = [];
+  for (const [name, value] of facts.env) {
+    if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !SHELL_OWN.has(name)) {
+      plain.push(`export ${name}=${quote(value)}`);
+    } else {
+      const carrier = `TSWARM_CARRIER_${indirect.length}`;
+      indirect.push(`export ${carrier}=${quote(value)}`);
+      template.push(`-u ${carrier} -S ${quote(`"${name}=\${${carrier}}"`)}`);
+    }
+  }
+  const env = template.length > 0 ? `/usr/bin/env ${template.join(" ")} ` : "";
+  return [
+    "umask 022",
+    `cd -- ${quote(facts.dir)} || exit 126`,
+    "unset PWD OLDPWD",
+    ...indirect,
+    ...plain,
+    `exec ${env}${facts.command.map(quote).join(" ")} </dev/null`,
+    "",
+  ].join("\n");
+}
+
+function groupsOption({ groupIds }: Account): string {
+  return groupIds.length > 0 ? `--groups ${groupIds.join(",")}` : "--clear-groups";
+}

@@ -1,0 +1,201 @@
+/** Runs one task as a process on the host's files, in a sandbox of its own. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { readFile, stat } from "node:fs/promises";
+import { setTimeout as pause } from "node:timers/promises";
+import { type TaskController, TaskError, type TaskExit, type TaskSandbox } from "../executor.js";
+import { type Account, findAccount } from "./accounts.js";
+import { type CgroupPlan, planCgroups } from "./cgroup-plan.js";
+import { DEFAULT_PATH, taskEnvironment } from "./environment.js";
+import { describeExit, LOST_SUPERVISOR_STATUS } from "./exit-status.js";
+import { initScript, type LaunchFacts, launchArguments, runScript, setupScript } from "./launch-scripts.js";
+import { makeLifeline } from "./lifeline.js";
+import { mountTarget, OWN_FILES } from "./mount-targets.js";
+import { signalProcess } from "./process-identity.js";
+import type { ProcessTask } from "./process-task.js";
+import { findProgram } from "./program-lookup.js";
+import { namespaceMounts, sandboxFstab } from "./sandbox-mounts.js";
+import type { Supervision } from "./supervision.js";
+import { countOutOfMemoryKills, createCgroups } from "./task-cgroup.js";
+
+/** Programs of the set-up are looked up here and nowhere else. */
+const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+const SETUP_DEADLINE_MS = 30_000;
+
+interface Checked {
+  readonly account: Account;
+  readonly mountTargets: Readonly<Record<(typeof OWN_FILES)[number], string>>;
+}
+
+export class ProcessController implements TaskController {
+  readonly #task: ProcessTask;
+  readonly #supervision: Supervision;
+  readonly #cgroups: CgroupPlan;
+
+  /** @throws TaskError when a limit cannot be kept on this node */
+  constructor(task: ProcessTask, supervision: Supervision) {
+    this.#task = task;
+    this.#supervision = supervision;
+    this.#cgroups = planCgroups(supervision.hierarchies, supervision.relativePath, task.limits, (reason) =>
+      this.#fail(reason),
+    );
+  }
+
+  async prepare(): Promise<void> {
+    await this.#check();
+    await this.#supervision.files.make();
+    await makeLifeline(this.#supervision.files.lifeline);
+    await createCgroups(this.#cgroups, this.#task.label);
+  }
+
+  async start(sandbox: TaskSandbox): Promise<{ readonly pid: number }> {
+    const { files } = this.#supervision;
+    if (!this.#supervision.lifeline() && files.supervisor() === undefined) await this.#launch(sandbox);
+    else await this.#adopt();
+    return { pid: this.#supervision.command()?.pid ?? files.supervisor()?.pid ?? 0 };
+  }
+
+  async isRunning(): Promise<boolean> {
+    return this.#supervision.lifeline() !== undefined;
+  }
+
+  async wait(): Promise<TaskExit> {
+    const { files } = this.#supervision;
+    const lifeline = this.#supervision.lifeline();
+    if (lifeline) await lifeline.ended;
+    else if (files.supervisor() === undefined) this.#fail("this node has no trace of the task's process");
+    const kills = await countOutOfMemoryKills(this.#cgroups);
+    return describeExit(files.exitStatus() ?? LOST_SUPERVISOR_STATUS, kills, this.#task.limits.memoryBytes);
+  }
+
+  async shutdown(): Promise<void> {
+    const lifeline = this.#supervision.lifeline();
+    const command = this.#supervision.command();
+    if (lifeline && command && signalProcess(command, this.#task.stopSignal)) {
+      const alarm = new AbortController();
+      const grace = pause(this.#task.stopGraceMs, undefined, { signal: alarm.signal }).catch(() => undefined);
+      await Promise.race([lifeline.ended, grace]);
+      alarm.abort();
+    }
+    await this.#supervision.kill();
+  }
+
+  async terminate(): Promise<void> {
+    await this.#supervision.kill();
+  }
+
+  async remove(): Promise<void> {
+    await this.#supervision.remove();
+  }
+
+  detach(): void {
+    this.#supervision.release();
+  }
+
+  async #check(): Promise<Checked> {
+    const { command, dir, env, user, groups } = this.#task;
+    const fail = (reason: string) => this.#fail(reason);
+    const folder = await stat(dir).catch((error: NodeJS.ErrnoException) =>
+      fail(`working folder ${dir}: ${error.code}`),
+    );
+    if (!folder.isDirectory()) fail(`working folder ${dir} is not a folder`);
+    await findProgram(command[0], env.get("PATH") ?? DEFAULT_PATH, dir, fail);
+    const [passwd, group] = await Promise.all([readIfThere("/etc/passwd"), readIfThere("/etc/group")]);
+    const account = findAccount(user, groups, passwd, group, fail);
+    try {
+      const [resolvConf, hosts, hostname] = await Promise.all(OWN_FILES.map((name) => mountTarget(`/etc/${name}`)));
+      return { account, mountTargets: { "resolv.conf": resolvConf!, hosts: hosts!, hostname: hostname! } };
+    } catch (error) {
+      return fail(`no place to mount the task's own files: ${(error as Error).message}`);
+    }
+  }
+
+  /** Another agent started it, or this one earlier. */
+  async #adopt(): Promise<void> {
+    const lifeline = this.#supervision.lifeline();
+    if (!lifeline || this.#supervision.files.startedPid() !== undefined) return;
+    await this.#awaitStarted(Promise.race([lifeline.started.then(() => true), lifeline.ended.then(() => false)]));
+  }
+
+  async #launch(sandbox: TaskSandbox): Promise<void> {
+    const { files } = this.#supervision;
+    const { account, mountTargets } = await this.#check();
+    const facts: LaunchFacts = {
+      hostname: sandbox.hostname,
+      joinFirst: this.#cgroups.joinFirst,
+      joinLast: this.#cgroups.joinLast,
+      unmount: namespaceMounts(readFileSync("/proc/self/mountinfo", "utf8"), sandbox.namespacePath),
+      account,
+      env: taskEnvironment(this.#task.env, sandbox.hostname, account.home),
+      dir: this.#task.dir,
+      command: this.#task.command,
+    };
+    const bound = OWN_FILES.map((name) => ({ source: files.path(name), target: mountTargets[name] }));
+    await files.write({
+      "resolv.conf": sandbox.resolvConf,
+      hosts: sandbox.hosts,
+      hostname: `${sandbox.hostname}\n`,
+      fstab: sandboxFstab(bound, existsSync),
+      setup: setupScript(facts, files.init),
+      init: initScript(facts),
+      run: runScript(facts),
+    });
+    const child = this.#spawn(sandbox.namespacePath);
+    const failed = new Promise<never>((_, reject) =>
+      child.once("error", (error) =>
+        reject(new TaskError(`${this.#task.label}: cannot run nsenter: ${error.message}`, true)),
+      ),
+    );
+    const lifeline = this.#supervision.lifeline()!;
+    const started = Promise.race([failed, lifeline.started.then(() => true), lifeline.ended.then(() => false)]);
+    try {
+      await this.#awaitStarted(started);
+    } finally {
+      // Its work is done: the supervisor has freed itself from it, and nobody waits for its status.
+      child.kill("SIGKILL");
+    }
+  }
+
+  #spawn(namespacePath: string): ChildProcess {
+    const { files } = this.#supervision;
+    const descriptors: number[] = [];
+    try {
+      descriptors.push(openSync(files.stdout, "a", 0o600), openSync(files.stderr, "a", 0o600));
+      descriptors.push(this.#supervision.openLifeline());
+      const child = spawn("nsenter", launchArguments(namespacePath, files.setup), {
+        cwd: files.folder,
+        env: { PATH: SETUP_PATH },
+        detached: true,
+        stdio: ["ignore", ...descriptors],
+      });
+      child.unref();
+      return child;
+    } finally {
+      for (const fd of descriptors) closeSync(fd);
+    }
+  }
+
+  async #awaitStarted(started: Promise<boolean>): Promise<void> {
+    const alarm = new AbortController();
+    const late = pause(SETUP_DEADLINE_MS, "late" as const, { signal: alarm.signal }).catch(() => "late" as const);
+    const outcome = await Promise.race([started, late]);
+    alarm.abort();
+    if (outcome === true) return;
+    if (outcome === "late") throw new TaskError(`${this.#task.label}: the sandbox was not set up in time`, false);
+    const messages = this.#supervision.files.setupMessages() || "its supervisor ended without a word";
+    this.#fail(`cannot set up the task's sandbox: ${messages}`);
+  }
+
+  #fail(reason: string): never {
+    throw new TaskError(`${this.#task.label}: ${reason}`, true);
+  }
+}
+
+async function readIfThere(path: string): Promise<string> {
+  try {
+    return await readFile(path, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+    throw error;
+  }
+}

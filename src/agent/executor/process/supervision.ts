@@ -1,0 +1,97 @@
+/**
+ * A task's processes as seen from the agent, whichever agent started them: its supervisor, its cgroups, its files.
+ * Knows the task by its id only, so that traces of tasks nobody remembers can be removed too.
+ */
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { TaskError } from "../executor.js";
+import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
+import { Lifeline } from "./lifeline.js";
+import { findChild, type ProcessIdentity, signalProcess } from "./process-identity.js";
+import { emptyCgroups, removeCgroups } from "./task-cgroup.js";
+import { TaskFiles } from "./task-files.js";
+
+const LOOK_AGAIN_MS = 5;
+/** Between the fork of the supervisor and its first line of shell there are milliseconds. */
+const SETUP_DEADLINE_MS = 5000;
+
+export class Supervision {
+  readonly files: TaskFiles;
+  readonly relativePath: string;
+  readonly #cgroupFolders: readonly string[];
+  #lifeline: Lifeline | undefined;
+
+  constructor(
+    tasksFolder: string,
+    nodeFolder: string,
+    readonly taskId: string,
+    readonly label: string,
+    readonly hierarchies: readonly CgroupHierarchy[],
+  ) {
+    this.files = new TaskFiles(tasksFolder, taskId);
+    this.relativePath = join(nodeFolder, taskId);
+    this.#cgroupFolders = hierarchies.map(({ mountPoint }) => join(mountPoint, this.relativePath));
+  }
+
+  /** @returns undefined when the task does not run */
+  lifeline(): Lifeline | undefined {
+    this.#lifeline ??= Lifeline.attach(this.files.lifeline);
+    return this.#lifeline;
+  }
+
+  /** Opens the lifeline of a task that is about to start. @returns the end for the supervisor; the caller closes it */
+  openLifeline(): number {
+    const { lifeline, fd } = Lifeline.create(this.files.lifeline);
+    this.#lifeline = lifeline;
+    return fd;
+  }
+
+  /** The process that the command became, while it lives. */
+  command(): ProcessIdentity | undefined {
+    const supervisor = this.files.supervisor();
+    const started = this.files.startedPid();
+    return supervisor && started ? findChild(supervisor.pid, started) : undefined;
+  }
+
+  /** SIGKILL for everything; resolves when nothing is left. @throws TaskError when something stays */
+  async kill(): Promise<void> {
+    const lifeline = this.lifeline();
+    if (lifeline) {
+      let gone = false;
+      const ended = lifeline.ended.then(() => {
+        gone = true;
+      });
+      const deadline = performance.now() + SETUP_DEADLINE_MS;
+      while (!gone) {
+        const supervisor = this.files.supervisor();
+        if (supervisor && signalProcess(supervisor, "SIGKILL")) break;
+        if (performance.now() > deadline) break;
+        await Promise.race([ended, pause(LOOK_AGAIN_MS)]);
+      }
+    }
+    await emptyCgroups(this.#cgroupFolders, this.label);
+    if (lifeline) await this.#awaitEnd(lifeline);
+  }
+
+  /** Removes cgroups and files. Kills what still runs. */
+  async remove(): Promise<void> {
+    await this.kill();
+    this.release();
+    await removeCgroups(this.hierarchies, this.relativePath, this.label);
+    await this.files.remove();
+  }
+
+  release(): void {
+    this.#lifeline?.release();
+    this.#lifeline = undefined;
+  }
+
+  /** Empty cgroups with a living supervisor mean that it never joined them: nothing may be left behind unsaid. */
+  async #awaitEnd(lifeline: Lifeline): Promise<void> {
+    const alarm = new AbortController();
+    const late = pause(SETUP_DEADLINE_MS, true, { signal: alarm.signal }).catch(() => false);
+    const isLate = await Promise.race([lifeline.ended.then(() => false), late]);
+    alarm.abort();
+    if (isLate) throw new TaskError(`${this.label}: its supervisor does not go although it was killed`, false);
+  }
+}

@@ -1,0 +1,103 @@
+/** The folder of one task, <stateDir>/tasks/<task id>: what its supervisor reads and writes. */
+import { readFileSync } from "node:fs";
+import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import type { ProcessIdentity } from "./process-identity.js";
+
+export class TaskFiles {
+  readonly folder: string;
+  readonly lifeline: string;
+  readonly setup: string;
+  readonly init: string;
+  readonly stdout: string;
+  readonly stderr: string;
+
+  constructor(tasksFolder: string, taskId: string) {
+    this.folder = join(tasksFolder, taskId);
+    this.lifeline = join(this.folder, "lifeline");
+    this.setup = join(this.folder, "setup");
+    this.init = join(this.folder, "init");
+    this.stdout = join(this.folder, "stdout");
+    this.stderr = join(this.folder, "stderr");
+  }
+
+  path(name: string): string {
+    return join(this.folder, name);
+  }
+
+  async make(): Promise<void> {
+    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+  }
+
+  async write(files: Readonly<Record<string, string>>): Promise<void> {
+    await Promise.all(
+      Object.entries(files).map(async ([name, text]) => {
+        await writeFile(this.path(name), text, { mode: publicFiles.has(name) ? 0o644 : 0o600 });
+      }),
+    );
+  }
+
+  /** Process 1 of the task, as `setup` wrote it down. */
+  supervisor(): ProcessIdentity | undefined {
+    const [pid, startTicks] = (this.#read("pid") ?? "").split(" ").map(Number);
+    return pid && startTicks ? { pid, startTicks } : undefined;
+  }
+
+  /** The command's number in its own PID namespace; undefined when it was not started. */
+  startedPid(): number | undefined {
+    const text = this.#read("started");
+    return text ? Number(text) : undefined;
+  }
+
+  /** Undefined when the supervisor did not live to write it. */
+  exitStatus(): number | undefined {
+    const text = this.#read("exit");
+    return text?.endsWith("\n") ? Number(text) : undefined;
+  }
+
+  /** What the set-up had to say when it failed. */
+  setupMessages(): string {
+    return (this.#read("setup.log") ?? "").trim().split("\n").slice(0, 3).join("; ");
+  }
+
+  /** Renamed first, so that a crash half-way leaves no folder that looks like a task's. */
+  async remove(): Promise<void> {
+    const doomed = `${this.folder}${REMOVED_SUFFIX}`;
+    await rm(doomed, { recursive: true, force: true });
+    try {
+      await rename(this.folder, doomed);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+      throw error;
+    }
+    await rm(doomed, { recursive: true, force: true });
+  }
+
+  /** Files are small and few, and read at a task's start and end only. */
+  #read(name: string): string | undefined {
+    try {
+      return readFileSync(this.path(name), "utf8");
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+      throw error;
+    }
+  }
+}
+
+const REMOVED_SUFFIX = ".removed";
+/** Every user inside the sandbox reads these. */
+const publicFiles = new Set(["hosts", "resolv.conf", "hostname"]);
+
+/** The ids of the tasks that have a folder; what a crash left half-removed is removed on the way. */
+export async function listTaskFolders(tasksFolder: string): Promise<readonly string[]> {
+  let names: readonly string[];
+  try {
+    names = await readdir(tasksFolder);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
+    throw error;
+  }
+  const removed = names.filter((name) => name.endsWith(REMOVED_SUFFIX));
+  await Promise.all(removed.map((name) => rm(join(tasksFolder, name), { recursive: true, force: true })));
+  return names.filter((name) => !name.endsWith(REMOVED_SUFFIX));
+}
