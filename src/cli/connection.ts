@@ -1,6 +1,7 @@
 import { createConnection } from "node:net";
 import { resolve as resolvePath } from "node:path";
-import { Client, credentials, type ServiceError, status } from "@grpc/grpc-js";
+import { Client, type ServiceError, status } from "@grpc/grpc-js";
+import { trustingCredentials } from "../security/transport.js";
 import { CommandError } from "./failure.js";
 import { humanSpan } from "./render/time-ago.js";
 import { formatSocketAddress, grpcTarget, type SocketAddress } from "./socket-address.js";
@@ -43,16 +44,12 @@ export class UnreachableError extends CommandError {
  */
 export function openConnection(address: SocketAddress, timeoutMs: number): Connection {
   const absolute: SocketAddress = address.kind === "unix" ? { kind: "unix", path: resolvePath(address.path) } : address;
-  const client = new Client(
-    grpcTarget(absolute),
-    credentials.createSsl(null, null, null, { rejectUnauthorized: false }),
-    {
-      "grpc.max_receive_message_length": -1,
-      "grpc.max_send_message_length": -1,
-      "grpc.enable_http_proxy": 0,
-      "grpc.enable_retries": 0,
-    },
-  );
+  const client = new Client(grpcTarget(absolute), trustingCredentials(), {
+    "grpc.max_receive_message_length": -1,
+    "grpc.max_send_message_length": -1,
+    "grpc.enable_http_proxy": 0,
+    "grpc.enable_retries": 0,
+  });
   return {
     address: formatSocketAddress(address),
     call(method, request) {

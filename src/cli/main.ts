@@ -84,4 +84,7 @@ for (const stream of [process.stdout, process.stderr]) {
   });
 }
 
-process.exitCode = await run(process.argv.slice(2), processTerminal());
+const exitCode = await run(process.argv.slice(2), processTerminal());
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((done) => stream.write("", done))));
+// A connection that was being made may linger for many seconds.
+process.exit(exitCode);

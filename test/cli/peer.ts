@@ -1,16 +1,17 @@
 /** A tswarmd for tests: a real gRPC server with TLS on a unix socket, with a cluster in memory that tests set up at will. */
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { Server, ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { Server, type ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
 import {
   ControlService,
   type ListServiceStatusesResponse_ServiceStatus as ServiceStatus,
 } from "../../src/api/generated/docker/swarmkit/v1/control.js";
-import { Network, type Node, Service, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
+import { Network, type Node, Service, type Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { InspectorService, type NodeObservation } from "../../src/api/generated/tswarm/v1/link.js";
+import { selfSignedCertificate } from "../../src/security/certificate.js";
+import { serverCredentials } from "../../src/security/transport.js";
 
 /** A refusal that a handler throws. */
 export class Refusal extends Error {
@@ -63,7 +64,7 @@ export class Peer {
       );
     }
     await new Promise<void>((resolve, reject) => {
-      server.bindAsync(`unix:${socket}`, selfMadeCredentials(directory), (error) => (error ? reject(error) : resolve()));
+      server.bindAsync(`unix:${socket}`, selfMadeCredentials(), (error) => (error ? reject(error) : resolve()));
     });
     return peer;
   }
@@ -185,17 +186,7 @@ function fits({ filters }: Filtered, id: string, name: string): boolean {
   );
 }
 
-function selfMadeCredentials(directory: string): ServerCredentials {
-  const key = join(directory, "key.pem");
-  const certificate = join(directory, "certificate.pem");
-  execFileSync(
-    "openssl",
-    `req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=swarm-manager -keyout ${key} -out ${certificate}`.split(
-      " ",
-    ),
-    { stdio: "ignore" },
-  );
-  return ServerCredentials.createSsl(null, [
-    { private_key: readFileSync(key), cert_chain: readFileSync(certificate) },
-  ]);
+function selfMadeCredentials(): ServerCredentials {
+  const subject = { organization: "test", organizationalUnit: "swarm-manager", commonName: "peer", dnsNames: ["peer"] };
+  return serverCredentials(selfSignedCertificate(subject, Date.now()));
 }

@@ -17,7 +17,13 @@ export function addServiceCommands(program: Command, maker: CommandMaker): void 
       "List the tasks of services, newest first in each slot",
       async () => (await import("../service/tasks.js")).listServiceTasks,
     ),
-  ).alias("tasks");
+  )
+    .alias("tasks")
+    .option(
+      "-f, --filter <key=value>",
+      "only tasks with desired-state=, node=, name= or id= (may be repeated; values of one key are alternatives)",
+      repeated,
+    );
   maker.leaf(
     service,
     "inspect <service...>",

@@ -51,13 +51,16 @@ export function nodeError(node: NodeObservation): string {
   return node.error || node.result?.error || (node.result === undefined ? "no answer" : "");
 }
 
-/** The last line: `no drift`, or how much and where. */
+/** The last line: `no drift` only when every node answered, else how much and where. */
 export function verdict(nodes: readonly NodeObservation[]): string {
-  const { drifted, driftedNodes, silentNodes } = tally(nodes);
-  const silence = silentNodes > 0 ? `; no answer from ${plural(silentNodes, "node")}` : "";
   if (nodes.length === 0) return "no node takes part";
-  if (drifted === 0) return `no drift${silence}`;
-  return `${plural(drifted, "object")} drifted on ${plural(driftedNodes, "node")}${silence}`;
+  const { drifted, driftedNodes, silentNodes } = tally(nodes);
+  if (silentNodes === 0 && drifted === 0) return "no drift";
+  const drift =
+    drifted === 0
+      ? "nothing drifted on the others"
+      : `${plural(drifted, "object")} drifted on ${plural(driftedNodes, "node")}`;
+  return silentNodes === 0 ? drift : `${plural(silentNodes, "node")} gave no full answer; ${drift}`;
 }
 
 function plural(count: number, noun: string): string {

@@ -7,6 +7,9 @@ const GREEN = "\x1b[32m";
 const BOLD = "\x1b[1m";
 const PLAIN = "\x1b[0m";
 
+/** Destinations, and DNS answers, of one node that are shown unless all are asked for. */
+const MAX_ROWS = 40;
+
 /** How much is shown, and how. */
 export interface RenderOptions {
   /** Every object instead of a count for each kind. */
@@ -70,16 +73,18 @@ function renderNode(
     text += renderKinds(result.items);
     text += table(ITEM_COLUMNS, result.items.filter(isDrifted));
   }
-  text += table(
-    DESTINATION_COLUMNS,
-    result.items.filter(({ kind }) => kind === "destination"),
-  );
-  text += table(
-    DNS_COLUMNS,
-    result.items.filter(({ kind }) => kind === "dns"),
-  );
+  const some = (columns: readonly Column<ObservedItem>[], items: readonly ObservedItem[]) =>
+    options.all || items.length <= MAX_ROWS
+      ? table(columns, items)
+      : `${table(columns, items.slice(0, MAX_ROWS))}  and ${items.length - MAX_ROWS} more: --all shows them\n`;
+  text += some(DESTINATION_COLUMNS, ofKind(result.items, "destination"));
+  text += some(DNS_COLUMNS, ofKind(result.items, "dns"));
   if (result.paths.length > 0) text += `\n${result.paths.map((path) => `  path: ${visible(path)}\n`).join("")}`;
   return text;
+}
+
+function ofKind(items: readonly ObservedItem[], kind: string): readonly ObservedItem[] {
+  return items.filter((item) => item.kind === kind);
 }
 
 function renderKinds(items: readonly ObservedItem[]): string {

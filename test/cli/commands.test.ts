@@ -1,0 +1,354 @@
+import type { ExecutionContext } from "ava";
+import anyTest, { type TestFn } from "ava";
+import type { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
+import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { ItemState, NodeObservation } from "../../src/api/generated/tswarm/v1/link.js";
+import { processOf } from "../../src/cli/service/spec/runtime.js";
+import { HOST1, HOST2, id, processService, SHOP, taskOf } from "./fixtures.js";
+import { Peer } from "./peer.js";
+import { tsctl } from "./run.js";
+
+interface Context {
+  peer: Peer;
+}
+const test = anyTest as TestFn<Context>;
+
+test.beforeEach(async (t) => {
+  const peer = await Peer.start();
+  const web = processService("web");
+  peer.nodes = [HOST2, HOST1];
+  peer.networks = [SHOP];
+  peer.services = [web, processService("api", 1)];
+  peer.tasks = () => [
+    taskOf(web, 3),
+    taskOf(web, 2, TaskState.FAILED, { id: id("told"), desiredState: TaskState.SHUTDOWN, err: "exit status 1" }),
+    taskOf(web, 2),
+    taskOf(web, 1),
+  ];
+  t.context = { peer };
+});
+test.afterEach.always((t) => t.context.peer?.stop());
+
+/** Runs tsctl, wants it to succeed in silence, and returns what it prints. */
+async function output(t: ExecutionContext<Context>, ...args: string[]): Promise<string> {
+  const { status, stdout, stderr } = await tsctl(t.context.peer, ...args);
+  t.is(stderr, "", args.join(" "));
+  t.is(status, 0, args.join(" "));
+  return stdout;
+}
+
+const json = async (t: ExecutionContext<Context>, ...args: string[]) => JSON.parse(await output(t, ...args));
+const words = (line: string | undefined) => line?.trim().split(/ {2,}/);
+
+test("node ls", async (t) => {
+  const lines = (await output(t, "node", "ls")).split("\n");
+  t.deepEqual(words(lines[0]), ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ADDRESS", "VERSION"]);
+  t.deepEqual(words(lines[1]), [HOST1.id, "host1", "ready", "active", "leader", "10.99.0.1", "0.1.0"]);
+  t.deepEqual(words(lines[2]), [HOST2.id, "host2", "ready", "active", "10.99.0.2", "0.1.0"]);
+  t.is(await output(t, "node", "ls", "-q"), `${HOST1.id}\n${HOST2.id}\n`);
+});
+
+test("an empty list prints its header, [] or nothing", async (t) => {
+  const { peer } = t.context;
+  peer.nodes = [];
+  peer.services = [];
+  peer.networks = [];
+  peer.tasks = () => [];
+  for (const group of ["node", "service", "network", "task", "net"]) {
+    t.regex(await output(t, group, "ls"), /^ID +(HOST)?NAME .*\n$/);
+    t.is(await output(t, group, "ls", "--format", "json"), "[]\n");
+    t.is(await output(t, group, "ls", "-q"), "");
+  }
+});
+
+test("global flags stand before or after the subcommand", async (t) => {
+  const expected = await json(t, "node", "ls", "--format", "json");
+  t.deepEqual(await json(t, "--format", "json", "node", "ls"), expected);
+  t.deepEqual(await json(t, "node", "--format", "json", "ls"), expected);
+  const { socket } = t.context.peer;
+  for (const args of [
+    ["-s", socket, "node", "ls"],
+    ["node", "ls", "-s", socket],
+    ["node", "ls", `--socket=unix://${socket}`],
+    ["-s", "/nonexistent", "node", "ls", "-s", socket],
+  ]) {
+    t.is((await tsctl(undefined, ...args)).status, 0, args.join(" "));
+  }
+});
+
+test("keys of JSON lists", async (t) => {
+  const keys = async (...args: string[]) => Object.keys((await json(t, ...args, "--format", "json"))[0]);
+  t.deepEqual(await keys("node", "ls"), [
+    ...["id", "hostname", "status", "message", "availability", "role", "managerStatus", "address", "version", "labels"],
+  ]);
+  t.deepEqual(await keys("service", "ls"), [
+    ...["id", "name", "mode", "running", "desired", "runtime", "runs", "ports", "virtualIps", "update", "labels"],
+  ]);
+  const taskKeys = [
+    ...["id", "name", "serviceId", "service", "slot", "nodeId", "node", "desiredState", "currentState", "since"],
+    ...["message", "error", "addresses", "ports"],
+  ];
+  t.deepEqual(await keys("service", "ps", "web"), taskKeys);
+  t.deepEqual(await keys("task", "ls"), taskKeys);
+  t.deepEqual(await keys("network", "ls"), [
+    ...["id", "name", "driver", "subnets", "vnis", "ingress", "internal", "attachable", "labels"],
+  ]);
+  t.deepEqual(await keys("net", "ls"), ["id", "name", "driver", "vnis", "subnets", "nodes", "tasks"]);
+});
+
+test("service ls counts tasks", async (t) => {
+  const lines = (await output(t, "svc", "ls")).split("\n");
+  t.deepEqual(words(lines[1]), [
+    id("sapi").slice(0, 12),
+    "api",
+    "replicated",
+    "0/1",
+    "node server.js",
+    "*:8080->80/tcp",
+  ]);
+  t.deepEqual(words(lines[2]), [
+    id("sweb").slice(0, 12),
+    "web",
+    "replicated",
+    "3/3",
+    "node server.js",
+    "*:8080->80/tcp",
+  ]);
+  t.true((await output(t, "service", "ls", "--no-trunc")).includes(id("sweb")));
+});
+
+test("service ps shows history below the task that replaced it", async (t) => {
+  const lines = (await output(t, "service", "ps", "web")).split("\n");
+  t.deepEqual(words(lines[0]), ["ID", "NAME", "NODE", "DESIRED STATE", "CURRENT STATE", "ERROR", "PORTS"]);
+  t.deepEqual(
+    lines.slice(1, 5).map((line) => words(line)?.slice(1, 4)),
+    [
+      ["web.1", "host1", "Running"],
+      ["web.2", "host2", "Running"],
+      ["\\_ web.2", "host2", "Shutdown"],
+      ["web.3", "host1", "Running"],
+    ],
+  );
+  t.regex(lines[3]!, /Failed \d+ years ago +exit status 1$/);
+  t.is(await output(t, "service", "tasks", "web"), lines.join("\n"));
+});
+
+test("service ps filters", async (t) => {
+  const names = async (...args: string[]) =>
+    (await json(t, "service", "ps", "web", "--format", "json", ...args)).map((row: { id: string }) =>
+      row.id.slice(0, 4),
+    );
+  t.deepEqual(await names("--filter", "desired-state=running"), ["t1we", "t2we", "t3we"]);
+  t.deepEqual(await names("--filter", "node=host2", "--filter", "desired-state=running"), ["t2we"]);
+  t.deepEqual(await names("-f", "name=web.1", "-f", "name=web.3"), ["t1we", "t3we"]);
+  t.deepEqual(await names("-f", "id=told"), ["told"]);
+});
+
+test("--no-resolve asks for no names", async (t) => {
+  const text = await output(t, "service", "ps", "-n", "web");
+  t.true(text.includes(HOST1.id));
+  t.deepEqual(t.context.peer.requests("listNodes"), []);
+});
+
+test("inspect prints a page, or protobuf's JSON", async (t) => {
+  t.regex(
+    await output(t, "service", "inspect", "web"),
+    /^ID: +sweb[\s\S]*Command: +node server\.js[\s\S]*Tasks:\n {2}ID/,
+  );
+  t.regex(await output(t, "node", "inspect", "host1"), /Plugins:\n {2}LoadBalancer: nftables/);
+  t.regex(await output(t, "task", "inspect", "web.2"), /^ID: +t2web[\s\S]*Node: +host2/);
+  t.regex(await output(t, "network", "inspect", "shop"), /VNI: +4097\nSubnet: +10\.0\.1\.0\/24/);
+  const [service] = await json(t, "service", "inspect", "web", "--format", "json");
+  t.is(service.id, id("sweb"));
+  t.deepEqual(service.spec.task.generic.payload, {
+    "@type": "type.googleapis.com/tswarm.v1.ProcessSpec",
+    command: ["node", "server.js"],
+    env: ["LEVEL=info"],
+  });
+  t.deepEqual(
+    (await json(t, "node", "inspect", "host1", "host2", "--format", "json")).map((node: { id: string }) => node.id),
+    [HOST1.id, HOST2.id],
+  );
+});
+
+test("what is found is shown, and what is not is said", async (t) => {
+  const { status, stdout, stderr } = await tsctl(
+    t.context.peer,
+    "node",
+    "inspect",
+    "--format",
+    "json",
+    "host1",
+    "host9",
+  );
+  t.is(status, 1);
+  t.is(JSON.parse(stdout).length, 1);
+  t.is(stderr, "tsctl: no such node: host9\n");
+});
+
+test("service create sends what was asked, with ids of networks, and waits", async (t) => {
+  const { peer } = t.context;
+  peer.tasks = () => peer.services.filter(({ id: one }) => one.startsWith("made")).map((service) => taskOf(service, 1));
+  const { status, stdout, stderr } = await tsctl(
+    peer,
+    ...["service", "create", "--runtime", "process", "--name", "new", "--network", "shop,alias=x", "--verify", "0s"],
+    ...["-p", "9000:90", "--env", "A=1", "--", "sh", "-c", "exit 0", "--name"],
+  );
+  t.is(status, 0, stderr);
+  t.is(stdout, "made100000000000000000000\n");
+  t.true(stderr.endsWith("new: 1 of 1 tasks running\nnew: verify: service converged\n"), stderr);
+  const [{ spec }] = peer.requests("createService") as [{ spec: ServiceSpec }];
+  t.deepEqual(processOf(spec.task)?.command, ["sh", "-c", "exit 0", "--name"]);
+  t.deepEqual(spec.task?.networks[0]?.target, SHOP.id);
+  t.deepEqual(spec.task?.networks[0]?.aliases, ["x"]);
+});
+
+test("service create --detach does not wait, --quiet waits in silence", async (t) => {
+  const { peer } = t.context;
+  t.is(await output(t, "service", "create", "-d", "--name", "new", "--", "true"), "made100000000000000000000\n");
+  t.deepEqual(peer.requests("getService"), []);
+  peer.tasks = () =>
+    peer.services.filter(({ id: one }) => one.startsWith("made2")).map((service) => taskOf(service, 1));
+  t.is(
+    await output(t, "service", "create", "-q", "--verify", "0s", "--name", "new", "--", "true"),
+    "made200000000000000000000\n",
+  );
+  t.true(peer.requests("getService").length > 0);
+  t.deepEqual(await json(t, "service", "create", "-d", "--name", "third", "--format", "json", "--", "true"), [
+    { id: "made300000000000000000000", name: "third" },
+  ]);
+});
+
+test("waiting follows the tasks until they run", async (t) => {
+  const { peer } = t.context;
+  const states = [TaskState.PENDING, TaskState.PREPARING, TaskState.RUNNING];
+  let looks = 0;
+  peer.tasks = () => {
+    const state = states[Math.min(states.length - 1, Math.floor(looks++ / 2))]!;
+    return [1, 2, 3].map((slot) => taskOf(processService("web"), slot, state));
+  };
+  const { status, stdout, stderr } = await tsctl(peer, "service", "scale", "web=3", "--verify", "0s");
+  t.is(status, 0);
+  t.is(stdout, "web\n");
+  t.is(stderr, "web: 0 of 3 tasks running\nweb: 3 of 3 tasks running\nweb: verify: service converged\n");
+});
+
+test("service update applies its change to what others wrote meanwhile", async (t) => {
+  const { peer } = t.context;
+  let others = 2;
+  const getService = () => ({ service: peer.services.find(({ id: one }) => one === id("sweb")) });
+  peer.overrides.set("listServices", () => {
+    const service = getService().service!;
+    // Each reading is outdated at once, until the others have had enough.
+    return { services: [{ ...service, meta: { ...service.meta, version: { index: 1 } } }] };
+  });
+  peer.overrides.set("getService", () => {
+    const service = getService().service!;
+    if (others-- > 0) return { service: { ...service, meta: { ...service.meta, version: { index: 2 } } } };
+    return { service };
+  });
+  t.is(
+    await output(
+      t,
+      "service",
+      "update",
+      "web",
+      "--replicas",
+      "5",
+      "-d",
+      "--publish-rm",
+      "80",
+      "--publish-add",
+      "8081:80",
+    ),
+    "web\n",
+  );
+  const updates = peer.requests("updateService") as { spec: ServiceSpec }[];
+  t.is(updates.length, 4, "three stale tries and one that holds");
+  const spec = updates.at(-1)!.spec;
+  t.deepEqual(spec.mode, { $case: "replicated", value: { replicas: 5 } });
+  t.deepEqual(
+    spec.endpoint?.ports.map(({ publishedPort }) => publishedPort),
+    [8081],
+  );
+  t.deepEqual(processOf(spec.task)?.command, ["node", "server.js"]);
+});
+
+test("service update --rollback asks the cluster for the specification of before", async (t) => {
+  t.is(await output(t, "service", "update", "web", "--rollback", "-d"), "web\n");
+  t.like(t.context.peer.requests("updateService")[0], { rollback: 1, serviceId: id("sweb") });
+});
+
+test("scale checks every service before it changes the first", async (t) => {
+  const { status, stderr } = await tsctl(t.context.peer, "service", "scale", "web=5", "nope=1");
+  t.is(status, 1);
+  t.is(stderr, "tsctl: no such service: nope\n");
+  t.deepEqual(t.context.peer.requests("updateService"), []);
+});
+
+test("rm removes what it finds and fails for the rest", async (t) => {
+  const { status, stdout, stderr } = await tsctl(t.context.peer, "service", "rm", "nope", "web");
+  t.deepEqual([status, stdout, stderr], [1, "web\n", "tsctl: no such service: nope\n"]);
+  t.deepEqual(
+    t.context.peer.services.map(({ id: one }) => one),
+    [id("sapi")],
+  );
+  t.is(await output(t, "network", "rm", "shop"), "shop\n");
+  t.deepEqual(t.context.peer.networks, []);
+});
+
+test("network create", async (t) => {
+  t.is(
+    await output(t, "network", "create", "--subnet", "10.9.0.0/24", "--gateway", "10.9.0.1", "--internal", "back"),
+    "net1000000000000000000000\n",
+  );
+  t.like(t.context.peer.networks[1]?.spec, {
+    annotations: { name: "back", labels: {}, indices: [] },
+    internal: true,
+    driverConfig: { name: "overlay", options: {} },
+  });
+  t.like(t.context.peer.networks[1]?.spec?.ipam?.configs[0], { subnet: "10.9.0.0/24", gateway: "10.9.0.1", range: "" });
+});
+
+test("net inspect asks for the network or the service, and its status tells of drift on request", async (t) => {
+  const { peer } = t.context;
+  const item = { kind: "fdb", place: "network shop", key: "02:42", wanted: "10.99.0.2", found: "10.99.0.2" };
+  const observation = (state: ItemState) =>
+    NodeObservation.fromPartial({ nodeId: HOST1.id, hostname: "host1", result: { items: [{ ...item, state }] } });
+  peer.observations = [observation(ItemState.ITEM_PRESENT)];
+  t.regex(
+    await output(t, "net", "inspect", "shop", "--exit-code"),
+    /^Network shop \(VNI 4097, 10\.0\.1\.0\/24\)\n[\s\S]*\nno drift\n$/,
+  );
+  t.like(peer.requests("observe")[0], { networkId: SHOP.id, serviceId: "" });
+  peer.observations = [observation(ItemState.ITEM_DIFFERENT)];
+  t.regex(
+    await output(t, "net", "inspect", "web"),
+    /^Service web \(VIP 10\.0\.1\.2\)\n[\s\S]*\n1 object drifted on 1 node\n$/,
+  );
+  t.like(peer.requests("observe")[1], { networkId: "", serviceId: id("sweb") });
+  t.is((await tsctl(peer, "net", "inspect", "web", "--exit-code")).status, 3);
+  peer.networks = [{ ...SHOP, spec: { ...SHOP.spec!, annotations: { name: "web", labels: {}, indices: [] } } }];
+  const both = await tsctl(peer, "net", "inspect", "web");
+  t.is(both.status, 1);
+  t.regex(both.stderr, /network or service web is ambiguous, it fits 2/);
+});
+
+test("objects are found by id, name and prefix", async (t) => {
+  for (const argument of [id("sweb"), "web", "WEB", "sw"]) {
+    const [service] = await json(t, "service", "inspect", argument, "--format", "json");
+    t.is(service.id, id("sweb"), argument);
+  }
+  const ambiguous = await tsctl(t.context.peer, "service", "inspect", "s");
+  t.is(ambiguous.status, 1);
+  t.is(
+    ambiguous.stderr,
+    `tsctl: service s is ambiguous, it fits 2: ${id("sweb")} (web), ${id("sapi")} (api); give more of the id\n`,
+  );
+});
+
+test("version tells both sides", async (t) => {
+  const { client, server } = await json(t, "version", "--format", "json");
+  t.regex(client.version, /^\d+\.\d+\.\d+$/);
+  t.deepEqual(server, { socket: t.context.peer.socket, version: "0.1.0", manager: "host1" });
+});
