@@ -3,8 +3,8 @@ export class LinkState {
   readonly nodeId: string;
   #networkIds: ReadonlySet<string> = new Set();
   #needsEverything = true;
-  /** Revisions that were sent and are not known to be applied, ascending. */
-  #outstanding: number[] = [];
+  /** What was sent and is not known to be applied: a complete update carries every revision up to its own. */
+  #outstanding: { readonly first: number; readonly revision: number }[] = [];
 
   constructor(nodeId: string) {
     this.nodeId = nodeId;
@@ -28,20 +28,17 @@ export class LinkState {
   }
 
   sent(revision: number): void {
-    // A complete update carries all that earlier ones did.
-    if (this.#needsEverything) this.#outstanding = [];
+    if (this.#needsEverything) this.#outstanding = [{ first: 0, revision }];
+    else this.#outstanding.push({ first: revision, revision });
     this.#needsEverything = false;
-    this.#outstanding.push(revision);
   }
 
   applied(revision: number): void {
-    this.#outstanding = this.#outstanding.filter((sent) => sent > revision);
+    this.#outstanding = this.#outstanding.filter((sent) => sent.revision > revision);
   }
 
   /** Whether nothing that was sent up to `revision` is still on its way. */
   has(revision: number): boolean {
-    if (this.#needsEverything) return false;
-    const oldest = this.#outstanding[0];
-    return oldest === undefined || oldest > revision;
+    return !this.#needsEverything && this.#outstanding.every((sent) => sent.first > revision);
   }
 }
