@@ -1,9 +1,10 @@
 /** A tswarm cluster on a {@link HostFabric}: one tswarmd per host, each with its own state and run folder. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import { createService, type ProcessService } from "./control-client.js";
 import { type FabricHost, HostFabric, inNamespaceCommand } from "./host-fabric.js";
 
 export interface ClusterOptions {
@@ -125,6 +126,31 @@ export class Cluster {
     });
   }
 
+  /** Creates a service through the API, without a command's start in between. @returns when it was asked for, ms since 1970 */
+  createService(service: ProcessService): Promise<number> {
+    return createService(this.socket, service);
+  }
+
+  runningTasks(service: string): number {
+    const tasks = JSON.parse(this.control(["service", "ps", service, "--format", "json"])) as TaskRow[];
+    return tasks.filter((task) => /^running/i.test(task.CURRENT_STATE ?? task.currentState ?? "")).length;
+  }
+
+  /** The daemon on this host and every process that it started, its tasks' own ones included. */
+  agentProcesses(name: string): readonly number[] {
+    const children = new Map<number, number[]>();
+    for (const entry of readdirSync("/proc")) {
+      const parent = parentOf(entry);
+      if (parent === undefined) continue;
+      const siblings = children.get(parent);
+      if (siblings) siblings.push(Number(entry));
+      else children.set(parent, [Number(entry)]);
+    }
+    const found = [this.pid(name)];
+    for (const pid of found) found.push(...(children.get(pid) ?? []));
+    return found;
+  }
+
   /** Runs a command inside a host and returns what it prints. */
   run(host: string, command: readonly string[]): string {
     const [program, ...args] = inNamespaceCommand(this.#fabric.host(host).namespace, command);
@@ -190,6 +216,23 @@ export class Cluster {
     } catch {
       return undefined;
     }
+  }
+}
+
+interface TaskRow {
+  readonly CURRENT_STATE?: string;
+  readonly currentState?: string;
+}
+
+function parentOf(entry: string): number | undefined {
+  if (!/^\d+$/.test(entry)) return undefined;
+  try {
+    const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
+    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+  } catch (error) {
+    // It ended while it was looked at.
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    throw error;
   }
 }
 

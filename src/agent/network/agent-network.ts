@@ -3,6 +3,7 @@
  * the other nodes and the resolver along, in the order in which no packet meets a half-built path.
  */
 import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { PortConfig_PublishMode, type PortStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { EndpointState } from "../../api/generated/tswarm/v1/link.js";
 import type { EndpointDirectory } from "../cluster-view.js";
 import { TaskError, type TaskSandbox } from "../executor/executor.js";
@@ -174,6 +175,11 @@ export class AgentNetwork implements TaskNetwork {
     this.#writeLocal();
     this.#report(await this.#options.dataPlane.change({ kind: "task-gone", taskId }));
     this.#subscribe();
+  }
+
+  portStatus(task: Task): PortStatus | undefined {
+    const ports = (task.endpoint?.ports ?? []).filter((port) => port.publishMode === PortConfig_PublishMode.HOST);
+    return ports.length === 0 ? undefined : { ports };
   }
 
   /** Releases the sandboxes of tasks that the worker does not know any more. */

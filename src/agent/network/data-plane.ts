@@ -44,6 +44,7 @@ export class DataPlane {
   #ingress: NodeNetworkState["ingress"];
   #restored = false;
   #hostRules: PacketRules = [];
+  #networksHere: ReadonlySet<string> = new Set();
   #dirty = new DirtyState();
 
   constructor(options: DataPlaneOptions, kernel: KernelPort, addresses: GatewayAddresses) {
@@ -224,9 +225,7 @@ export class DataPlane {
   #pass(dirty: DirtyState, look: boolean): readonly DataPlaneProblem[] {
     if (!dirty.any) return [];
     const wanted = this.wanted();
-    const scope: OverlayScope = dirty.everything
-      ? "all"
-      : { networkIds: dirty.networkIds, sandboxIds: dirty.sandboxIds };
+    const scope = this.#scope(dirty, wanted);
     const problems: DataPlaneProblem[] = [];
     const hostWanted = this.wantedHostRules();
     problems.push(...this.#applyHostRules(stillWanted(this.#hostRules, hostWanted), false));
@@ -237,6 +236,20 @@ export class DataPlane {
     this.#releaseAddresses(dirty.goneSandboxIds);
     this.#releaseMarks(dirty.serviceKeys);
     return problems;
+  }
+
+  /** Where to look. A network that comes or goes is looked at as a whole, of the others only what changed. */
+  #scope(dirty: DirtyState, wanted: NodeWanted): OverlayScope {
+    const before = this.#networksHere;
+    this.#networksHere = new Set(wanted.networks.map((network) => network.id));
+    if (dirty.everything) return "all";
+    const networkIds = new Set([...dirty.wholeNetworkIds, ...symmetricDifference(before, this.#networksHere)]);
+    // What is refused now is looked at as a whole again.
+    for (const id of networkIds) dirty.wholeNetworkIds.add(id);
+    const entryNetworkIds = new Set(
+      [...dirty.networkIds].filter((id) => this.#networksHere.has(id) && !networkIds.has(id)),
+    );
+    return { networkIds, entryNetworkIds, sandboxIds: dirty.sandboxIds };
   }
 
   #passSandboxes(dirty: DirtyState): readonly DataPlaneProblem[] {
@@ -368,6 +381,7 @@ export class DataPlane {
 class DirtyState {
   everything = false;
   readonly networkIds = new Set<string>();
+  readonly wholeNetworkIds = new Set<string>();
   readonly sandboxIds = new Set<string>();
   readonly serviceKeys = new Set<string>();
   readonly goneSandboxIds = new Set<string>();
@@ -382,10 +396,15 @@ class DirtyState {
   add(other: DirtyState): void {
     this.everything ||= other.everything;
     for (const id of other.networkIds) this.networkIds.add(id);
+    for (const id of other.wholeNetworkIds) this.wholeNetworkIds.add(id);
     for (const id of other.sandboxIds) this.sandboxIds.add(id);
     for (const key of other.serviceKeys) this.serviceKeys.add(key);
     for (const id of other.goneSandboxIds) this.goneSandboxIds.add(id);
   }
+}
+
+function symmetricDifference(a: ReadonlySet<string>, b: ReadonlySet<string>): readonly string[] {
+  return [...[...a].filter((id) => !b.has(id)), ...[...b].filter((id) => !a.has(id))];
 }
 
 function placeOf(sandboxId: string): NamespacePlace {

@@ -8,7 +8,13 @@ import type { DataPlaneFacts, DataPlaneProblem } from "./data-plane-protocol.js"
 /** Which part of the node's links a pass concerns. */
 export type OverlayScope =
   | "all"
-  | { readonly networkIds: ReadonlySet<string>; readonly sandboxIds: ReadonlySet<string> };
+  | {
+      /** Networks that come to this node or leave it. */
+      readonly networkIds: ReadonlySet<string>;
+      /** Networks of which only endpoints on other nodes changed. */
+      readonly entryNetworkIds: ReadonlySet<string>;
+      readonly sandboxIds: ReadonlySet<string>;
+    };
 
 export interface OverlayPort {
   /** Makes and mends what is wanted; removes nothing that something may still use. */
