@@ -110,7 +110,7 @@ export function recv(fd: number, into: Uint8Array, flags: number): number | unde
   }
 }
 
-/** poll(2) for input on one descriptor; blocks its thread. @returns whether something can be read. @throws SystemCallError */
+/** poll(2) for input on one descriptor; blocks its thread. @returns whether something can be read; false also when a signal came. @throws SystemCallError */
 export function pollInput(fd: number, timeoutMs: number): boolean {
   const entry = Buffer.alloc(8);
   entry.writeInt32LE(fd, 0);

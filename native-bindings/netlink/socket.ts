@@ -5,30 +5,7 @@
  * some 6 µs, no event loop. Requests in one {@link MessageWriter} travel in batches.
  * A socket belongs to the network namespace in which it was opened, whatever the thread enters later.
  */
-import { closeSync } from "node:fs";
 import {
-  AF_NETLINK,
-  bind,
-  encodeNetlinkAddress,
-  getsockname,
-  MSG_DONTWAIT,
-  MSG_TRUNC,
-  pollInput,
-  recv,
-  SO_RCVBUFFORCE,
-  SO_SNDBUFFORCE,
-  SOCK_CLOEXEC,
-  SOCK_RAW,
-  SOL_NETLINK,
-  SOL_SOCKET,
-  sendto,
-  setsockoptInt,
-  socket,
-} from "../libc.js";
-import {
-  NETLINK_CAP_ACK,
-  NETLINK_EXT_ACK,
-  NETLINK_GET_STRICT_CHK,
   NLM_F_ACK,
   NLM_F_ACK_TLVS,
   NLM_F_CAPPED,
@@ -44,14 +21,13 @@ import {
 import { NetlinkError, NetlinkTransportError } from "./errors.js";
 import { type NetlinkMessage, parseAttributes, parseMessages, readString, readU32 } from "./message-reader.js";
 import { MessageWriter } from "./message-writer.js";
+import { type NetlinkTransport, type NetlinkTransportOptions, openKernelTransport } from "./transport.js";
 
-const KERNEL = encodeNetlinkAddress(0, 0);
 const NLMSGERR_ATTR_MSG = 1;
 const NLMSGERR_ATTR_OFFS = 2;
-/** Requests in one `sendto`: their acks must fit the receive buffer. */
+/** Requests in one `sendto`: their errors, if all fail, must fit a receive buffer of the default size. */
 const BATCH_MESSAGES = 200;
 const BATCH_BYTES = 128 * 1024;
-const SOCKET_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Dumps come in datagrams of up to 32 KiB; nf_tables may send larger ones. */
 const RECEIVE_BYTES = 512 * 1024;
 const ANSWER_TIMEOUT_MS = 2000;
@@ -60,41 +36,21 @@ const INTERRUPTED_DUMP_TRIES = 16;
 /** One buffer serves every socket of a thread: a received datagram is parsed and copied before the next one. */
 const receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
 
-export interface NetlinkSocketOptions {
-  /** NETLINK_GET_STRICT_CHK: the kernel checks dump requests fully and filters by them. Default true. */
-  readonly strictCheck?: boolean;
-}
-
 export class NetlinkSocket implements Disposable {
-  readonly #fd: number;
-  readonly #portId: number;
+  readonly #transport: NetlinkTransport;
   #sequence = 1;
-  #open = true;
 
-  private constructor(fd: number, portId: number) {
-    this.#fd = fd;
-    this.#portId = portId;
+  constructor(transport: NetlinkTransport) {
+    this.#transport = transport;
   }
 
   /** Opens a socket in the thread's current network namespace. @throws SystemCallError */
-  static open(protocol: number, options: NetlinkSocketOptions = {}): NetlinkSocket {
-    const fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
-    try {
-      bind(fd, encodeNetlinkAddress(0, 0));
-      setsockoptInt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1);
-      setsockoptInt(fd, SOL_NETLINK, NETLINK_CAP_ACK, 1);
-      if (options.strictCheck ?? true) setsockoptInt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1);
-      enlargeBuffer(fd, SO_RCVBUFFORCE);
-      enlargeBuffer(fd, SO_SNDBUFFORCE);
-      return new NetlinkSocket(fd, getsockname(fd).readUInt32LE(4));
-    } catch (error) {
-      closeSync(fd);
-      throw error;
-    }
+  static open(protocol: number, options: NetlinkTransportOptions = {}): NetlinkSocket {
+    return new NetlinkSocket(openKernelTransport(protocol, options));
   }
 
   get fd(): number {
-    return this.#fd;
+    return this.#transport.fd;
   }
 
   /**
@@ -137,7 +93,8 @@ export class NetlinkSocket implements Disposable {
   }
 
   /**
-   * Sends every message of `writer`, many to a `sendto`, and collects the acknowledgements.
+   * Sends every message of `writer`, many to a `sendto`. Only the last of each `sendto` asks for an acknowledgement: the
+   * kernel works through them in order and always reports errors.
    * @param operationOf names the i-th message, for error texts
    * @returns the refused ones by index; empty when all went well
    * @throws NetlinkTransportError
@@ -165,7 +122,7 @@ export class NetlinkSocket implements Disposable {
     const failures = new Map<number, NetlinkError>();
     const bytes = writer.bytes();
     const base = this.#stamp(bytes, 0);
-    sendto(this.#fd, bytes, bytes.length, 0, KERNEL);
+    this.#transport.send(bytes);
     for (;;) {
       const received = this.#receiveNow();
       if (!received) return failures;
@@ -179,9 +136,7 @@ export class NetlinkSocket implements Disposable {
   }
 
   close(): void {
-    if (!this.#open) return;
-    this.#open = false;
-    closeSync(this.#fd);
+    this.#transport.close();
   }
 
   [Symbol.dispose](): void {
@@ -219,51 +174,61 @@ export class NetlinkSocket implements Disposable {
     operationOf: (index: number) => string,
     failures: Map<number, NetlinkError>,
   ): void {
-    const base = this.#stamp(bytes, NLM_F_REQUEST | NLM_F_ACK);
-    sendto(this.#fd, bytes, bytes.length, 0, KERNEL);
-    let pending = count;
-    while (pending > 0) {
+    const base = this.#stamp(bytes, NLM_F_REQUEST, NLM_F_ACK);
+    const last = base + count - 1;
+    this.#transport.send(bytes);
+    for (;;) {
       for (const message of this.#receive("batch")) {
         const index = message.sequence - base;
         if (message.type !== NLMSG_ERROR || index < 0 || index >= count) continue;
-        pending--;
-        if (message.payload.length >= 4 && message.payload.readInt32LE(0) === 0) continue;
         const error = parseAcknowledgement(operationOf(firstIndex + index), message);
         if (error) failures.set(firstIndex + index, error);
+        if (message.sequence === last) return;
       }
     }
   }
 
   #send(bytes: Buffer, flags: number): number {
     const sequence = this.#stamp(bytes, flags);
-    sendto(this.#fd, bytes, bytes.length, 0, KERNEL);
+    this.#transport.send(bytes);
     return sequence;
   }
 
-  /** Gives every message of the datagram its sequence number, and the flags on top of its own. @returns the first number */
-  #stamp(bytes: Buffer, flags: number): number {
+  /**
+   * Gives every message of the datagram its sequence number, and the flags on top of its own.
+   * @param lastFlags more flags for the last one
+   * @returns the first number
+   */
+  #stamp(bytes: Buffer, flags: number, lastFlags = 0): number {
     const first = this.#sequence;
-    for (let offset = 0; offset < bytes.length; offset += (bytes.readUInt32LE(offset) + 3) & ~3) {
-      bytes.writeUInt16LE(bytes.readUInt16LE(offset + 6) | flags, offset + 6);
-      bytes.writeUInt32LE(this.#sequence, offset + 8);
-      bytes.writeUInt32LE(this.#portId, offset + 12);
-      this.#sequence++;
+    const { portId } = this.#transport;
+    let next = 0;
+    for (let offset = 0; offset < bytes.length; offset = next) {
+      next = offset + ((bytes.readUInt32LE(offset) + 3) & ~3);
+      const added = next >= bytes.length ? flags | lastFlags : flags;
+      bytes.writeUInt16LE(bytes.readUInt16LE(offset + 6) | added, offset + 6);
+      bytes.writeUInt32LE(this.#sequence++, offset + 8);
+      bytes.writeUInt32LE(portId, offset + 12);
     }
     if (this.#sequence > 0x7fffffff) this.#sequence = 1;
     return first;
   }
 
   #receive(operation: string): NetlinkMessage[] {
-    const messages = this.#receiveNow();
-    if (messages) return messages;
-    if (!pollInput(this.#fd, ANSWER_TIMEOUT_MS)) {
-      throw new NetlinkTransportError(`${operation}: no answer from the kernel within ${ANSWER_TIMEOUT_MS} ms`);
+    const deadline = performance.now() + ANSWER_TIMEOUT_MS;
+    for (;;) {
+      const messages = this.#receiveNow();
+      if (messages) return messages;
+      const restMs = Math.ceil(deadline - performance.now());
+      if (restMs <= 0) {
+        throw new NetlinkTransportError(`${operation}: no answer from the kernel within ${ANSWER_TIMEOUT_MS} ms`);
+      }
+      this.#transport.wait(restMs);
     }
-    return this.#receiveNow() ?? [];
   }
 
   #receiveNow(): NetlinkMessage[] | undefined {
-    const received = recv(this.#fd, receiveBuffer, MSG_DONTWAIT | MSG_TRUNC);
+    const received = this.#transport.receive(receiveBuffer);
     if (received === undefined) return undefined;
     if (received > receiveBuffer.length) {
       throw new NetlinkTransportError(`a datagram of ${received} bytes, more than the ${RECEIVE_BYTES} that are read`);
@@ -273,15 +238,6 @@ export class NetlinkSocket implements Disposable {
       throw new NetlinkTransportError("the kernel dropped answers: receive buffer overrun");
     }
     return messages;
-  }
-}
-
-/** SO_*BUFFORCE needs CAP_NET_ADMIN in the first user namespace; without it the default size stays, which small requests fit. */
-function enlargeBuffer(fd: number, option: number): void {
-  try {
-    setsockoptInt(fd, SOL_SOCKET, option, SOCKET_BUFFER_BYTES);
-  } catch (error) {
-    if ((error as { code?: string }).code !== "EPERM") throw error;
   }
 }
 
