@@ -70,7 +70,7 @@ test("aliases are documented", (t) => {
     const section = text.split(`### \`${usage}\``)[1]!.split(/^### /m)[0]!;
     for (const alias of command.aliases()) t.true(section.includes(`\`${alias}\``), `${usage}: ${alias}`);
   }
-  t.true(text.includes("`svc`"));
+  t.true(text.includes("`tsctl svc`"));
 });
 
 test("keys of every list are documented", (t) => {
