@@ -29,6 +29,8 @@ export class DataPlaneClient {
     this.#log = log;
     this.#worker = new Worker(new URL("./data-plane-worker.js", import.meta.url), {
       workerData: options,
+      // Sockets are opened through libc and closed by Node, which must not count them.
+      trackUnmanagedFds: false,
       resourceLimits: { maxOldGenerationSizeMb: 1024 },
     });
     this.#worker.on("message", (message: FromDataPlane) => this.#received(message));

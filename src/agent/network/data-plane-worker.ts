@@ -30,7 +30,7 @@ function start(): void {
   let pendingLook: string[] = [];
   let lookStarted = 0;
   let lookSpentMs = 0;
-  let retry: NodeJS.Timeout | undefined;
+  let retryScheduled = false;
 
   const report = (problems: readonly DataPlaneProblem[]) => {
     for (const { place, text } of problems) say({ kind: "log", line: `data plane, ${place}: ${text}` });
@@ -41,13 +41,17 @@ function start(): void {
     const sequence = newest;
     const problems = plane.flush();
     say({ kind: "done", sequence, problems });
-    if (problems.length > 0) retry ??= setTimeout(retryNow, RETRY_MS);
+    if (problems.length > 0) scheduleRetry();
   };
 
-  const retryNow = () => {
-    retry = undefined;
-    report(plane.flush());
-    if (plane.isDirty) retry = setTimeout(retryNow, RETRY_MS);
+  const scheduleRetry = () => {
+    if (retryScheduled) return;
+    retryScheduled = true;
+    setTimeout(() => {
+      retryScheduled = false;
+      report(plane.flush());
+      if (plane.isDirty) scheduleRetry();
+    }, RETRY_MS);
   };
 
   const timed = (work: () => readonly DataPlaneProblem[]) => {

@@ -1,5 +1,5 @@
 /** The kernel behind {@link KernelPort}: namespaces, overlay, packet filter and load balancer of this node. */
-import { chooseLoadBalancer } from "../../../ipvs/choose.js";
+import { NftablesLoadBalancer } from "../../../ipvs/nftables/driver.js";
 import { RouteSocket } from "../../../native-bindings/index.js";
 import { inNamespace, openNamespace } from "../../../netns/index.js";
 import { choosePacketFilter, type PacketFilterChoice } from "../../../netns/packet-filter/choose.js";
@@ -22,7 +22,11 @@ import type { KernelPort, OverlayPort, OverlayScope } from "./kernel-port.js";
 /** Probes the kernel and opens it. The thread must be in the host's namespace. @throws Error when the kernel cannot carry a node */
 export function openKernel(options: DataPlaneOptions): KernelPort {
   const filter = pickPacketFilter(options);
-  const balancer = chooseLoadBalancer(options.loadBalancer === "auto" ? {} : { only: options.loadBalancer });
+  const balancer = {
+    name: "nftables" as const,
+    refused: [] as { name: string; reason: string }[],
+    create: () => new NftablesLoadBalancer(),
+  };
   const facts: Omit<DataPlaneFacts, "gatewaySubnet"> = {
     loadBalancer: balancer.name,
     loadBalancerReasons: balancer.refused.map(({ name, reason }) => `${name}: ${reason}`),
