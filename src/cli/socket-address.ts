@@ -1,7 +1,11 @@
 import { isIPv6 } from "node:net";
+import { resolve } from "node:path";
 import { UsageError } from "./failure.js";
 
 export const DEFAULT_SOCKET = "/var/run/swarmd.sock";
+
+/** sun_path of unix(7), less the final zero. */
+const MAX_PATH_BYTES = 107;
 
 /** Where tswarmd listens: a unix socket, or a port of a host. */
 export type SocketAddress =
@@ -13,6 +17,9 @@ export function parseSocketAddress(text: string, flag: string): SocketAddress {
   const path = text.replace(/^unix:(?:\/\/)?/, "");
   if (text.startsWith("unix:") || path.includes("/") === !text.startsWith("tcp://")) {
     if (path === "" || path.includes("\0")) throw new UsageError(`${flag}: "${text}" is not the path of a socket`);
+    if (Buffer.byteLength(resolve(path)) > MAX_PATH_BYTES) {
+      throw new UsageError(`${flag}: the path is longer than the ${MAX_PATH_BYTES} bytes that a unix socket may have`);
+    }
     return { kind: "unix", path };
   }
   const match = /^(?:tcp:\/\/)?(\[[0-9a-fA-F:.]+\]|[^:/\s]+):(\d{1,5})$/.exec(text);

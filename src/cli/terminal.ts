@@ -12,6 +12,8 @@ export interface Terminal {
   readonly hasColour: boolean;
   /** Width of the screen in cells. */
   columns(): number;
+  /** Height of the screen in lines. */
+  rows(): number;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970. */
   now(): number;
@@ -20,6 +22,7 @@ export interface Terminal {
 }
 
 const FALLBACK_COLUMNS = 80;
+const FALLBACK_ROWS = 24;
 
 /** The terminal of this process. */
 export function processTerminal(): Terminal {
@@ -31,6 +34,7 @@ export function processTerminal(): Terminal {
     isScreen: error.isTTY === true && process.env.TERM !== "dumb",
     hasColour: output.isTTY === true && process.env.TERM !== "dumb" && !process.env.NO_COLOR,
     columns: () => error.columns ?? output.columns ?? FALLBACK_COLUMNS,
+    rows: () => error.rows ?? output.rows ?? FALLBACK_ROWS,
     env: process.env,
     now: Date.now,
     onInterrupt(listener) {

@@ -117,6 +117,7 @@ function recorder(isScreen: boolean): Terminal & { text: string; nowMs: number }
     hasColour: false,
     env: {},
     columns: () => 30,
+    rows: () => 24,
     now() {
       return this.nowMs;
     },

@@ -25,14 +25,19 @@ export function progressDisplay(terminal: Terminal, serviceName: string, nodeOf:
 /** A display that shows nothing. */
 export const silentDisplay: Display = { show() {}, end() {} };
 
-/** The lines of a screen: the total, then one for each slot. */
-export function progressLines(progress: Progress, serviceName: string, nodeOf: NameOf): string[] {
-  const lines = [`overall: ${overall(progress)}`];
-  if (progress.slots.length > MAX_SLOT_LINES) {
-    const stuck = progress.slots.filter(({ reason }) => reason !== "").slice(0, MAX_SLOT_LINES);
-    return [...lines, ...stuck.map((slot) => slotLine(slot, serviceName, nodeOf))];
-  }
-  return [...lines, ...progress.slots.map((slot) => slotLine(slot, serviceName, nodeOf))];
+/**
+ * The lines of a screen: the total, then one for each slot.
+ * @param maxSlots with more slots than this, only those that have a reason get a line
+ */
+export function progressLines(
+  progress: Progress,
+  serviceName: string,
+  nodeOf: NameOf,
+  maxSlots = MAX_SLOT_LINES,
+): string[] {
+  const { slots } = progress;
+  const shown = slots.length <= maxSlots ? slots : slots.filter(({ reason }) => reason !== "").slice(0, maxSlots);
+  return [`overall: ${overall(progress)}`, ...shown.map((slot) => slotLine(slot, serviceName, nodeOf))];
 }
 
 function overall({ running, wanted, stopping }: Progress): string {
@@ -61,8 +66,12 @@ function screenDisplay(terminal: Terminal, serviceName: string, nodeOf: NameOf):
     drawn = lines;
   };
   return {
-    show: (progress) =>
-      draw(progressLines(progress, serviceName, nodeOf).map((line) => cutTo(line, terminal.columns() - 1))),
+    show: (progress) => {
+      // What has left the top of the screen cannot be redrawn.
+      const maxSlots = Math.min(MAX_SLOT_LINES, terminal.rows() - 2);
+      const lines = progressLines(progress, serviceName, nodeOf, maxSlots);
+      draw(lines.map((line) => cutTo(line, terminal.columns() - 1)));
+    },
     end: (line) => terminal.writeError(`${line}\n`),
   };
 }
