@@ -36,6 +36,8 @@ const SANDBOX_SYSCTLS: Readonly<Record<string, string>> = {
   "net/ipv4/conf/all/rp_filter": "0",
   "net/ipv4/conf/default/rp_filter": "0",
   "net/ipv4/conf/all/arp_ignore": "1",
+  // An address that is replaced by another of its subnet must not take that one along when it goes.
+  "net/ipv4/conf/all/promote_secondaries": "1",
   "net/ipv4/conf/all/accept_redirects": "0",
   "net/ipv4/conf/all/send_redirects": "0",
   "net/ipv4/conf/default/send_redirects": "0",
