@@ -14,9 +14,11 @@ const HEAL_LIMIT_MS = 10_000;
 const FAILOVER_LIMIT_MS = 1000;
 
 interface TaskRow {
-  readonly ID: string;
-  readonly NAME: string;
-  readonly NODE: string;
+  readonly id: string;
+  readonly service: string;
+  readonly slot: number;
+  readonly node: string;
+  readonly currentState: string;
 }
 
 export class Demonstration {
@@ -95,7 +97,7 @@ export class Demonstration {
     const { stage } = this;
     stage.title("From inside probe's sandbox: names, and the service's virtual address");
     const [probe] = this.#tasks("probe");
-    const pid = taskProcess(probe!.ID);
+    const pid = taskProcess(probe!.id);
     const enter = ["nsenter", "-t", String(pid), "-n", "-m", "--"];
     const lookUp = (name: string) =>
       this.#inside([
@@ -130,7 +132,7 @@ export class Demonstration {
     stage.title("A replica's process is killed under a steady stream of requests");
     const before = this.#tasks("web");
     const victim = before[0]!;
-    const entry = cluster.hosts.find((host) => host.name !== victim.NODE)!;
+    const entry = cluster.hosts.find((host) => host.name !== victim.node)!;
     const stream = cluster.spawn("client", [
       process.execPath,
       join(HERE, "requests.mjs"),
@@ -145,17 +147,17 @@ export class Demonstration {
     try {
       await cluster.until("the stream runs", () => results.length >= 50);
       const killedAt = Date.now();
-      process.kill(taskProcess(victim.ID), "SIGKILL");
-      stage.say(`  killed ${victim.NAME} on ${victim.NODE}`);
+      process.kill(taskProcess(victim.id), "SIGKILL");
+      stage.say(`  killed ${fullName(victim)} on ${victim.node}`);
       await cluster.until("a new task serves", () => {
         const running = this.#tasks("web");
-        return running.length === 3 && running.every((task) => task.ID !== victim.ID);
+        return running.length === 3 && running.every((task) => task.id !== victim.id);
       });
-      const replacement = this.#tasks("web").find((task) => before.every((old) => old.ID !== task.ID))!;
+      const replacement = this.#tasks("web").find((task) => before.every((old) => old.id !== task.id))!;
       await cluster.until("the new task answers", () =>
-        results.some((result) => result.answer?.startsWith(replacement.NAME)),
+        results.some((result) => result.answer?.startsWith(fullName(replacement))),
       );
-      stage.say(`  ${replacement.NAME} took its place on ${replacement.NODE}`);
+      stage.say(`  ${fullName(replacement)} took its place on ${replacement.node}`);
       const failed = results.filter((result) => result.error !== undefined);
       const late = failed.filter((result) => result.started > killedAt + FAILOVER_LIMIT_MS);
       stage.say(
@@ -179,7 +181,7 @@ export class Demonstration {
     const { cluster, stage } = this;
     stage.title("Somebody deletes a link, flushes the load balancer and removes an FDB entry");
     const [probe] = this.#tasks("probe");
-    const sandbox = sandboxOfTask(probe!.ID);
+    const sandbox = sandboxOfTask(probe!.id);
     const shop = networkNamespaces(cluster, "shop");
     const damage: readonly string[][] = [
       ["ip", "-n", sandbox, "link", "del", "eth0"],
@@ -216,9 +218,8 @@ export class Demonstration {
 
   /** Running tasks of a service. */
   #tasks(service: string): readonly TaskRow[] {
-    return JSON.parse(
-      this.cluster.control(["service", "ps", service, "--filter", "desired-state=running", "--format", "json"]),
-    ) as TaskRow[];
+    const rows = JSON.parse(this.cluster.control(["service", "ps", service, "--format", "json"])) as TaskRow[];
+    return rows.filter((task) => task.currentState === "running");
   }
 
   #tsctl(...args: readonly string[]): string {
@@ -230,6 +231,11 @@ export class Demonstration {
   #inside(command: readonly string[]): string {
     return this.cluster.run("client", command).trim();
   }
+}
+
+/** As the task names itself: service, slot and id. */
+function fullName({ service, slot, id }: TaskRow): string {
+  return `${service}.${slot}.${id}`;
 }
 
 function sharesOf(results: readonly RequestResult[]): readonly number[] {

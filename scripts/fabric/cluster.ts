@@ -133,7 +133,7 @@ export class Cluster {
 
   runningTasks(service: string): number {
     const tasks = JSON.parse(this.control(["service", "ps", service, "--format", "json"])) as TaskRow[];
-    return tasks.filter((task) => /^running/i.test(task.CURRENT_STATE ?? task.currentState ?? "")).length;
+    return tasks.filter((task) => task.currentState === "running").length;
   }
 
   /** The daemon on this host and every process that it started, its tasks' own ones included. */
@@ -220,8 +220,7 @@ export class Cluster {
 }
 
 interface TaskRow {
-  readonly CURRENT_STATE?: string;
-  readonly currentState?: string;
+  readonly currentState: string;
 }
 
 function parentOf(entry: string): number | undefined {
