@@ -29,5 +29,10 @@ export class NetlinkError extends Error {
 
 /** The answer did not come, was cut, or a dump stayed inconsistent after all tries. */
 export class NetlinkTransportError extends Error {
-  override readonly name = "NetlinkTransportError";
+  override readonly name: string = "NetlinkTransportError";
+}
+
+/** The kernel had messages for the socket and no room for them (ENOBUFS): what it knows must be asked for again. */
+export class NetlinkOverrunError extends NetlinkTransportError {
+  override readonly name = "NetlinkOverrunError";
 }

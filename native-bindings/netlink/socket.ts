@@ -18,7 +18,7 @@ import {
   NLMSG_HEADER_BYTES,
   NLMSG_OVERRUN,
 } from "./constants.js";
-import { NetlinkError, NetlinkTransportError } from "./errors.js";
+import { NetlinkError, NetlinkOverrunError, NetlinkTransportError } from "./errors.js";
 import { type NetlinkMessage, parseAttributes, parseMessages, readString, readU32 } from "./message-reader.js";
 import { MessageWriter } from "./message-writer.js";
 import { type NetlinkTransport, type NetlinkTransportOptions, openKernelTransport } from "./transport.js";
@@ -32,6 +32,7 @@ const BATCH_BYTES = 128 * 1024;
 const RECEIVE_BYTES = 512 * 1024;
 const ANSWER_TIMEOUT_MS = 2000;
 const INTERRUPTED_DUMP_TRIES = 16;
+const DRAINED_DATAGRAMS = 10_000;
 
 /** One buffer serves every socket of a thread: a received datagram is parsed and copied before the next one. */
 const receiveBuffer = Buffer.allocUnsafeSlow(RECEIVE_BYTES);
@@ -86,7 +87,7 @@ export class NetlinkSocket implements Disposable {
     const writer = new MessageWriter(512);
     write(writer);
     for (let attempt = 0; attempt < INTERRUPTED_DUMP_TRIES; attempt++) {
-      const messages = this.#dumpOnce(operation, writer.bytes());
+      const messages = this.#dumpOrDrain(operation, writer.bytes());
       if (messages) return messages;
     }
     throw new NetlinkTransportError(`${operation}: interrupted by changes ${INTERRUPTED_DUMP_TRIES} times`);
@@ -141,6 +142,26 @@ export class NetlinkSocket implements Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** A dump that ends half-way is taken to its end all the same: until then the kernel refuses the next one with EBUSY. */
+  #dumpOrDrain(operation: string, bytes: Buffer): NetlinkMessage[] | undefined {
+    try {
+      return this.#dumpOnce(operation, bytes);
+    } catch (error) {
+      for (let count = 0; count < DRAINED_DATAGRAMS; count++) if (!this.#discard()) break;
+      throw error;
+    }
+  }
+
+  /** @returns whether something was there */
+  #discard(): boolean {
+    try {
+      return this.#transport.receive(receiveBuffer) !== undefined;
+    } catch (error) {
+      if (error instanceof NetlinkOverrunError) return true;
+      throw error;
+    }
   }
 
   #dumpOnce(operation: string, bytes: Buffer): NetlinkMessage[] | undefined {
@@ -235,7 +256,7 @@ export class NetlinkSocket implements Disposable {
     }
     const messages = parseMessages(receiveBuffer.subarray(0, received));
     if (messages.some((message) => message.type === NLMSG_OVERRUN)) {
-      throw new NetlinkTransportError("the kernel dropped answers: receive buffer overrun");
+      throw new NetlinkOverrunError("the kernel dropped answers: receive buffer overrun");
     }
     return messages;
   }
@@ -271,7 +292,7 @@ export function parseAcknowledgement(operation: string, message: NetlinkMessage)
   if (errno === 0) return undefined;
   if ((message.flags & NLM_F_ACK_TLVS) === 0) return new NetlinkError(operation, errno);
   const requestBytes = message.flags & NLM_F_CAPPED ? NLMSG_HEADER_BYTES : payload.readUInt32LE(4);
-  return extendedError(operation, errno, payload, 4 + ((requestBytes + 3) & ~3));
+  return extendedError(operation, errno, payload, 4 + Math.ceil(requestBytes / 4) * 4);
 }
 
 function parseDone(operation: string, message: NetlinkMessage): NetlinkError | undefined {

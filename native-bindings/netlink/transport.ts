@@ -20,6 +20,7 @@ import {
   socket,
 } from "../libc.js";
 import { NETLINK_CAP_ACK, NETLINK_EXT_ACK, NETLINK_GET_STRICT_CHK } from "./constants.js";
+import { NetlinkOverrunError } from "./errors.js";
 
 export interface NetlinkTransport {
   readonly fd: number;
@@ -30,7 +31,7 @@ export interface NetlinkTransport {
   /**
    * Takes one waiting datagram.
    * @returns its full length (it was cut when that is more than `into` holds), or undefined when none waits
-   * @throws SystemCallError, ENOBUFS when the kernel had no room for a datagram and dropped it
+   * @throws NetlinkOverrunError when the kernel had no room for a datagram and dropped it; SystemCallError
    */
   receive(into: Buffer): number | undefined;
   /** Waits, blocking the thread. @returns whether something can be received; false also when a signal came */
@@ -76,7 +77,12 @@ class KernelTransport implements NetlinkTransport {
   }
 
   receive(into: Buffer): number | undefined {
-    return recv(this.fd, into, MSG_DONTWAIT | MSG_TRUNC);
+    try {
+      return recv(this.fd, into, MSG_DONTWAIT | MSG_TRUNC);
+    } catch (error) {
+      if ((error as { code?: string }).code !== "ENOBUFS") throw error;
+      throw new NetlinkOverrunError("the kernel dropped netlink messages: the receive buffer was full");
+    }
   }
 
   wait(timeoutMs: number): boolean {

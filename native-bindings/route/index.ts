@@ -5,6 +5,7 @@ export * as rt from "./constants.js";
 export * from "./fdb.js";
 export * from "./link.js";
 export * from "./link-operations.js";
+export { type ChangedObject, type ChangeNotice, RouteMonitor } from "./monitor.js";
 export * from "./namespace-id.js";
 export * from "./neighbour.js";
 export type { CreateMode, RouteOperation } from "./operation.js";

@@ -25,6 +25,7 @@ const ROUTE_TYPES = [
   "prohibit",
   "throw",
   "nat",
+  "external",
 ] as const;
 export type RouteType = (typeof ROUTE_TYPES)[number];
 

@@ -64,8 +64,13 @@ export class RouteSocket implements Disposable {
     return failures;
   }
 
-  links(filter?: LinkFilter): Link[] {
-    return this.#dump("list links", rt.RTM_GETLINK, (writer) => writeLinkDump(writer, filter), parseLink);
+  links(filter: LinkFilter = {}): Link[] {
+    const { kind, master } = filter;
+    const links = this.#dump("list links", rt.RTM_GETLINK, (writer) => writeLinkDump(writer, filter), parseLink);
+    // A kernel that has never heard of the kind does not filter by it.
+    return links.filter(
+      (link) => (kind === undefined || link.kind === kind) && (master === undefined || link.master === master),
+    );
   }
 
   /** @returns undefined when there is no such link */

@@ -1,0 +1,38 @@
+/** What the kernel can do, as values. */
+import { espFeature } from "./encryption.js";
+import { bridgeFeature, dummyFeature, vethFeature, vxlanFeature } from "./links.js";
+import { conntrackFeature, ipvsFeature, nfTablesFeature } from "./netfilter.js";
+import { type FeatureProbe, scratchProbe } from "./probe.js";
+
+/** Without it nothing here can be probed, or work. */
+export const networkNamespaceFeature = scratchProbe(
+  "netns",
+  "3.0",
+  "network namespaces, and the right to make them (root, CAP_SYS_ADMIN)",
+  () => "make a network namespace",
+);
+
+/** In the order in which people want to read them. */
+export const FEATURES: readonly FeatureProbe[] = [
+  networkNamespaceFeature,
+  bridgeFeature,
+  vethFeature,
+  vxlanFeature,
+  nfTablesFeature,
+  conntrackFeature,
+  ipvsFeature,
+  espFeature,
+  dummyFeature,
+];
+
+export type { FeatureProbe, ProbeResult } from "./probe.js";
+export {
+  bridgeFeature,
+  conntrackFeature,
+  dummyFeature,
+  espFeature,
+  ipvsFeature,
+  nfTablesFeature,
+  vethFeature,
+  vxlanFeature,
+};
