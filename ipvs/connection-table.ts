@@ -2,11 +2,11 @@
 import { readFileSync } from "node:fs";
 import { type Flow, type FlowRules, isEmpty, isStale } from "./flows.js";
 
-/** The tracked connections of the namespace in which it was opened. `E` is an entry as the kernel names it. */
-export interface ConnectionTable<E extends Flow = Flow> {
-  list(): E[];
-  /** One that has ended by itself meanwhile counts as ended. @returns how many were there */
-  end(entries: readonly E[]): number;
+/** The tracked connections of the namespace in which it was opened: what a ConntrackSocket can do. */
+export interface ConnectionTable {
+  entries(): Flow[];
+  /** Looks again for such as came meanwhile. */
+  deleteMatching(matches: (flow: Flow) => boolean): { readonly deleted: number };
 }
 
 const COUNT_FILE = "/proc/sys/net/netfilter/nf_conntrack_count";
@@ -25,10 +25,12 @@ export function tracksConnections(): boolean {
   }
 }
 
-/** Ends the connections that the rules call stale. `open` is called only when there is something to look at. */
-export function endStaleFlows<E extends Flow>(rules: FlowRules, open: () => ConnectionTable<E>): number {
+/**
+ * Ends the connections that the rules call stale.
+ * @param kernel whose table is opened only when there is something to look at
+ * @returns how many
+ */
+export function endStaleFlows(rules: FlowRules, kernel: { readonly connections: ConnectionTable }): number {
   if (isEmpty(rules) || !tracksConnections()) return 0;
-  const table = open();
-  const stale = table.list().filter((flow) => isStale(flow, rules));
-  return stale.length === 0 ? 0 : table.end(stale);
+  return kernel.connections.deleteMatching((flow) => isStale(flow, rules)).deleted;
 }

@@ -6,10 +6,10 @@ import { PROTOCOL_NUMBERS } from "./published-port.js";
 export function countFlows(flows: readonly Flow[]): (service: VirtualService, destination: string) => number {
   const counts = new Map<string, number>();
   const count = (key: string) => counts.set(key, (counts.get(key) ?? 0) + 1);
-  for (const { protocol, originalDestination, originalDestinationPort, replySource } of flows) {
-    if (replySource === originalDestination) continue;
-    count(`${originalDestination}>${replySource}`);
-    count(`${protocol}/${originalDestinationPort}>${replySource}`);
+  for (const { original, reply } of flows) {
+    if (reply.source === original.destination) continue;
+    count(`${original.destination}>${reply.source}`);
+    count(`${original.protocol}/${original.destinationPort}>${reply.source}`);
   }
   return ({ virtual, published }, destination) => {
     let sum = virtual ? (counts.get(`${virtual.address}>${destination}`) ?? 0) : 0;

@@ -14,12 +14,15 @@ import { isCallable } from "./ways.js";
 
 /** What matters here of one tracked connection. */
 export interface Flow {
-  /** IPPROTO_* */
-  readonly protocol: number;
-  readonly originalDestination: string;
-  readonly originalDestinationPort: number;
-  /** Who answers: the destination after translation. */
-  readonly replySource: string;
+  /** As the first packet came. */
+  readonly original: {
+    /** IPPROTO_* */
+    readonly protocol: number;
+    readonly destination: string;
+    readonly destinationPort?: number;
+  };
+  /** As answers come: from the destination after translation. */
+  readonly reply: { readonly source: string };
 }
 
 /** What may go on of the connections to one address or port. */
@@ -36,15 +39,15 @@ export interface FlowRules {
 }
 
 export function isStale(flow: Flow, rules: FlowRules): boolean {
-  const { originalDestination, replySource } = flow;
-  let allowed = rules.virtual.get(originalDestination);
-  if (!allowed && !rules.virtual.has(originalDestination)) {
+  const { destination } = flow.original;
+  let allowed = rules.virtual.get(destination);
+  if (!allowed && !rules.virtual.has(destination)) {
     const port = publishedKey(flow);
     if (port === undefined || !rules.published.has(port)) return false;
     allowed = rules.published.get(port);
   }
-  if (replySource === originalDestination) return allowed?.callable ?? false;
-  return !allowed?.destinations.has(replySource);
+  if (flow.reply.source === destination) return allowed?.callable ?? false;
+  return !allowed?.destinations.has(flow.reply.source);
 }
 
 export function isEmpty({ virtual, published }: FlowRules): boolean {
@@ -120,6 +123,6 @@ function numericKey(key: string): string {
 
 const PROTOCOLS_WITH_PORTS: ReadonlySet<number> = new Set(Object.values(PROTOCOL_NUMBERS));
 
-function publishedKey({ protocol, originalDestinationPort }: Flow): string | undefined {
-  return PROTOCOLS_WITH_PORTS.has(protocol) ? `${protocol}/${originalDestinationPort}` : undefined;
+function publishedKey({ original: { protocol, destinationPort } }: Flow): string | undefined {
+  return PROTOCOLS_WITH_PORTS.has(protocol) ? `${protocol}/${destinationPort}` : undefined;
 }

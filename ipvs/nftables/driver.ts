@@ -1,7 +1,7 @@
 /** Load balancing by nf_tables: one table per namespace, written in one transaction per change. */
 import { NftTransactionError } from "../../native-bindings/nftables/errors.js";
 import type { NftSocket } from "../../native-bindings/nftables/socket.js";
-import { type ConnectionTable, endStaleFlows, tracksConnections } from "../connection-table.js";
+import { endStaleFlows, tracksConnections } from "../connection-table.js";
 import { LoadBalancerWriteError } from "../errors.js";
 import { countFlows } from "../flow-counts.js";
 import { type FlowRules, flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
@@ -64,7 +64,7 @@ export class NftablesLoadBalancer implements LoadBalancer {
     const generation = kernel.nft.generation();
     const untouched = known?.generation === generation;
     const table = untouched ? wantedTable(known.services) : readTable(kernel.nft).state;
-    const connections = tracksConnections() ? countFlows(kernel.connections.list()) : () => 0;
+    const connections = tracksConnections() ? countFlows(kernel.connections.entries()) : () => 0;
     const drifts = tableDrift(wanted, { table, routes: readRoutes(kernel.route), connections });
     if (drifts.some(({ state }) => state !== "present")) this.#known = undefined;
     return drifts;
@@ -131,7 +131,7 @@ export class NftablesLoadBalancer implements LoadBalancer {
   #carryOut(kernel: KernelSockets, { routes, table, flows }: Steps): number {
     const refusals = routes.remove.length > 0 ? removeRoutes(kernel.route, routes.remove) : [];
     if (table.length > 0) commit(kernel.nft, table);
-    const ended = endStaleFlows(flows, () => kernel.connections as ConnectionTable);
+    const ended = endStaleFlows(flows, kernel);
     if (routes.write.length > 0) refusals.push(...writeRoutes(kernel.route, routes.write));
     if (refusals.length > 0) throw new LoadBalancerWriteError(this.name, refusals);
     return routes.remove.length + countObjects(table) + ended + routes.write.length;

@@ -1,0 +1,48 @@
+/** From one state of IPVS to another: what comes before the marks that lead to it, and what goes after them. Pure. */
+import { markService } from "../../native-bindings/ipvs/objects.js";
+import type { IpvsOperation } from "../../native-bindings/ipvs/socket.js";
+import { type IpvsServiceState, type IpvsState, keyOf, sameDestination } from "./ipvs-state.js";
+
+export interface IpvsPlan {
+  /** New and changed services and destinations: before any mark leads to them. */
+  readonly build: readonly IpvsOperation[];
+  /** What is not wanted: when no mark leads to it any more. */
+  readonly remove: readonly IpvsOperation[];
+}
+
+/**
+ * A destination that comes back from draining is there already: it is set, not added. Within a service the destinations that
+ * come stand before those that go, so that a replacement never leaves it empty.
+ */
+export function planIpvs(actual: IpvsState, wanted: IpvsState): IpvsPlan {
+  const build: IpvsOperation[] = [];
+  const remove: IpvsOperation[] = [];
+  for (const [mark, service] of wanted) {
+    const before = actual.get(mark);
+    if (!before) build.push({ kind: "add-service", service: markService(mark, service.scheduler) });
+    else if (before.scheduler !== service.scheduler || !before.plain) {
+      build.push({ kind: "set-service", service: markService(mark, service.scheduler) });
+    }
+    planDestinations(build, remove, mark, before, service);
+  }
+  for (const mark of actual.keys()) if (!wanted.has(mark)) remove.push({ kind: "delete-service", key: keyOf(mark) });
+  return { build, remove };
+}
+
+function planDestinations(
+  build: IpvsOperation[],
+  remove: IpvsOperation[],
+  mark: number,
+  before: IpvsServiceState | undefined,
+  wanted: IpvsServiceState,
+): void {
+  const key = keyOf(mark);
+  for (const [name, destination] of wanted.destinations) {
+    const there = before?.destinations.get(name);
+    if (!there) build.push({ kind: "add-destination", key, destination });
+    else if (!sameDestination(there, destination)) build.push({ kind: "set-destination", key, destination });
+  }
+  for (const [name, destination] of before?.destinations ?? []) {
+    if (!wanted.destinations.has(name)) remove.push({ kind: "delete-destination", key, destination });
+  }
+}

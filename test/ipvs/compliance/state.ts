@@ -1,0 +1,202 @@
+/** What stands in the kernel: idempotence, drift and healing, adoption, many services, clearing. */
+import type { ExecutionContext, TestFn } from "ava";
+import fc from "fast-check";
+import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
+import { inNamespace } from "../../../netns/index.js";
+import { outcome, spread } from "./clients.js";
+import { CLIENT, type DriverUnderTest, drifted, service, TAMPERED } from "./driver.js";
+import { TestNetwork } from "./test-network.js";
+import { openShop, WEB } from "./traffic.js";
+
+const PUBLISHED = [{ protocol: "tcp", port: TAMPERED.port }] as const;
+
+export function stateTests(test: TestFn, driver: DriverUnderTest): void {
+  const check = (
+    title: string,
+    run: (t: ExecutionContext, kernel: { inside<T>(work: () => T): T }) => void | Promise<void>,
+  ) =>
+    test(`${driver.name}: ${title}`, async (t) => {
+      await using network = new TestNetwork();
+      const { namespace } = network.host("box", `${CLIENT}/24`);
+      await run(t, { inside: (work) => inNamespace(namespace, work) });
+    });
+
+  check("applying again writes nothing, nor does another driver that finds the state in place", (t, { inside }) => {
+    const wanted = [
+      service(WEB, { published: PUBLISHED }),
+      service([], { id: "empty/shop", mark: 301, virtual: { address: "10.99.0.2", sourceAddress: CLIENT } }),
+      service(
+        { [WEB[0]]: 0 },
+        { id: "drained/shop", mark: 302, virtual: { address: "10.99.0.3", sourceAddress: CLIENT } },
+      ),
+    ];
+    const balancer = driver.create();
+    t.true(inside(() => balancer.apply(wanted)).changed > 0);
+    t.deepEqual(drifted(inside(() => balancer.observe(wanted))), []);
+    t.is(inside(() => balancer.apply(wanted)).changed, 0);
+    t.is(inside(() => balancer.apply(structuredClone(wanted))).changed, 0);
+    const next = driver.create();
+    t.deepEqual(drifted(inside(() => next.observe(wanted))), []);
+    t.is(inside(() => next.apply(wanted)).changed, 0);
+  });
+
+  for (const [title, tamper] of Object.entries(driver.tampering)) {
+    test(`${driver.name}: heals after: ${title}`, async (t) => {
+      await using shop = await openShop(driver);
+      const wanted = [
+        service(WEB, { published: PUBLISHED }),
+        service([WEB[0]], { id: "other/shop", mark: 301, virtual: { address: "10.99.0.2", sourceAddress: CLIENT } }),
+      ];
+      shop.apply(...wanted);
+      shop.client.inside(tamper);
+      t.not(drifted(shop.client.inside(() => shop.balancer.observe(wanted))).length, 0);
+      t.true(shop.apply(...wanted) > 0);
+      t.deepEqual(drifted(shop.client.inside(() => shop.balancer.observe(wanted))), []);
+      t.is(shop.apply(...wanted), 0);
+      t.deepEqual(await spread(shop.client, TAMPERED.address, 80, 6), { "web-1": 2, "web-2": 2, "web-3": 2 });
+      t.is(await outcome(shop.client, "10.99.0.2", 80), "web-1");
+    });
+  }
+
+  check("another driver takes over a state that differs, and removes what it does not want", (t, { inside }) => {
+    const before = [
+      service(WEB),
+      service(WEB, { id: "old/shop", mark: 305, virtual: virtual(5), published: PUBLISHED }),
+    ];
+    const after = [
+      service({ [WEB[0]]: 0, [WEB[1]]: 1, "10.77.0.14": 1 }),
+      service(WEB, { id: "new/shop", mark: 306, virtual: virtual(6) }),
+    ];
+    inside(() => driver.create().apply(before));
+    const balancer = driver.create();
+    const found = inside(() => balancer.observe(after)).filter(({ state }) => state === "extra");
+    t.true(found.some(({ mark, part }) => mark === 305 && part === "service"));
+    t.true(found.some(({ part }) => part === WEB[2]));
+    inside(() => balancer.apply(after));
+    t.deepEqual(drifted(inside(() => driver.create().observe(after))), []);
+  });
+
+  check("any sequence of changes leaves what a fresh start would", async (t, { inside }) => {
+    const runs = driver.many >= 5000 ? 30 : 4;
+    fc.assert(
+      fc.property(fc.array(wantedList, { minLength: 2, maxLength: 6 }), (lists) => {
+        const balancer = driver.create();
+        for (const wanted of lists) {
+          inside(() => balancer.apply(wanted));
+          const drifts = drifted(inside(() => driver.create().observe(wanted)));
+          if (drifts.length > 0) throw new Error(drifts.join("; "));
+        }
+        return true;
+      }),
+      { numRuns: runs },
+    );
+    t.deepEqual(
+      drifted(inside(() => driver.create().observe([]))).length,
+      inside(() => leftBehind(driver.create())),
+    );
+    inside(() => driver.create().clear());
+  });
+
+  check("clearing leaves nothing of the driver's, and all of others'", (t, { inside }) => {
+    inside(() => driver.addForeign());
+    const before = inside(() => driver.dump());
+    const balancer = driver.create();
+    inside(() =>
+      balancer.apply([
+        service(WEB, { published: PUBLISHED }),
+        service([], { id: "e/shop", mark: 301, virtual: virtual(2) }),
+      ]),
+    );
+    t.not(
+      inside(() => driver.dump()),
+      before,
+    );
+    inside(() => balancer.clear());
+    t.is(
+      inside(() => driver.dump()),
+      before,
+    );
+    inside(() => balancer.clear());
+    t.is(
+      inside(() => driver.dump()),
+      before,
+    );
+    t.true(inside(() => balancer.apply([service(WEB)])).changed > 0);
+    t.deepEqual(
+      drifted(inside(() => balancer.observe([service(WEB)]))).filter((line) => line.startsWith("web/shop")),
+      [],
+    );
+  });
+
+  check("wanted services that contradict each other are refused, and nothing is written", (t, { inside }) => {
+    const before = inside(() => driver.dump());
+    const balancer = driver.create();
+    const bad: Readonly<Record<string, readonly VirtualService[]>> = {
+      "duplicate-id": [service(WEB), service(WEB, { mark: 301, virtual: virtual(2) })],
+      "duplicate-mark": [service(WEB), service(WEB, { id: "b", virtual: virtual(2) })],
+      "duplicate-virtual-address": [service(WEB), service(WEB, { id: "b", mark: 301 })],
+      "duplicate-published-port": [
+        service(WEB, { published: PUBLISHED }),
+        service(WEB, { id: "b", mark: 301, virtual: virtual(2), published: PUBLISHED }),
+      ],
+      "duplicate-destination": [service([WEB[0], WEB[0]])],
+      "mark-out-of-range": [service(WEB, { mark: 255 })],
+      "bad-address": [service(["10.77.0"])],
+      "bad-weight": [service({ [WEB[0]]: 65536 })],
+      "bad-port": [service(WEB, { published: [{ protocol: "tcp", port: 0 }] })],
+    };
+    for (const [code, wanted] of Object.entries(bad)) {
+      const error = t.throws(() => inside(() => balancer.apply(wanted)), { name: "WantedServiceError" });
+      t.is((error as Error & { code?: string }).code, code);
+    }
+    t.is(
+      inside(() => driver.dump()),
+      before,
+    );
+  });
+
+  test(`${driver.name}: ${driver.many} services of three backends: the first and the last answer, one changes`, async (t) => {
+    await using shop = await openShop(driver);
+    const wanted = Array.from({ length: driver.many }, (_, index) =>
+      service(WEB, { id: `s${index}/shop`, mark: 256 + index, virtual: virtual(index) }),
+    );
+    shop.apply(...wanted);
+    for (const index of [0, driver.many >> 1, driver.many - 1]) {
+      t.deepEqual(await spread(shop.client, virtual(index).address, 80, 6), { "web-1": 2, "web-2": 2, "web-3": 2 });
+    }
+    const last = driver.many - 1;
+    const changed = wanted.with(last, { ...wanted[last]!, destinations: [{ address: WEB[1], weight: 1 }] });
+    t.true(shop.apply(...changed) < 12);
+    t.deepEqual(await spread(shop.client, virtual(last).address, 80, 4), { "web-2": 4 });
+    t.deepEqual(drifted(shop.client.inside(() => driver.create().observe(changed))), []);
+    shop.client.inside(() => shop.balancer.clear());
+  });
+}
+
+function virtual(index: number) {
+  return { address: `10.${100 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`, sourceAddress: CLIENT };
+}
+
+/** What a driver finds extra in the namespace now. */
+function leftBehind(balancer: LoadBalancer): number {
+  return balancer.observe([]).filter(({ state }) => state !== "present").length;
+}
+
+const address = fc.integer({ min: 11, max: 16 }).map((last) => `10.77.0.${last}`);
+const oneService = (index: number): fc.Arbitrary<VirtualService> =>
+  fc.record({
+    id: fc.constant(`s${index}/shop`),
+    mark: fc.constantFrom(300 + index, 364 + index),
+    virtual: fc.option(fc.constant(virtual(index)), { nil: undefined }),
+    published: fc.subarray([
+      { protocol: "tcp" as const, port: 8000 + index },
+      { protocol: "udp" as const, port: 5000 + index },
+    ]),
+    destinations: fc.uniqueArray(fc.record({ address, weight: fc.constantFrom(0, 1, 1, 2) }), {
+      maxLength: 4,
+      selector: (destination) => destination.address,
+    }),
+  });
+const wantedList = fc
+  .tuple(oneService(0), oneService(1), oneService(2), oneService(3))
+  .chain((services) => fc.shuffledSubarray(services));
