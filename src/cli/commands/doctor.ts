@@ -7,7 +7,7 @@ export function addDoctorCommand(program: Command, maker: CommandMaker): void {
       program,
       "doctor",
       "Probe what this host's kernel can do, and whether tswarmd answers",
-      async () => (await import("../doctor.js")).doctor,
+      async () => (await import("../doctor/doctor.js")).doctor,
     )
     .addHelpText(
       "after",

@@ -1,4 +1,0 @@
-import type { Action } from "./invocation.js";
-
-/** `tsctl doctor` */
-export const doctor: Action = async () => undefined;
