@@ -1,0 +1,3 @@
+import { packetFilterCompliance } from "./compliance.js";
+
+packetFilterCompliance("iptables-legacy");
