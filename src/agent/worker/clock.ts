@@ -12,7 +12,7 @@ export const systemClock: Clock = {
   now: () => Date.now(),
   async pause(durationMs, signal) {
     try {
-      await sleep(durationMs, undefined, { signal, ref: false });
+      await sleep(durationMs, undefined, { signal });
     } catch (error) {
       if ((error as Error).name !== "AbortError") throw error;
     }
