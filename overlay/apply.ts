@@ -25,6 +25,10 @@ export function apply(steps: readonly Step[], nodeId: string): ApplyReport {
   return { done: steps.length - work.failures.length, failures: work.failures };
 }
 
+/** How long all steps together may wait for devices of removed namespaces to go, and between two tries. */
+const PATIENCE_MS = 1000;
+const PAUSE_MS = 10;
+
 /** Errors that say that a thing to remove is gone already. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENODEV", "ESRCH", "EADDRNOTAVAIL"]);
 
@@ -34,6 +38,7 @@ class Application {
   readonly #nodeId: string;
   /** Namespaces and links ("place link") that could not be made. */
   readonly #broken = new Set<string>();
+  #patienceMs = PATIENCE_MS;
   #pending:
     | {
         readonly place: Place;
@@ -117,16 +122,14 @@ class Application {
         removeNamespace(step.place);
         return;
       case "create-bridge":
-        this.#places
-          .get(step.place)
-          .socket.execute(
-            addLink({
-              kind: "bridge",
-              name: step.link,
-              mac: step.mac,
-              bridge: { stp: false, multicastSnooping: false },
-            }),
-          );
+        this.#places.get(step.place).socket.execute(
+          addLink({
+            kind: "bridge",
+            name: step.link,
+            mac: step.mac,
+            bridge: { stp: false, multicastSnooping: false },
+          }),
+        );
         return;
       case "create-vxlan":
         this.#createVxlan(step);
@@ -154,16 +157,30 @@ class Application {
       vxlan: { vni, port, learning: false, proxy: true, l2Miss: false, l3Miss: false },
     });
     const { socket } = this.#places.get(HOST);
-    try {
-      socket.execute(operation);
-    } catch (error) {
-      if (!(error instanceof NetlinkError && error.code === "EEXIST")) throw error;
-      const holders = findVniHolders(this.#nodeId, vni, port).filter((holder) => holder.place !== place);
-      const ours = holders.filter((holder) => holder.ours);
-      if (ours.length === 0) throw new VniTakenError(vni, port, holders, error);
-      for (const holder of ours) removeVniHolder(holder);
+    for (;;) {
+      try {
+        socket.execute(operation);
+        return;
+      } catch (error) {
+        if (!(error instanceof NetlinkError && error.code === "EEXIST")) throw error;
+        this.#makeRoomForVni(vni, port, place, error);
+      }
+    }
+  }
+
+  /** @returns when it is worth another try. @throws VniTakenError */
+  #makeRoomForVni(vni: number, port: number, place: Place, refusal: NetlinkError): void {
+    const holders = findVniHolders(this.#nodeId, vni, port);
+    const stale = holders.filter((holder) => holder.ours && holder.place !== place);
+    if (stale.length > 0) {
+      for (const holder of stale) removeVniHolder(holder);
       this.#places.forgetIndexes();
-      socket.execute(operation);
+    } else if (holders.length === 0 && this.#patienceMs > 0) {
+      // A namespace that somebody has removed takes its devices along some time later.
+      this.#patienceMs -= PAUSE_MS;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+    } else {
+      throw new VniTakenError(vni, port, holders, refusal);
     }
   }
 

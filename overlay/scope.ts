@@ -48,7 +48,9 @@ export function looks(
   }
   for (const id of scope.sandboxes ?? []) sandboxLooks(result, id, expected);
   for (const id of scope.entries ?? []) {
-    result.part(networkNamespace(nodeId, id), "network", [VXLAN], [VXLAN]);
+    const place = networkNamespace(nodeId, id);
+    if (expected.namespaces.has(place)) result.part(place, "network", [BRIDGE, VXLAN], [VXLAN]);
+    else result.whole(place, "network");
   }
   return result.byPlace;
 }

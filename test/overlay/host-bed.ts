@@ -5,6 +5,9 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { namespacePrefix } from "../../netns/names.js";
 import { inNamespace, listNamespaces, openNamespace, removeNamespace } from "../../netns/namespace.js";
+import { remainingDrift } from "../../overlay/drift.js";
+import { expectedNode } from "../../overlay/expected-state.js";
+import { observe } from "../../overlay/observe.js";
 import { type ReconcileRequest, type ReconcileResult, reconcile } from "../../overlay/reconcile.js";
 import { removeAll } from "../../overlay/remove-all.js";
 import type { NodeWanted } from "../../overlay/wanted.js";
@@ -34,6 +37,12 @@ export class TestHost {
 
   reconcile(wanted: NodeWanted, more: Partial<ReconcileRequest> = {}): ReconcileResult {
     return this.run(() => reconcile({ nodeId: this.nodeId, wanted, ...more }));
+  }
+
+  /** What is not as wanted, as "state kind key attributes". */
+  drift(wanted: NodeWanted): readonly string[] {
+    const rows = this.run(() => remainingDrift(observe(expectedNode(wanted, this.nodeId)), wanted));
+    return rows.map(({ state, kind, key, attributes = [] }) => [state, kind, key, ...attributes].join(" "));
   }
 }
 

@@ -63,7 +63,7 @@ export function sampleCluster(
       interfaces,
       ...(internal ? {} : { gateway: { name: "eth1", addressPrefix: `172.31.0.${10 + index}/24` } }),
       returnRoutes: [
-        { mark: 0x40000001, mask: 0xffffffff, table: 0x40000001, via: address(0, 99), interfaceName: "eth0" },
+        { mark: 0x40000001, mask: 0xffffffff, table: 0x40000001, via: address(0, 89), interfaceName: "eth0" },
       ],
       sysctls: { "net/ipv4/conf/all/rp_filter": "0", "net/ipv4/conf/default/rp_filter": "0" },
     };

@@ -1,0 +1,143 @@
+import { once } from "node:events";
+import test from "ava";
+import { openNamespace } from "../../netns/namespace.js";
+import { connectTcp, listenTcp, portOf } from "../../netns/sockets.js";
+import { HostBed, pings, run, runIn, succeedsIn } from "./host-bed.js";
+import { sampleCluster } from "./sample-cluster.js";
+
+/** By its path: npm puts a program of the same name, of another kind, first on PATH. */
+const NFT = "/usr/sbin/nft";
+
+const MASQUERADE = `
+table ip bed {
+  chain forward { type filter hook forward priority 0; policy accept; }
+  chain postrouting { type nat hook postrouting priority 100; ip saddr 172.31.0.0/24 oifname eth0 masquerade; }
+}`;
+
+test("sandboxes of three hosts reach each other on two networks, with packets of full size", (t) => {
+  const bed = new HostBed({ hosts: 3 });
+  t.teardown(() => bed.remove());
+  const cluster = sampleCluster(bed.hosts, { networks: 2 });
+  for (const [index, host] of bed.hosts.entries()) {
+    const { failures, drift, done } = host.reconcile(cluster.wanted[index]!);
+    t.deepEqual([failures, drift], [[], []]);
+    t.true(done > 30);
+  }
+  for (const [from, sandbox] of cluster.sandboxes.entries()) {
+    for (const to of cluster.sandboxes.keys()) {
+      for (const network of [0, 1]) {
+        t.true(pings(sandbox, cluster.address(network, to), 1450), `${from} to ${to} on network ${network}`);
+      }
+    }
+    t.is(fragmentsMade(sandbox), 0);
+  }
+  t.false(pings(cluster.sandboxes[0]!, "10.77.0.250"), "an address that nobody has");
+  for (const host of bed.hosts) t.is(fragmentsMade(host.namespace), 0);
+});
+
+test("a TCP stream arrives whole across the tunnel", async (t) => {
+  const bed = new HostBed({ hosts: 2 });
+  t.teardown(() => bed.remove());
+  const cluster = sampleCluster(bed.hosts, { networks: 1 });
+  for (const [index, host] of bed.hosts.entries()) host.reconcile(cluster.wanted[index]!);
+  using server = openNamespace(cluster.sandboxes[1]!);
+  using client = openNamespace(cluster.sandboxes[0]!);
+  let received = 0;
+  let from: string | undefined;
+  const listener = await listenTcp(server, { address: cluster.address(0, 1), port: 0 }, (connection) => {
+    from = connection.remoteAddress;
+    connection.on("data", (bytes) => {
+      received += bytes.length;
+    });
+    connection.on("end", () => connection.end("done"));
+  });
+  t.teardown(() => listener.close());
+  const connection = connectTcp(client, { address: cluster.address(0, 1), port: portOf(listener) });
+  connection.end(Buffer.alloc(4 * 1024 * 1024, 7));
+  const [answer] = (await once(connection, "data")) as [Buffer];
+  t.is(answer.toString(), "done");
+  t.is(received, 4 * 1024 * 1024);
+  t.is(from, cluster.address(0, 0));
+});
+
+test("the gateway bridge leads out to other hosts, in from its own, and not from sandbox to sandbox", (t) => {
+  const bed = new HostBed({ hosts: 1 });
+  t.teardown(() => bed.remove());
+  const [host] = bed.hosts;
+  const [wanted] = sampleCluster(bed.hosts, { networks: 1 }).wanted;
+  const second = {
+    ...wanted!.sandboxes[0]!,
+    id: "second",
+    interfaces: [],
+    returnRoutes: [],
+    gateway: { name: "eth0", addressPrefix: "172.31.0.60/24" },
+  };
+  const both = { ...wanted!, sandboxes: [...wanted!.sandboxes, second] };
+  t.deepEqual(host!.reconcile(both).drift, []);
+  const [first, other] = both.sandboxes.map(({ id }) => `tsw-${host!.nodeId.slice(0, 8)}-sbx-${id}`);
+
+  t.false(pings(first!, bed.clientAddress), "without masquerading the client cannot answer");
+  runIn(host!.namespace, NFT, MASQUERADE);
+  t.true(pings(first!, bed.clientAddress, 1500));
+  t.true(pings(other!, bed.clientAddress));
+
+  t.true(pings(host!.namespace, "172.31.0.10"), "the host reaches its sandboxes");
+  t.true(pings(other!, "172.31.0.1"), "and they the host");
+  t.false(pings(other!, "172.31.0.10"), "but not each other");
+
+  t.is(runIn(host!.namespace, "cat", "/proc/sys/net/ipv4/conf/tsw_gw/route_localnet").trim(), "1");
+  t.is(runIn(host!.namespace, "cat", "/proc/sys/net/ipv4/ip_forward").trim(), "1");
+});
+
+test("a sandbox without a gateway has no way out", (t) => {
+  const bed = new HostBed({ hosts: 1 });
+  t.teardown(() => bed.remove());
+  const cluster = sampleCluster(bed.hosts, { networks: 1, internal: true });
+  bed.hosts[0]!.reconcile(cluster.wanted[0]!);
+  const [sandbox] = cluster.sandboxes;
+  t.is(runIn(sandbox!, "ip", "route", "show", "default").trim(), "");
+  t.false(succeedsIn(sandbox!, "ip", "route", "get", bed.clientAddress));
+});
+
+test("marked packets leave by the gateway of their return route", (t) => {
+  const bed = new HostBed({ hosts: 1 });
+  t.teardown(() => bed.remove());
+  const cluster = sampleCluster(bed.hosts, { networks: 1 });
+  bed.hosts[0]!.reconcile(cluster.wanted[0]!);
+  const [sandbox] = cluster.sandboxes;
+  t.regex(runIn(sandbox!, "ip", "route", "get", "8.8.8.8"), /via 172.31.0.1 dev eth1/);
+  t.regex(runIn(sandbox!, "ip", "route", "get", "8.8.8.8", "mark", "0x40000001"), /via 10.77.0.99 dev eth0/);
+});
+
+test("what ip(8) and bridge(8) say of a network's namespace", (t) => {
+  const bed = new HostBed({ hosts: 2 });
+  t.teardown(() => bed.remove());
+  const [host] = bed.hosts;
+  const cluster = sampleCluster(bed.hosts, { networks: 1 });
+  host!.reconcile(cluster.wanted[0]!);
+  const network = `tsw-${host!.nodeId.slice(0, 8)}-net-network0`;
+  const vxlan = run("ip", "-n", network, "-d", "link", "show", "vxlan0");
+  t.regex(vxlan, /vxlan id 4096 .*dstport 4789 .*nolearning proxy/);
+  t.notRegex(vxlan, /l2miss|l3miss/);
+  t.regex(vxlan, new RegExp(`link-netns ${host!.namespace}`));
+  t.regex(vxlan, /mtu 1450 .*master br0 .*learning off flood on .*mcast_flood off/s);
+  t.regex(run("ip", "-n", network, "-d", "link", "show", "br0"), /mcast_snooping 0/);
+  t.regex(run("ip", "-n", network, "address", "show", "br0"), /inet 10.77.0.1\/24 /);
+  t.is(
+    run("ip", "-n", network, "neigh", "show", "dev", "vxlan0").trim(),
+    "10.77.0.11 lladdr 02:42:0a:4d:00:0b PERMANENT",
+  );
+  const entries = run("bridge", "-n", network, "fdb", "show");
+  t.regex(entries, /02:42:0a:4d:00:0b dev vxlan0 dst 192.168.200.2 .*self permanent/);
+  t.regex(entries, /02:42:0a:4d:00:0a dev v\S+ master br0 static/);
+  const port = run("ip", "-n", host!.namespace, "-d", "link", "show", "master", "tsw_gw");
+  t.regex(port, /isolated on/);
+});
+
+function fragmentsMade(namespace: string): number {
+  const [names, values] = runIn(namespace, "cat", "/proc/net/snmp")
+    .split("\n")
+    .filter((line) => line.startsWith("Ip:"))
+    .map((line) => line.split(" "));
+  return Number(values![names!.indexOf("FragCreates")]);
+}
