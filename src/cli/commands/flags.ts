@@ -2,7 +2,7 @@ import type { Command } from "commander";
 
 /** The flags of every command that lists. */
 export function addListFlags(command: Command): Command {
-  return command.option("-q, --quiet", "print full ids only").option("--no-trunc", "show ids in full");
+  return command.option("-q, --quiet", "print full ids only").option("--no-trunc", "show ids and long texts in full");
 }
 
 /** The flags of every command that changes a service and then waits. */

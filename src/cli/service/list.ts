@@ -1,9 +1,10 @@
 import { ControlService } from "../../api/generated/docker/swarmkit/v1/control.js";
 import type { Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { Connection } from "../connection.js";
-import type { Action } from "../invocation.js";
+import type { Action, Invocation } from "../invocation.js";
 import { byName, listServices, serviceName } from "../objects.js";
 import { printList, shortId } from "../render/list.js";
+import { cutTo, visible } from "../render/table.js";
 import { serviceMode, updateState } from "../render/words.js";
 import { formatPort, protocolName, publishModeName } from "../values/port.js";
 import { runtimeName, runtimeText } from "./describe.js";
@@ -27,7 +28,7 @@ export const listServicesCommand: Action = async (invocation) => {
       { title: "NAME", value: ({ service }) => serviceName(service) },
       { title: "MODE", value: ({ service }) => serviceMode(service) },
       { title: "REPLICAS", value: ({ running, desired }) => `${running}/${desired}` },
-      { title: "RUNS", value: ({ service }) => runtimeText(service.spec?.task) },
+      { title: "RUNS", value: ({ service }) => runsCell(invocation, service) },
       { title: "PORTS", value: ({ service }) => servicePorts(service).map(formatPort).join(", ") },
     ],
     json: ({ service, running, desired }) => ({
@@ -51,6 +52,14 @@ export const listServicesCommand: Action = async (invocation) => {
   });
   return undefined;
 };
+
+/** Cells of a command line that a table shows. */
+const RUNS_CELLS = 40;
+
+function runsCell(invocation: Invocation, service: Service): string {
+  const text = visible(runtimeText(service.spec?.task));
+  return invocation.flags.trunc === false ? text : cutTo(text, RUNS_CELLS);
+}
 
 /** The ports with the numbers that the cluster chose; before it has, those of the specification. */
 export function servicePorts(service: Service) {
