@@ -1,0 +1,40 @@
+/**
+ * The kernel suites in User-Mode Linux: the machine is booted once, before anything is declared, and each result inside becomes a test here.
+ */
+import { writeFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import test from "ava";
+import { runKernelSuites } from "../../scripts/bed/kernel-run.js";
+
+const TIMEOUT_MS = 10 * 60_000;
+
+const project = fileURLToPath(new URL("../../../", import.meta.url)).replace(/\/$/, "");
+const consolePath = `${project}/build/bed-console.log`;
+
+let told = 0;
+const run = await runKernelSuites({
+  project,
+  records: process.env.TSWARM_KERNEL_RECORDS ?? "",
+  timeoutMs: TIMEOUT_MS,
+  // A sign of life also for AVA, which ends a file that is silent for long.
+  onProgress: (results, last) => {
+    if (results > told) console.log(`uml: ${results} results, last: ${last}`);
+    told = results;
+  },
+});
+writeFileSync(consolePath, run.console);
+
+test("uml: the machine ran every kernel suite to its end", (t) => {
+  t.true(run.suites.length > 0, "there are kernel suites");
+  t.not(run.status, undefined, `the machine ended before the suites did; its console is in ${consolePath}`);
+  t.is(run.planned, run.results.length, `results are missing; the console is in ${consolePath}`);
+  if (run.results.every((result) => result.outcome === "passed")) {
+    t.is(run.status, 0, `every test passed, but AVA did not; the console is in ${consolePath}`);
+  }
+});
+
+for (const { title, outcome, diagnostics } of run.results) {
+  test(`uml: ${title}`, (t) => {
+    t.is(outcome, "passed", diagnostics);
+  });
+}
