@@ -39,10 +39,14 @@ export async function findUnderlay(question: UnderlayQuestion): Promise<Underlay
     if (!found) throw new HostFactsError(`${wanted} is no address of this host: it has ${list(addresses)}`);
     return underlay(found);
   }
-  const candidates = addresses.filter(({ link }) => link.up && link.kind !== "loopback" && link.name !== "lo" && link.kind !== "bridge");
+  const candidates = addresses.filter(
+    ({ link }) => link.up && link.kind !== "loopback" && link.name !== "lo" && link.kind !== "bridge",
+  );
   if (candidates.length === 0) throw new HostFactsError("this host has no IPv4 address that other hosts could reach");
   if (candidates.length > 1) {
-    throw new HostFactsError(`this host has several addresses: ${list(candidates)}. Say which carries the overlays: --data-path-addr`);
+    throw new HostFactsError(
+      `this host has several addresses: ${list(candidates)}. Say which carries the overlays: --data-path-addr`,
+    );
   }
   return underlay(candidates[0]!);
 }

@@ -6,6 +6,7 @@
 import type { RowUpdate } from "../../api/generated/tswarm/v1/link.js";
 import type { ClusterView } from "../cluster-view.js";
 import { Forwarder, type ForwarderStats } from "./forwarder.js";
+import { nameKey } from "./name.js";
 import { ResolvConfFile } from "./resolv-conf.js";
 import { decide, type Transport } from "./resolver.js";
 import type { Random } from "./response.js";
@@ -106,6 +107,12 @@ export class NameServer {
   /** Stops answering in the sandbox of a task, and lets go of its namespace. */
   remove(taskId: string): Promise<void> {
     return this.#inTurn(taskId, () => this.#close(taskId));
+  }
+
+  /** What a name stands for on one network now; undefined for a name that it does not know. */
+  answers(networkId: string, name: string): readonly string[] | undefined {
+    const records = this.#zones.zone(networkId).lookup(nameKey(name));
+    return records && [...records.addresses].sort();
   }
 
   async stop(): Promise<void> {

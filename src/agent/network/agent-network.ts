@@ -35,6 +35,8 @@ export interface AgentNetworkOptions {
   readonly names: SandboxNames;
   /** Path of a sandbox's namespace file. */
   readonly namespacePath: (sandboxId: string) => string;
+  /** Fills in the placeholders of a task. @throws TaskError */
+  readonly expand: (task: Task) => Task;
   /** Milliseconds since 1970. */
   readonly now: () => number;
   readonly log: (line: string) => void;
@@ -113,8 +115,9 @@ export class AgentNetwork implements TaskNetwork {
     }
   }
 
-  async connect(task: Task): Promise<TaskSandbox> {
-    const { dataPlane, facts, namespacePath } = this.#options;
+  async connect(assigned: Task): Promise<TaskSandbox> {
+    const { dataPlane, facts, namespacePath, expand } = this.#options;
+    const task = expand(assigned);
     const { task: local, networks } = readTask(task);
     if (facts.packetFilter === "none") {
       throw new TaskError(`this node has no working packet filter: ${facts.packetFilterReasons.join("; ")}`, true);

@@ -1,0 +1,197 @@
+/** The agent of a node, put together: data plane, rows, names, tasks, and the way to a manager. */
+import { hostname } from "node:os";
+import { Channel, credentials } from "@grpc/grpc-js";
+import { namespacePath } from "../../netns/index.js";
+import { sandboxNamespace } from "../../overlay/names.js";
+import { NameServer } from "../agent/dns/name-server.js";
+import type { Executor } from "../agent/executor/executor.js";
+import { ProcessExecutor } from "../agent/executor/process/process-executor.js";
+import { LinkClient } from "../agent/link/link-client.js";
+import { RelayDirectory } from "../agent/link/relay-directory.js";
+import { AgentNetwork } from "../agent/network/agent-network.js";
+import { DataPlaneClient } from "../agent/network/data-plane-client.js";
+import type { DataPlaneFacts } from "../agent/network/data-plane-protocol.js";
+import { dnsItems } from "../agent/network/dns-items.js";
+import { DispatcherSession } from "../agent/session/dispatcher-session.js";
+import {
+  DISPATCHER_CHANNEL_OPTIONS,
+  dispatcherClientOn,
+  grpcDispatcher,
+} from "../agent/session/dispatcher-transport.js";
+import { describeNode } from "../agent/session/node-description.js";
+import { expandTask, type TemplateNode } from "../agent/task-template.js";
+import { Worker } from "../agent/worker/worker.js";
+import type { NodeDescription } from "../api/generated/docker/swarmkit/v1/types.js";
+import { AgentLinkClient } from "../api/generated/tswarm/v1/link.js";
+import { CHANNEL_OPTIONS } from "../api/transport-options.js";
+import { nodeIdMetadata } from "../security/identity.js";
+import { grpcTarget, trustingCredentials } from "../security/transport.js";
+import type { Underlay } from "./host-facts.js";
+import type { DaemonOptions } from "./options.js";
+
+/** The gateway bridge in the host's namespace. */
+export const BRIDGE_NAME = "tswarm0";
+const LOOK_INTERVAL_MS = 4000;
+
+export interface AgentOptions {
+  readonly nodeId: string;
+  readonly daemon: DaemonOptions;
+  readonly underlay: Underlay;
+  /** A manager's socket or HOST:PORT. */
+  readonly managerAddress: string;
+  readonly version: string;
+  readonly log: (line: string) => void;
+  /** The data plane cannot go on. */
+  readonly onFailure: (error: Error) => void;
+}
+
+export class Agent {
+  readonly #options: AgentOptions;
+  readonly #dataPlane: DataPlaneClient;
+  readonly #channel: Channel;
+  readonly #names: NameServer;
+  readonly #directory: RelayDirectory;
+  readonly #network: AgentNetwork;
+  readonly #executor: ProcessExecutor;
+  readonly #worker: Worker;
+  readonly #session: DispatcherSession;
+  readonly #link: LinkClient;
+
+  /** @throws Error with one clear line when the kernel lacks what a node needs */
+  static async start(options: AgentOptions): Promise<Agent> {
+    const { daemon, underlay, nodeId, log } = options;
+    const { client, facts } = await DataPlaneClient.start(
+      {
+        nodeId,
+        stateDir: daemon.stateDir,
+        vxlanPort: daemon.dataPathPort,
+        underlayMtu: underlay.mtu,
+        bridgeName: BRIDGE_NAME,
+        loadBalancer: daemon.loadBalancer,
+        packetFilter: daemon.packetFilter,
+        lookIntervalMs: LOOK_INTERVAL_MS,
+      },
+      log,
+      options.onFailure,
+    );
+    log(
+      `load balancer ${facts.loadBalancer}, packet filter ${facts.packetFilter}, overlays by ${underlay.address} (${underlay.linkName})`,
+    );
+    for (const reason of [...facts.loadBalancerReasons, ...facts.packetFilterReasons]) log(`not used: ${reason}`);
+    const agent = new Agent(options, client, facts);
+    await agent.#begin();
+    return agent;
+  }
+
+  private constructor(options: AgentOptions, dataPlane: DataPlaneClient, facts: DataPlaneFacts) {
+    const { nodeId, daemon, underlay, log } = options;
+    this.#options = options;
+    this.#dataPlane = dataPlane;
+    this.#channel = new Channel(grpcTarget(options.managerAddress), trustingCredentials(), {
+      ...CHANNEL_OPTIONS,
+      ...DISPATCHER_CHANNEL_OPTIONS,
+    });
+    const owner = { nodeId, tunnelAddress: underlay.address };
+    this.#directory = new RelayDirectory({ ...owner, hostname: daemon.hostname }, async (request) => {
+      const result = await dataPlane.observe(request);
+      const answers = (networkId: string, name: string) => this.#names.answers(networkId, name);
+      const names = dnsItems(this.#directory.view(), { networks: this.#network.networks, answers }, request);
+      return { ...result, items: [...result.items, ...names] };
+    });
+    this.#names = new NameServer({ directory: this.#directory, log });
+    const templateNode = this.#templateNode();
+    this.#network = new AgentNetwork({
+      owner,
+      stateDir: daemon.stateDir,
+      dataPlane,
+      facts,
+      directory: this.#directory,
+      names: this.#names,
+      namespacePath: (sandboxId) => namespacePath(sandboxNamespace(nodeId, sandboxId)),
+      expand: (task) => expandTask(task, templateNode),
+      now: Date.now,
+      log,
+    });
+    this.#executor = new ProcessExecutor({ stateDir: daemon.stateDir, nodeId, log });
+    this.#worker = new Worker({
+      stateDir: daemon.stateDir,
+      executors: [withTemplates(this.#executor, templateNode)],
+      network: this.#network,
+      report: (taskId, status) => this.#session.report(taskId, status),
+      log,
+    });
+    const client = dispatcherClientOn(this.#channel);
+    this.#session = new DispatcherSession({
+      connect: () => grpcDispatcher(client, nodeId, () => {}),
+      describe: () => this.#describe(facts),
+      assignments: this.#worker,
+      onNode: (node) => this.#network.onNode(node),
+      log,
+    });
+    const links = new AgentLinkClient(grpcTarget(options.managerAddress), credentials.createInsecure(), {
+      channelOverride: this.#channel,
+    });
+    this.#link = new LinkClient({
+      directory: this.#directory,
+      open: () => links.link(nodeIdMetadata(nodeId)),
+      random: Math.random,
+      log,
+    });
+  }
+
+  /** Lets go of everything; tasks and the kernel's networks go on. */
+  async stop(): Promise<void> {
+    this.#session.stop();
+    this.#link.stop();
+    await this.#worker.stop();
+    await this.#network.stop();
+    await this.#names.stop();
+    await this.#executor.stop();
+    this.#directory.close();
+    await this.#dataPlane.stop();
+    this.#channel.close();
+  }
+
+  async #begin(): Promise<void> {
+    await this.#network.start();
+    this.#executor.start();
+    await this.#worker.start();
+    await this.#network.keepOnly(new Set(this.#worker.tasks().map((task) => task.id)));
+    this.#session.start();
+    this.#link.start();
+  }
+
+  #describe(facts: DataPlaneFacts): NodeDescription {
+    return describeNode({
+      hostname: this.#options.daemon.hostname,
+      engineVersion: this.#options.version,
+      engineLabels: {
+        "tswarm.load-balancer": facts.loadBalancer,
+        "tswarm.packet-filter": facts.packetFilter,
+        "tswarm.tunnel-address": this.#options.underlay.address,
+      },
+      runtimes: [this.#executor.runtime],
+      plugins: [{ type: "Network", name: "overlay" }],
+    });
+  }
+
+  #templateNode(): TemplateNode {
+    const { platform } = describeNode({ engineVersion: "", engineLabels: {}, runtimes: [] });
+    return {
+      id: this.#options.nodeId,
+      hostname: this.#options.daemon.hostname || hostname(),
+      architecture: platform?.architecture ?? "",
+      os: platform?.os ?? "",
+    };
+  }
+}
+
+/** The executor gets tasks with their placeholders filled in. */
+function withTemplates(executor: Executor, node: TemplateNode): Executor {
+  return {
+    runtime: executor.runtime,
+    controller: (task) => executor.controller(expandTask(task, node)),
+    list: () => executor.list(),
+    purge: (taskId) => executor.purge(taskId),
+  };
+}

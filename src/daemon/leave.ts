@@ -1,0 +1,33 @@
+/** `tswarmd leave`: ends the node's tasks and removes what the daemon made, in the kernel and in the state folder. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { ProcessExecutor } from "../agent/executor/process/process-executor.js";
+import { DataPlaneClient } from "../agent/network/data-plane-client.js";
+import { BRIDGE_NAME } from "./agent.js";
+import type { StateDirectory } from "./state-directory.js";
+
+/** Parts of the state folder that belong to the life in the cluster; the node's id stays. */
+const PARTS = ["worker", "tasks", "network", "manager"];
+
+export async function leave(state: StateDirectory, log: (line: string) => void): Promise<void> {
+  const executor = new ProcessExecutor({ stateDir: state.path, nodeId: state.nodeId, log });
+  const taskIds = await executor.list();
+  await Promise.all(taskIds.map((id) => executor.purge(id)));
+  const { client } = await DataPlaneClient.start(
+    {
+      nodeId: state.nodeId,
+      stateDir: state.path,
+      vxlanPort: 4789,
+      underlayMtu: 1500,
+      bridgeName: BRIDGE_NAME,
+      loadBalancer: "auto",
+      packetFilter: "auto",
+      lookIntervalMs: 2 ** 30,
+    },
+    log,
+    (error) => log(error.message),
+  );
+  await client.teardown();
+  await client.stop();
+  for (const part of PARTS) rmSync(join(state.path, part), { recursive: true, force: true });
+}
