@@ -148,6 +148,12 @@ export class NftBatch {
     return this.#end(writer.attrString(1, chain.table).attrString(2, chain.name));
   }
 
+  /** Deletes every rule of a table. */
+  flushTable(table: TableId): this {
+    const writer = this.#begin("flush table", table, nft.NFT_MSG_DELRULE, 0);
+    return this.#end(writer.attrString(1, table.table));
+  }
+
   addSet(set: SetDefinition, options: CreateOptions = {}): this {
     const writer = this.#begin("add set", set, nft.NFT_MSG_NEWSET, createFlags(options), set.name);
     writer.attrString(1, set.table).attrString(2, set.name).attrU32be(3, set.flags);

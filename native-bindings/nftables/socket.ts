@@ -34,6 +34,8 @@ const DEFAULT_BUFFER_BYTES = 8 * 1024 * 1024;
 /** Kernel memory that one queued error takes, rounded up. */
 const QUEUED_ERROR_BYTES = 1024;
 const ANSWER_TIMEOUT_MS = 2000;
+const RESIZING_TRIES = 100;
+const RESIZING_PAUSE_MS = 1;
 /** Longer than the kernel's grace period. */
 const GRACE_MS = 50;
 /** Sockets that wait to be closed; beyond these all are closed, which waits for one grace period altogether. */
@@ -104,15 +106,23 @@ export class NftSocket implements Disposable {
     }).map(parseSet);
   }
 
-  /** @throws NetlinkError ENOENT when there is no such set */
+  /**
+   * While the kernel resizes a hash table it may show some elements twice and others not at all; such a look is repeated. (A set
+   * made with a `size` has a table of fixed size.)
+   * @throws NetlinkError ENOENT when there is no such set; NetlinkTransportError when resizing takes too long
+   */
   elements(set: TableId & { readonly name: string }): SetElement[] {
     const what = `list elements of ${set.family} ${set.table} ${set.name}`;
-    const messages = this.#dump(what, nft.NFT_MSG_GETSETELEM, set.family, (writer) => {
-      writer.attrString(1, set.table).attrString(2, set.name);
-    });
-    const elements: SetElement[] = [];
-    for (const message of messages) parseElements(message, elements);
-    return elements;
+    for (let attempt = 0; attempt < RESIZING_TRIES; attempt++) {
+      const messages = this.#dump(what, nft.NFT_MSG_GETSETELEM, set.family, (writer) => {
+        writer.attrString(1, set.table).attrString(2, set.name);
+      });
+      const elements: SetElement[] = [];
+      for (const message of messages) parseElements(message, elements);
+      if (new Set(elements.map(elementIdentity)).size === elements.length) return elements;
+      pollInput(this.#netlink.fd, RESIZING_PAUSE_MS);
+    }
+    throw new NetlinkTransportError(`${what}: elements stood twice in ${RESIZING_TRIES} looks`);
   }
 
   /** The generation of the namespace's ruleset: equal numbers mean that nothing was committed in between. */
@@ -196,6 +206,12 @@ export class NftSocket implements Disposable {
       }
     }
   }
+}
+
+/** What no two elements of a set share: an interval's end may have the next one's key. */
+function elementIdentity({ key, flags }: SetElement): string {
+  const bytes = key ? Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString("latin1") : "";
+  return flags === undefined ? bytes : `${bytes} ${flags}`;
 }
 
 function closeLater(socket: NetlinkSocket): void {

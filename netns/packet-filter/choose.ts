@@ -6,7 +6,7 @@ import { findIptables, type IptablesFlavour } from "./iptables-command.js";
 import { IptablesFilter } from "./iptables-filter.js";
 import { compileRules } from "./nftables-compile.js";
 import { NftablesFilter } from "./nftables-filter.js";
-import { removeTable, replaceTables } from "./nftables-write.js";
+import { removeTable, writeTables } from "./nftables-write.js";
 import type { PacketFilter, PacketRules } from "./rules.js";
 
 export type PacketFilterName = PacketFilter["name"];
@@ -96,7 +96,7 @@ function attempt(name: PacketFilterName, options: PacketFilterChoiceOptions): Pa
 function probeNftables(): void {
   using socket = NftSocket.open();
   const batch = new NftBatch();
-  replaceTables(batch, PROBE_NAME, compileRules(PROBE_RULES));
+  writeTables(batch, PROBE_NAME, compileRules(PROBE_RULES), []);
   removeTable(batch, { family: "ip", table: PROBE_NAME });
   socket.commit(batch);
 }

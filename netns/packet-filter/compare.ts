@@ -20,7 +20,8 @@ export function inOrder(rules: readonly KeyedText[], chains: readonly string[]):
 export function compareByKey(wanted: readonly KeyedText[], found: readonly KeyedText[]): RuleDrift[] {
   const wantedTexts = textsByKey(wanted);
   const foundTexts = textsByKey(found);
-  const displaced = displacedKeys(wanted, found);
+  const equal = new Set([...wantedTexts].filter(([key, text]) => foundTexts.get(key) === text).map(([key]) => key));
+  const displaced = displacedKeys(wanted, found, equal);
   const drift: RuleDrift[] = [];
   for (const [key, text] of wantedTexts) {
     const there = foundTexts.get(key);
@@ -49,27 +50,28 @@ function textsByKey(rules: readonly KeyedText[]): Map<string, string> {
   return new Map([...byKey].map(([key, parts]) => [key, parts.sort(byChain).map(line).join("\n")]));
 }
 
-/** Keys that both lists have, at places that do not agree. */
-function displacedKeys(wanted: readonly KeyedText[], found: readonly KeyedText[]): Set<string> {
+/** Keys whose rules are equal in both lists, but stand at places that do not agree. */
+function displacedKeys(
+  wanted: readonly KeyedText[],
+  found: readonly KeyedText[],
+  equal: ReadonlySet<string>,
+): Set<string> {
   const displaced = new Set<string>();
-  const foundByChain = keysByChain(found);
-  for (const [chain, wantedKeys] of keysByChain(wanted)) {
+  const foundByChain = keysByChain(found, equal);
+  for (const [chain, wantedKeys] of keysByChain(wanted, equal)) {
     const foundKeys = foundByChain.get(chain) ?? [];
-    const foundSet = new Set(foundKeys);
-    const wantedSet = new Set(wantedKeys);
-    const inBoth = wantedKeys.filter((key) => foundSet.has(key));
-    const there = foundKeys.filter((key) => wantedSet.has(key));
-    for (const [index, key] of inBoth.entries()) if (there[index] !== key) displaced.add(key);
+    for (const [index, key] of wantedKeys.entries()) if (foundKeys[index] !== key) displaced.add(key);
   }
   return displaced;
 }
 
-function keysByChain(rules: readonly KeyedText[]): Map<string, string[]> {
+function keysByChain(rules: readonly KeyedText[], which: ReadonlySet<string>): Map<string, string[]> {
   const chains = new Map<string, string[]>();
   for (const { key, chain } of rules) {
-    const keys = chains.get(chain) ?? [];
-    if (keys.at(-1) !== key) keys.push(key);
-    chains.set(chain, keys);
+    if (!which.has(key)) continue;
+    const keys = chains.get(chain);
+    if (keys) keys.push(key);
+    else chains.set(chain, [key]);
   }
   return chains;
 }

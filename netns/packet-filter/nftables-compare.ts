@@ -84,6 +84,10 @@ function chainFaults(wanted: CompiledTable, found: FoundTable): Map<string, stri
 }
 
 function describeBase(base: ChainBase | undefined): string {
-  if (!base) return "not at a hook";
-  return `type ${base.type} hook ${base.hook} priority ${base.priority} policy ${base.policy ?? "accept"}`;
+  return base ? `${describeHook(base)} policy ${base.policy ?? "accept"}` : describeHook(base);
+}
+
+/** Where a chain stands: what a chain once made keeps. */
+export function describeHook(base: ChainBase | undefined): string {
+  return base ? `type ${base.type} hook ${base.hook} priority ${base.priority}` : "not at a hook";
 }

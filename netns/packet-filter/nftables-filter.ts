@@ -5,16 +5,20 @@
 import { NftBatch } from "../../native-bindings/nftables/batch.js";
 import { decodeComment } from "../../native-bindings/nftables/comment.js";
 import * as nft from "../../native-bindings/nftables/constants.js";
+import { NftTransactionError } from "../../native-bindings/nftables/errors.js";
 import { describeExpression } from "../../native-bindings/nftables/expression-text.js";
 import type { SetElement, TableId } from "../../native-bindings/nftables/objects.js";
 import { NftSocket } from "../../native-bindings/nftables/socket.js";
 import { compareTables, describePortSet, type FoundTable } from "./nftables-compare.js";
-import { compileRules } from "./nftables-compile.js";
-import { removeTable, replaceTables } from "./nftables-write.js";
+import { type CompiledTable, compileRules } from "./nftables-compile.js";
+import { removeTable, writeTables } from "./nftables-write.js";
 import type { PacketFilter, PacketRules, RuleDrift } from "./rules.js";
 import { validateRules } from "./validate.js";
 
 export const DEFAULT_TABLE = "tswarm";
+
+const TRIES = 3;
+const OUTDATED: ReadonlySet<string> = new Set(["ENOENT", "EEXIST", "EBUSY"]);
 
 export interface NftablesFilterOptions {
   /** Name of the table in both families; whatever stands in it is this filter's. */
@@ -34,15 +38,19 @@ export class NftablesFilter implements PacketFilter {
     validateRules(wanted);
     const compiled = compileRules(wanted);
     using socket = NftSocket.open();
-    const found = this.#look(socket);
-    const changed = compareTables(compiled, found).filter(({ state }) => state !== "present").length;
-    if (changed === 0) return { changed };
-    const batch = new NftBatch();
-    const unwanted = found.filter(({ family }) => !compiled.some((table) => table.family === family));
-    for (const { family } of unwanted) removeTable(batch, this.#id(family));
-    replaceTables(batch, this.#table, compiled);
-    socket.commit(batch);
-    return { changed };
+    for (let attempt = 1; ; attempt++) {
+      const found = this.#look(socket);
+      const changed = compareTables(compiled, found).filter(({ state }) => state !== "present").length;
+      if (changed === 0) return { changed };
+      try {
+        socket.commit(this.#changes(compiled, found));
+        return { changed };
+      } catch (error) {
+        // Others may have written since the look: what was to be changed is gone, or is in the way.
+        const outdated = error instanceof NftTransactionError && OUTDATED.has(error.code);
+        if (!outdated || attempt === TRIES) throw error;
+      }
+    }
   }
 
   /** @throws PacketRuleError, NetlinkError, NetlinkTransportError, SystemCallError */
@@ -58,6 +66,14 @@ export class NftablesFilter implements PacketFilter {
     const batch = new NftBatch();
     for (const { family } of this.#ourTables(socket)) removeTable(batch, this.#id(family));
     socket.commit(batch);
+  }
+
+  #changes(compiled: readonly CompiledTable[], found: readonly FoundTable[]): NftBatch {
+    const batch = new NftBatch();
+    const unwanted = found.filter(({ family }) => !compiled.some((table) => table.family === family));
+    for (const { family } of unwanted) removeTable(batch, this.#id(family));
+    writeTables(batch, this.#table, compiled, found);
+    return batch;
   }
 
   #id(family: "ip" | "ip6"): TableId & { readonly family: "ip" | "ip6" } {

@@ -2,6 +2,7 @@
 import type { NftBatch } from "../../native-bindings/nftables/batch.js";
 import * as nft from "../../native-bindings/nftables/constants.js";
 import { concatenatedType, type TableId } from "../../native-bindings/nftables/objects.js";
+import { describeHook, type FoundTable } from "./nftables-compare.js";
 import { type CompiledTable, keyUserdata } from "./nftables-compile.js";
 import { PORT_SET_NAME, type PortSet, portKey } from "./nftables-match.js";
 
@@ -10,15 +11,24 @@ export function removeTable(batch: NftBatch, table: TableId): void {
   batch.addTable(table).deleteTable(table);
 }
 
-/** Makes the tables under one name, in place of what stood under it. */
-export function replaceTables(batch: NftBatch, name: string, tables: readonly CompiledTable[]): void {
+/**
+ * Makes the tables under one name be as compiled. Chains that can stay do: the kernel puts a new chain in front of the old one at
+ * the same hook, and a packet between the two at the moment of the commit would meet the rules of neither. Rules within a chain
+ * change for all packets at once.
+ * @param found what stands under the name now
+ */
+export function writeTables(
+  batch: NftBatch,
+  name: string,
+  tables: readonly CompiledTable[],
+  found: readonly FoundTable[],
+): void {
   let setId = 0;
-  for (const { family, chains, rules } of tables) {
-    const id = { family, table: name };
-    removeTable(batch, id);
-    batch.addTable(id);
-    for (const [chain, base] of chains) batch.addChain({ ...id, name: chain, ...(base ? { base } : {}) });
-    for (const { key, chain, expressions, portSet } of rules) {
+  for (const table of tables) {
+    const id = { family: table.family, table: name };
+    const there = found.find(({ family }) => family === table.family);
+    prepareChains(batch, id, table, there);
+    for (const { key, chain, expressions, portSet } of table.rules) {
       const userdata = keyUserdata(key);
       if (!portSet) {
         batch.addRule({ ...id, chain, expressions, userdata });
@@ -29,6 +39,24 @@ export function replaceTables(batch: NftBatch, name: string, tables: readonly Co
       const withSet = expressions.map((step) => (step.kind === "lookup" ? { ...step, setId: ownSet } : step));
       batch.addRule({ ...id, chain, expressions: withSet, userdata });
     }
+  }
+}
+
+/** Leaves the wanted chains, at their hooks and without rules. */
+function prepareChains(batch: NftBatch, id: TableId, wanted: CompiledTable, there: FoundTable | undefined): void {
+  const usable = there && !there.dormant;
+  if (usable) batch.flushTable(id);
+  else removeTable(batch, id);
+  batch.addTable(id);
+  const kept = new Map((usable ? there.chains : []).map((chain) => [chain.name, chain]));
+  for (const [name, chain] of kept) {
+    if (wanted.chains.has(name) && describeHook(wanted.chains.get(name)) === describeHook(chain.base)) continue;
+    batch.deleteChain({ ...id, name });
+    kept.delete(name);
+  }
+  for (const [name, base] of wanted.chains) {
+    const samePolicy = (kept.get(name)?.base?.policy ?? "accept") === "accept";
+    if (!kept.has(name) || !samePolicy) batch.addChain({ ...id, name, ...(base ? { base } : {}) });
   }
 }
 

@@ -62,7 +62,10 @@ export interface PacketRule {
   readonly action: PacketAction;
 }
 
-/** All wanted rules of one namespace, in the order in which they are tried within a hook. */
+/**
+ * All wanted rules of one namespace. Within a hook marks come first, then address translation, then reject, drop and accept (in
+ * prerouting and postrouting these stand between marks and translation); among those of one kind the list's order holds.
+ */
 export type PacketRules = readonly PacketRule[];
 
 export interface RuleDrift {
