@@ -84,7 +84,6 @@ export class Cluster {
     const [manager] = this.hosts;
     const logFile = join(this.directory, `${name}.log`);
     const command = [
-      process.execPath,
       DAEMON,
       "-d",
       stateDir,
@@ -198,7 +197,7 @@ export class Cluster {
   /** `tswarmd leave`: the tasks end, and the node's namespaces, links, rules and groups go. */
   #leave(name: string): void {
     const { host, stateDir } = this.#daemon(name);
-    const [program, ...args] = inNamespaceCommand(host.namespace, [process.execPath, DAEMON, "leave", "-d", stateDir]);
+    const [program, ...args] = inNamespaceCommand(host.namespace, [DAEMON, "leave", "-d", stateDir]);
     execFileSync(program!, args, { stdio: ["ignore", "ignore", "pipe"] });
   }
 

@@ -1,4 +1,4 @@
-#!/usr/bin/env node
+#!/usr/bin/env -S node --max-semi-space-size=1 --optimize-for-size
 /** `tswarmd`, the daemon of a node. */
 import { Agent } from "./agent.js";
 import { findUnderlay } from "./host-facts.js";

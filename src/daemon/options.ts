@@ -98,7 +98,7 @@ export function version(): string {
 }
 
 function remoteAddress(text: string): string {
-  const [, host, port] = /^(.+?)(?::(\d+))?$/.exec(text) ?? [];
+  const [, host, port] = /^([^:]+)(?::(\d+))?$/.exec(text) ?? [];
   if (!host || (port !== undefined && !isPort(Number(port))))
     throw new InvalidArgumentError("HOST or HOST:PORT is due.");
   return `${host}:${port ?? 4242}`;

@@ -41,16 +41,19 @@ export class LinkClient {
     const stream = open();
     this.#stream = stream;
     let ended = false;
+    let answered = false;
     const end = (reason: string) => {
       if (ended) return;
       ended = true;
       if (this.#stopped) return;
-      if (directory.linked) log(`the link to the manager broke: ${reason}`);
+      // A manager that is away is tried again and again: one line for a link that stood is enough.
+      if (answered) log(`the link to the manager broke: ${reason}`);
       directory.linkDown();
       stream.cancel();
       this.#redial();
     };
     stream.on("data", (message: ManagerMessage) => {
+      answered = true;
       this.#pauseMs = FIRST_PAUSE_MS;
       directory.received(message);
     });
