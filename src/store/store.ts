@@ -15,6 +15,8 @@ import { type Listener, type Selector, WatchHub } from "./watch-hub.js";
 /** At most so many changed objects go into one entry of the log. */
 export const MAX_CHANGES_PER_COMMIT = 200;
 const MAX_ATTEMPTS = 10;
+/** A microsecond. */
+const TIME_STEP_MS = 0.001;
 
 export class Store {
   readonly #tables = new Map<Kind, Table<Kind>>(KINDS.map((kind) => [kind, new Table(kind)]));
@@ -27,6 +29,7 @@ export class Store {
   readonly #proposer: Proposer;
   readonly #clock: Clock;
   #version = 0;
+  #lastTimeMs = 0;
 
   constructor(proposer: Proposer, clock: Clock) {
     this.#proposer = proposer;
@@ -70,7 +73,7 @@ export class Store {
    */
   async update<T>(body: (tx: Transaction) => T): Promise<T> {
     for (let attempt = 1; ; attempt++) {
-      const tx = new Transaction(this.#reader, this.#clock.now());
+      const tx = new Transaction(this.#reader, this.#nextTimeMs());
       const result = body(tx);
       const changes = tx.changes();
       if (changes.length === 0) return result;
@@ -95,6 +98,12 @@ export class Store {
       });
       if (next < items.length) await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  /** Grows with every transaction, so that created_at orders objects of different transactions. */
+  #nextTimeMs(): number {
+    this.#lastTimeMs = Math.max(this.#clock.now(), this.#lastTimeMs + TIME_STEP_MS);
+    return this.#lastTimeMs;
   }
 
   #table<K extends Kind>(kind: K): Table<K> {

@@ -1,0 +1,106 @@
+/** Runs the reconcilers, in their order, whenever objects that they watch change, until none has anything to do. */
+import type { Clock } from "../../store/clock.js";
+import type { Store } from "../../store/store.js";
+import type { Reconciler } from "./reconciler.js";
+
+const RETRY_MS = 1000;
+
+interface Entry {
+  readonly reconciler: Reconciler;
+  due: boolean;
+  wakeAtMs: number | undefined;
+}
+
+export class ControlLoop {
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: (line: string) => void;
+  readonly #entries: readonly Entry[];
+  readonly #ends: (() => void)[] = [];
+  #running: Promise<void> | undefined;
+  #cancelTimer: () => void = () => {};
+  #stopped = false;
+
+  constructor(store: Store, clock: Clock, reconcilers: readonly Reconciler[], log: (line: string) => void) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#log = log;
+    this.#entries = reconcilers.map((reconciler) => ({ reconciler, due: true, wakeAtMs: undefined }));
+  }
+
+  /** Everybody begins with the same state. */
+  start(): void {
+    for (const entry of this.#entries) {
+      const { reconciler } = entry;
+      const { end } = this.#store.viewAndWatch(
+        (read) => reconciler.begin(read),
+        reconciler.selectors,
+        (events) => {
+          if (!reconciler.noticed(events)) return;
+          entry.due = true;
+          this.#run();
+        },
+      );
+      this.#ends.push(end);
+    }
+    this.#run();
+  }
+
+  /** Resolves when nothing is to be done until something changes or time passes. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  /** Ends after the reconciler that is at work. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    for (const end of this.#ends.splice(0)) end();
+    this.#cancelTimer();
+    await this.#running;
+  }
+
+  #run(): void {
+    if (this.#stopped || this.#running) return;
+    this.#cancelTimer();
+    // After the events at hand have been delivered: many changes, one run.
+    this.#running = new Promise<void>((resolve) => setImmediate(resolve))
+      .then(() => this.#untilIdle())
+      .finally(() => {
+        this.#running = undefined;
+        // What was noticed after the last look must not wait for the next event.
+        if (this.#entries.some(({ due }) => due)) this.#run();
+        else this.#arm();
+      });
+  }
+
+  async #untilIdle(): Promise<void> {
+    for (;;) {
+      const entry = this.#entries.find(({ due }) => due);
+      if (!entry || this.#stopped) return;
+      entry.due = false;
+      try {
+        entry.wakeAtMs = await entry.reconciler.reconcile();
+      } catch (error) {
+        this.#log(`${entry.reconciler.name}: ${error instanceof Error ? error.stack : String(error)}`);
+        entry.wakeAtMs = this.#clock.now() + RETRY_MS;
+      }
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  #arm(): void {
+    if (this.#stopped) return;
+    const times = this.#entries.flatMap(({ wakeAtMs }) => wakeAtMs ?? []);
+    if (times.length === 0) return;
+    const delayMs = Math.max(0, Math.min(...times) - this.#clock.now());
+    this.#cancelTimer = this.#clock.after(delayMs, () => {
+      const now = this.#clock.now();
+      for (const entry of this.#entries) {
+        if (entry.wakeAtMs === undefined || entry.wakeAtMs > now) continue;
+        entry.wakeAtMs = undefined;
+        entry.due = true;
+      }
+      this.#run();
+    });
+  }
+}

@@ -1,0 +1,56 @@
+/** A task as it begins. */
+import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { TaskSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
+import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { statusAt } from "../task-life.js";
+
+const specs = new WeakMap<Service, TaskSpec>();
+
+/** The specification of a service's tasks; networks named in the deprecated place are moved to where they belong now. */
+export function specOf(service: Service): TaskSpec {
+  let spec = specs.get(service);
+  if (!spec) {
+    spec = service.spec?.task ?? TaskSpec.fromPartial({});
+    const networks = service.spec?.networks ?? [];
+    if (spec.networks.length === 0 && networks.length > 0) spec = { ...spec, networks };
+    specs.set(service, spec);
+  }
+  return spec;
+}
+
+export interface TaskPlace {
+  readonly id: string;
+  /** 0 in a global service. */
+  readonly slot: number;
+  /** Empty unless the service is global. */
+  readonly nodeId: string;
+  readonly desiredState: TaskState;
+}
+
+export function newTask(service: Service, { id, slot, nodeId, desiredState }: TaskPlace, nowMs: number): Task {
+  const spec = specOf(service);
+  const endpoint = service.spec?.endpoint;
+  return {
+    id,
+    meta: undefined,
+    spec,
+    specVersion: service.specVersion,
+    serviceId: service.id,
+    slot,
+    nodeId,
+    annotations: {
+      name: `${service.spec?.annotations?.name}.${slot || nodeId}.${id}`,
+      labels: {},
+      indices: [],
+    },
+    serviceAnnotations: service.spec?.annotations,
+    status: statusAt(undefined, { state: TaskState.NEW, message: "created" }, nowMs),
+    desiredState,
+    networks: [],
+    endpoint: endpoint ? { spec: endpoint, ports: [], virtualIps: [] } : undefined,
+    logDriver: spec.logDriver,
+    assignedGenericResources: [],
+    jobIteration: undefined,
+    volumes: [],
+  };
+}
