@@ -6,7 +6,8 @@
  * `setup` is process 1 of the task's PID namespace with all the agent's rights: it joins the cgroups, mounts, and gives
  * its rights away. `init` is the same process afterwards: it starts the command, waits, and writes the exit status. It
  * collects orphans, and its own end takes every process of the namespace along. `run` sets environment and folder and becomes the
- * command. Descriptors: 3 the lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr during set-up.
+ * command. Descriptors: 2 what goes wrong during set-up, 3 the
+ * lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr.
  */
 import type { Account } from "./accounts.js";
 
@@ -63,7 +64,6 @@ export function setupScript(facts: LaunchFacts, initPath: string): string {
   return [
     "set -e",
     "umask 077",
-    "exec 5>&2 2>setup.log",
     "read -r pid _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/self/stat",
     ...facts.joinFirst.map((file) => `echo 0 >${quote(file)}`),
     ...facts.joinLast.map((file) => `exec 4>${quote(file)}`),
@@ -85,7 +85,8 @@ export function initScript(facts: LaunchFacts): string {
       ? ". ./run"
       : `exec setpriv --reuid ${uid} --regid ${gid} ${groupsOption(facts.account)} -- /bin/sh -s <./run`;
   return [
-    ...(facts.joinLast.length > 0 ? ["echo 0 >&4 || exit", "exec 4>&-"] : []),
+    ...(facts.joinLast.length > 0 ? ["echo 0 >&4 || exit"] : []),
+    "exec 4>&-",
     "(",
     "  read -r self _ </proc/self/stat",
     '  echo "$self" >started',

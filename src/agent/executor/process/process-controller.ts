@@ -159,14 +159,20 @@ export class ProcessController implements TaskController {
   #spawn(namespacePath: string): ChildProcess {
     const { files } = this.#supervision;
     const descriptors: number[] = [];
+    const append = (path: string) => {
+      const fd = openSync(path, "a", 0o600);
+      descriptors.push(fd);
+      return fd;
+    };
     try {
-      descriptors.push(openSync(files.stdout, "a", 0o600), openSync(files.stderr, "a", 0o600));
-      descriptors.push(this.#supervision.openLifeline());
+      const [stdout, stderr, messages] = [append(files.stdout), append(files.stderr), append(files.path("setup.log"))];
+      const lifeline = this.#supervision.openLifeline();
+      descriptors.push(lifeline);
       const child = spawn("nsenter", launchArguments(namespacePath, files.setup), {
         cwd: files.folder,
         env: { PATH: SETUP_PATH },
         detached: true,
-        stdio: ["ignore", ...descriptors],
+        stdio: ["ignore", stdout, messages, lifeline, "ignore", stderr],
       });
       child.unref();
       return child;
