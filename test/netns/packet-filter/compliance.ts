@@ -10,13 +10,16 @@ import { declareUpkeepTests } from "./compliance-upkeep.js";
 import { makeNetwork, type Network } from "./network.js";
 import { serve } from "./traffic.js";
 
-/** Declares the whole suite for one back-end; where the kernel or the programs lack it, says why and skips. */
-export function packetFilterCompliance(name: PacketFilterName): void {
+/**
+ * Declares the whole suite for one back-end; where the kernel or the programs lack it, says why and skips.
+ * @returns whether the back-end can be used
+ */
+export function packetFilterCompliance(name: PacketFilterName): boolean {
   let bed: Bed | undefined;
   const missing = whyMissing(name);
   if (missing !== undefined) {
     test.skip(`${name} cannot be used here: ${missing}`, () => undefined);
-    return;
+    return false;
   }
 
   test.serial.before(async () => {
@@ -54,6 +57,7 @@ export function packetFilterCompliance(name: PacketFilterName): void {
   declareActionTests(declare);
   declareMatchTests(declare);
   declareUpkeepTests(declare);
+  return true;
 }
 
 /** Looks in a namespace of its own, so that nothing of the probe touches the machine's. */
