@@ -136,7 +136,7 @@ export class FwmarkLoadBalancer implements LoadBalancer {
     const ended = endStaleFlows(flows, kernel);
     if (routes.write.length > 0) refusals.push(...writeRoutes(kernel.route, routes.write));
     if (refusals.length > 0) throw new LoadBalancerWriteError(this.name, refusals);
-    const lines = rules.match(/^-[AD] /gm)?.length ?? 0;
+    const lines = rules.match(/^-[ADI] /gm)?.length ?? 0;
     return routes.remove.length + ipvs.build.length + lines + ipvs.remove.length + ended + routes.write.length;
   }
 

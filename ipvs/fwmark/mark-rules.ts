@@ -19,6 +19,8 @@
  * A virtual address is a local route of the namespace: what IPVS did not take comes round over `lo` and is refused at the
  * input, before it reaches the task's own listener on 0.0.0.0. IPVS knows its connections without the mark, so a service
  * whose destinations all drain loses its mark, keeps its connections and refuses new ones.
+ * For the same reason what is established through a port that is no longer published goes on until it ends, or its destination
+ * goes: nothing but the removal of a destination takes a connection from IPVS.
  * Lines per packet grow with the number of services, as in Docker Swarm; only first packets pass the refusing ones.
  */
 import { type PublishedPort, portKey, portOfKey } from "../published-port.js";

@@ -12,6 +12,8 @@ export interface DriverUnderTest {
   addForeign(): void;
   /** What the namespace has of rules, maps, services and routes, as text: the driver's and others'. */
   dump(): string;
+  /** What is established through a published port ends when the port is taken back, though the backend stays. */
+  readonly endsUnpublished: boolean;
   /** Services in the test of many. */
   readonly many: number;
 }

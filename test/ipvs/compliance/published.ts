@@ -83,17 +83,27 @@ export function publishedTests(test: TestFn, driver: DriverUnderTest): void {
     }
   });
 
-  check("what is removed ends: a backend, a port, the service", async (t, mesh) => {
-    const ended = async (after: readonly VirtualService[]) => {
+  check("established connections to a removed backend end, and to a removed service", async (t, mesh) => {
+    for (const after of [[published([WEB[1]])], []]) {
       mesh.apply(published([WEB[0]]));
       const conversation = await Conversation.open(mesh.client, INGRESS, 8080);
       t.is(await conversation.say("one"), "web-1: one");
       mesh.apply(...after);
       t.true(["ECONNRESET", "EPIPE", "END"].includes(codeOf(await t.throwsAsync(conversation.say("two")))));
-    };
-    await ended([published([WEB[1]])]);
-    await ended([published([WEB[0]], { published: [{ protocol: "udp", port: 5353 }] })]);
-    await ended([]);
+    }
+  });
+
+  check("a port that is taken back is refused", async (t, mesh) => {
+    mesh.apply(published([WEB[0]]));
+    const conversation = await Conversation.open(mesh.client, INGRESS, 8080);
+    mesh.apply(published([WEB[0]], { published: [{ protocol: "udp", port: 5353 }] }));
+    t.is(await outcome(mesh.client, INGRESS, 8080), "ECONNREFUSED");
+    if (driver.endsUnpublished) {
+      t.true(["ECONNRESET", "EPIPE", "END"].includes(codeOf(await t.throwsAsync(conversation.say("one")))));
+    } else {
+      t.is(await conversation.say("one"), "web-1: one");
+    }
+    conversation.close();
   });
 
   check("a draining backend keeps its connections", async (t, mesh) => {

@@ -12,6 +12,7 @@ const chain = `service-${TAMPERED.mark}`;
 complianceSuite({
   name: "nftables",
   unavailable: whyNot(),
+  endsUnpublished: true,
   many: 5000,
   create: () => new NftablesLoadBalancer(),
   addForeign() {
