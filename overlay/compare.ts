@@ -1,8 +1,8 @@
 /** Wanted against found, namespace by namespace. Pure. */
 import type { ActualLink, ActualNamespace, ActualNode, NamespaceRole } from "./actual-state.js";
-import type { ExpectedLink, ExpectedNamespace } from "./expected-state.js";
+import type { ExpectedLink, ExpectedNamespace, ExpectedNode } from "./expected-state.js";
 import { RETURN_RULE_PRIORITY } from "./expected-state.js";
-import { attributesOf, HOST, type KernelObject, keyOf } from "./kernel-objects.js";
+import { HOST, type KernelObject, keyOf, type Place, type SysctlObject } from "./kernel-objects.js";
 import { isGatewayPort, LOOPBACK } from "./names.js";
 
 export interface Comparison<W extends KernelObject, F extends KernelObject> {
@@ -54,31 +54,52 @@ export function compare<W extends KernelObject, F extends W>(
 }
 
 function differingAttributes(wanted: KernelObject, found: KernelObject): readonly string[] {
-  if (sameAtAGlance(wanted, found)) return [];
-  const actual = attributesOf(found);
   const differing: string[] = [];
-  for (const [name, value] of attributesOf(wanted)) {
-    const other = actual.get(name);
-    if (other !== value && !isGoodEnough(wanted, value, other)) differing.push(name);
+  const { own, groups } = COMPARED[wanted.kind];
+  differingFields(wanted, found, own, "", differing);
+  for (const group of groups) {
+    const values = field(wanted, group);
+    if (typeof values !== "object" || values === null) continue;
+    differingFields(values, field(found, group) ?? NOTHING, Object.keys(values), `${group}.`, differing);
   }
-  return differing;
+  return wanted.kind === "sysctl" && isGoodEnough(wanted, found) ? [] : differing;
 }
 
-/** The many: entries and neighbours, compared without building maps. */
-function sameAtAGlance(wanted: KernelObject, found: KernelObject): boolean {
-  if (wanted.kind === "fdb" && found.kind === "fdb") {
-    return wanted.tunnel === found.tunnel && wanted.fixed === found.fixed;
+/** The fields that make up an object's attributes, by themselves and in groups. */
+const COMPARED: Readonly<
+  Record<KernelObject["kind"], { readonly own: readonly string[]; readonly groups: readonly string[] }>
+> = {
+  link: { own: ["type", "up", "mtu", "mac", "master"], groups: ["bridge", "vxlan", "port"] },
+  address: { own: [], groups: [] },
+  route: { own: ["type", "via", "link", "source"], groups: [] },
+  rule: { own: [], groups: [] },
+  fdb: { own: ["tunnel", "fixed"], groups: [] },
+  neighbour: { own: ["mac", "permanent"], groups: [] },
+  sysctl: { own: ["value"], groups: [] },
+};
+const NOTHING = {};
+
+function differingFields(
+  wanted: object,
+  found: object,
+  names: readonly string[],
+  prefix: string,
+  differing: string[],
+): void {
+  for (const name of names) {
+    const value = field(wanted, name);
+    if (value !== undefined && value !== field(found, name)) differing.push(prefix + name);
   }
-  if (wanted.kind === "neighbour" && found.kind === "neighbour") {
-    return wanted.mac === found.mac && wanted.permanent === found.permanent;
-  }
-  return false;
 }
 
-function isGoodEnough(wanted: KernelObject, value: unknown, found: unknown): boolean {
-  if (wanted.kind !== "sysctl") return false;
-  if (found === undefined) return wanted.optional === true;
-  return wanted.atLeast === true && Number(found) >= Number(value);
+function field(object: object, name: string): unknown {
+  return (object as Readonly<Record<string, unknown>>)[name];
+}
+
+function isGoodEnough({ value, optional, atLeast }: SysctlObject, found: KernelObject): boolean {
+  const other = found.kind === "sysctl" ? found.value : undefined;
+  if (other === undefined) return optional === true;
+  return atLeast === true && Number(other) >= Number(value);
 }
 
 export interface NamespaceComparison {
@@ -95,7 +116,7 @@ export interface NamespaceComparison {
  * @param found what was seen of it; of a namespace that does not exist pass {@link emptyNamespace}
  * @param node all that was seen, to find the other ends of veths
  */
-export function compareNamespace(
+function compareNamespace(
   wanted: ExpectedNamespace,
   found: ActualNamespace,
   node: ActualNode,
@@ -166,4 +187,15 @@ export function emptyNamespace(place: string, role: NamespaceRole): ActualNamesp
     neighbours: [],
     sysctls: [],
   };
+}
+
+/** Every wanted namespace that was looked at, those that do not exist included. */
+export function compareNode(expected: ExpectedNode, node: ActualNode): ReadonlyMap<Place, NamespaceComparison> {
+  const comparisons = new Map<Place, NamespaceComparison>();
+  for (const namespace of expected.namespaces.values()) {
+    const { place, role } = namespace;
+    const found = node.namespaces.get(place) ?? (node.absent.has(place) ? emptyNamespace(place, role) : undefined);
+    if (found) comparisons.set(place, compareNamespace(namespace, found, node, expected.gatewayBridge));
+  }
+  return comparisons;
 }

@@ -1,6 +1,6 @@
 /** Wanted beside found, object by object, for people. Pure. */
 import type { ActualNode } from "./actual-state.js";
-import { type Comparison, compareNamespace, emptyNamespace } from "./compare.js";
+import { type Comparison, compareNode } from "./compare.js";
 import { type ExpectedLink, type ExpectedNamespace, expectedNode } from "./expected-state.js";
 import { describeAttributes, HOST, type KernelObject, keyOf, type ObjectKind, type Place } from "./kernel-objects.js";
 import type { NodeWanted } from "./wanted.js";
@@ -25,16 +25,12 @@ export interface OverlayDrift {
 export function drift(actual: ActualNode, wanted: NodeWanted): readonly OverlayDrift[] {
   const expected = expectedNode(wanted, actual.nodeId);
   const rows: OverlayDrift[] = [];
-  for (const namespace of expected.namespaces.values()) {
-    const { place, role } = namespace;
-    const absent = actual.absent.has(place);
-    const found = actual.namespaces.get(place) ?? (absent ? emptyNamespace(place, role) : undefined);
-    if (!found) continue;
+  for (const [place, comparison] of compareNode(expected, actual)) {
+    const namespace = expected.namespaces.get(place)!;
     if (place !== HOST) {
-      const state = absent ? "missing" : "present";
+      const state = actual.absent.has(place) ? "missing" : "present";
       rows.push({ kind: "namespace", place, key: place, state, ...ownerOf(namespace) });
     }
-    const comparison = compareNamespace(namespace, found, actual, expected.gatewayBridge);
     for (const objects of Object.values(comparison)) rows.push(...rowsOf(namespace, objects));
   }
   for (const { place } of actual.namespaces.values()) {

@@ -10,21 +10,17 @@
  * All networks come before all sandboxes, so that no interface leads to a half-built network.
  */
 import type { ActualLink, ActualNode } from "./actual-state.js";
-import { compareNamespace, type Difference, emptyNamespace, type NamespaceComparison } from "./compare.js";
+import type { Difference, NamespaceComparison } from "./compare.js";
 import type { ExpectedLink, ExpectedNamespace, ExpectedNode, Peer } from "./expected-state.js";
 import type { BridgeAttributes, FdbObject, KernelObject, Place, RouteObject, SysctlObject } from "./kernel-objects.js";
 import { BRIDGE, LOOPBACK, VXLAN } from "./names.js";
 import type { LinkChange, Step } from "./steps.js";
 
-export function planBringUp(expected: ExpectedNode, remaining: ActualNode): readonly Step[] {
-  const comparisons = new Map<Place, Gaps>();
-  for (const namespace of expected.namespaces.values()) {
-    const { place, role } = namespace;
-    const absent = remaining.absent.has(place);
-    const found = remaining.namespaces.get(place) ?? (absent ? emptyNamespace(place, role) : undefined);
-    if (!found) continue;
-    comparisons.set(place, gapsOf(compareNamespace(namespace, found, remaining, expected.gatewayBridge)));
-  }
+export function planBringUp(
+  expected: ExpectedNode,
+  remaining: ActualNode,
+  comparisons: ReadonlyMap<Place, NamespaceComparison>,
+): readonly Step[] {
   const planner = new BringUp(expected, remaining, comparisons);
   for (const role of ["host", "network", "sandbox"] as const) {
     for (const namespace of expected.namespaces.values()) if (namespace.role === role) planner.plan(namespace);
@@ -58,18 +54,19 @@ class BringUp {
   readonly steps: Step[] = [];
   readonly #expected: ExpectedNode;
   readonly #remaining: ActualNode;
-  readonly #comparisons: ReadonlyMap<Place, Gaps>;
+  readonly #comparisons: ReadonlyMap<Place, NamespaceComparison>;
   readonly #ports = new Map<Place, ReadonlyMap<string, Port>>();
 
-  constructor(expected: ExpectedNode, remaining: ActualNode, comparisons: ReadonlyMap<Place, Gaps>) {
+  constructor(expected: ExpectedNode, remaining: ActualNode, comparisons: ReadonlyMap<Place, NamespaceComparison>) {
     this.#expected = expected;
     this.#remaining = remaining;
     this.#comparisons = comparisons;
   }
 
   plan(namespace: ExpectedNamespace): void {
-    const gaps = this.#comparisons.get(namespace.place);
-    if (!gaps) return;
+    const comparison = this.#comparisons.get(namespace.place);
+    if (!comparison) return;
+    const gaps = gapsOf(comparison);
     if (this.#remaining.absent.has(namespace.place))
       this.steps.push({ kind: "create-namespace", place: namespace.place });
     if (namespace.role === "host") this.#host(namespace, gaps);

@@ -3,11 +3,11 @@
  * what they use: sandboxes before networks; in a namespace rules, routes, addresses, neighbours, FDB entries, then links.
  */
 import type { ActualLink, ActualNamespace } from "./actual-state.js";
-import { compareNamespace, type NamespaceComparison, PEER } from "./compare.js";
+import { type NamespaceComparison, PEER } from "./compare.js";
 import type { ExpectedNamespace, ExpectedNode } from "./expected-state.js";
-import { HOST, type KernelObject } from "./kernel-objects.js";
+import { HOST, type KernelObject, type Place } from "./kernel-objects.js";
 import type { PlanPart } from "./plan.js";
-import type { RemainingState } from "./remaining-state.js";
+import type { RemainingState, RemovableKind } from "./remaining-state.js";
 import type { Step } from "./steps.js";
 
 /** Attributes that a link has from birth: its kind, its other leg, and all that a VXLAN device is. */
@@ -18,16 +18,25 @@ function isInborn(attribute: string): boolean {
 /** Ports before the devices that they are on. */
 const LINK_ORDER: readonly string[] = ["veth", "vxlan", "bridge"];
 
-/** @param remaining is brought to what is left after these steps */
-export function planRemoval(expected: ExpectedNode, remaining: RemainingState, part: PlanPart): readonly Step[] {
+/**
+ * @param comparisons of the state before any removal: a link that one removal takes along is not removed again
+ * @param remaining is brought to what is left after these steps
+ */
+export function planRemoval(
+  expected: ExpectedNode,
+  comparisons: ReadonlyMap<Place, NamespaceComparison>,
+  remaining: RemainingState,
+  part: PlanPart,
+): readonly Step[] {
   const namespaces = [...remaining.node().namespaces.values()];
   const byRole = (role: ActualNamespace["role"]) => namespaces.filter((one) => one.role === role);
   const steps: Step[] = [];
   for (const role of ["sandbox", "network", "host"] as const) {
     const [unwanted, wanted] = partition(byRole(role), ({ place }) => !expected.namespaces.has(place));
     if (part !== "extend") for (const namespace of unwanted) steps.push(...removeNamespace(namespace, remaining));
-    for (const { place } of wanted)
-      steps.push(...removeExtras(expected.namespaces.get(place)!, expected, remaining, part));
+    for (const { place } of wanted) {
+      steps.push(...removeExtras(expected.namespaces.get(place)!, comparisons.get(place)!, remaining, part));
+    }
   }
   return steps;
 }
@@ -48,27 +57,24 @@ function removeNamespace({ place }: ActualNamespace, remaining: RemainingState):
 
 function removeExtras(
   wanted: ExpectedNamespace,
-  expected: ExpectedNode,
+  comparison: NamespaceComparison,
   remaining: RemainingState,
   part: PlanPart,
 ): readonly Step[] {
   const { place } = wanted;
-  const node = remaining.node();
-  const comparison = compareNamespace(wanted, node.namespaces.get(place)!, node, expected.gatewayBridge);
   const goes = part === "extend" ? inTheWayOf(wanted) : () => true;
   const steps: Step[] = [];
-  const removeAll = <K extends Step["kind"], O extends KernelObject>(kind: K, objects: readonly O[]) => {
-    for (const object of objects) {
-      if (!goes(object)) continue;
-      remaining.removeObject(place, object);
-      steps.push({ kind, place, object } as unknown as Step);
+  const removeAll = (step: Step["kind"], kind: RemovableKind) => {
+    const objects: readonly KernelObject[] = comparison[kind].extra.filter(goes);
+    for (const object of remaining.removeObjects(place, kind, objects as never[])) {
+      steps.push({ kind: step, place, object } as Step);
     }
   };
-  removeAll("remove-rule", comparison.rules.extra);
-  removeAll("remove-route", comparison.routes.extra);
-  removeAll("remove-address", comparison.addresses.extra);
-  removeAll("remove-neighbour", comparison.neighbours.extra);
-  removeAll("remove-fdb", comparison.fdb.extra);
+  removeAll("remove-rule", "rules");
+  removeAll("remove-route", "routes");
+  removeAll("remove-address", "addresses");
+  removeAll("remove-neighbour", "neighbours");
+  removeAll("remove-fdb", "fdb");
   const links = wrongLinks(comparison, place).filter(
     ({ because }) => part === "all" || because.length > 0 === (part === "extend"),
   );

@@ -1,4 +1,5 @@
 import type { ActualNode } from "./actual-state.js";
+import { compareNode } from "./compare.js";
 import { type ExpectedNode, expectedNode } from "./expected-state.js";
 import { planBringUp } from "./plan-bring-up.js";
 import { planRemoval } from "./plan-removal.js";
@@ -23,6 +24,10 @@ export function plan(actual: ActualNode, wanted: NodeWanted, part: PlanPart = "a
 
 export function planExpected(actual: ActualNode, expected: ExpectedNode, part: PlanPart = "all"): readonly Step[] {
   const remaining = new RemainingState(actual);
-  const removal = planRemoval(expected, remaining, part);
-  return part === "trim" ? removal : [...removal, ...planBringUp(expected, remaining.node())];
+  const comparisons = compareNode(expected, actual);
+  const removal = planRemoval(expected, comparisons, remaining, part);
+  if (part === "trim") return removal;
+  const rest = remaining.node();
+  // Removals change what there is to compare with, also in other namespaces.
+  return [...removal, ...planBringUp(expected, rest, removal.length === 0 ? comparisons : compareNode(expected, rest))];
 }

@@ -3,11 +3,14 @@
  * settings and other leg. The plan's second half compares with this, so that it puts back what the first half takes along.
  */
 import type { ActualLink, ActualNamespace, ActualNode } from "./actual-state.js";
-import { type KernelObject, keyOf, type Place } from "./kernel-objects.js";
+import type { Place } from "./kernel-objects.js";
 
 import { gatewayPortName, portName } from "./names.js";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** What can be taken away by itself. */
+export type RemovableKind = "addresses" | "routes" | "rules" | "fdb" | "neighbours";
 
 export class RemainingState {
   readonly #namespaces = new Map<Place, Mutable<ActualNamespace>>();
@@ -44,31 +47,21 @@ export class RemainingState {
     }
   }
 
-  removeObject(place: Place, object: KernelObject): void {
+  /**
+   * Takes objects away, which must be those of the look themselves.
+   * @returns those that were still there
+   */
+  removeObjects<K extends RemovableKind, T extends ActualNamespace[K][number]>(
+    place: Place,
+    kind: K,
+    objects: readonly T[],
+  ): readonly T[] {
     const namespace = this.#namespaces.get(place);
-    if (!namespace) return;
-    const key = keyOf(object);
-    const others = <T extends KernelObject>(objects: readonly T[]) => objects.filter((one) => keyOf(one) !== key);
-    switch (object.kind) {
-      case "address":
-        namespace.addresses = others(namespace.addresses);
-        return;
-      case "route":
-        namespace.routes = others(namespace.routes);
-        return;
-      case "rule":
-        namespace.rules = others(namespace.rules);
-        return;
-      case "fdb":
-        namespace.fdb = others(namespace.fdb);
-        return;
-      case "neighbour":
-        namespace.neighbours = others(namespace.neighbours);
-        return;
-      case "link":
-      case "sysctl":
-        throw new TypeError(`a ${object.kind} is not removed this way`);
-    }
+    if (!namespace || objects.length === 0) return [];
+    const there: ReadonlySet<unknown> = new Set<unknown>(namespace[kind]);
+    const removed = new Set<unknown>(objects.filter((object) => there.has(object)));
+    namespace[kind] = (namespace[kind] as readonly unknown[]).filter((object) => !removed.has(object)) as never;
+    return objects.filter((object) => removed.has(object));
   }
 
   #takeLink(place: Place, name: string): ActualLink | undefined {
