@@ -13,7 +13,8 @@ export interface TapReport {
   readonly planned: number | undefined;
 }
 
-const RESULT = /^(ok|not ok) \d+ - (.*?)( # (?:SKIP|TODO).*)?$/;
+/** Behind a title `# SKIP` and the like: the test did not count. */
+const RESULT = /^(ok|not ok) \d+ - (.*?)( # [A-Z]{4}.*)?$/;
 
 /** Total: a line that is no result, plan or diagnostics is passed over. */
 export function parseTap(text: string): TapReport {

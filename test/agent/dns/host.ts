@@ -17,6 +17,7 @@ import {
 } from "../../../netns/index.js";
 import { choosePacketFilter } from "../../../netns/packet-filter/choose.js";
 import type { Endpoint, ServiceRow } from "../../../src/agent/cluster-view.js";
+import type { NameServerOptions } from "../../../src/agent/dns/name-server.js";
 import { DNS_PORT } from "../../../src/agent/dns/port.js";
 import { RowUpdate } from "../../../src/api/generated/tswarm/v1/link.js";
 import { testNamespace } from "../../kernel/sandbox-name.js";
@@ -32,17 +33,19 @@ export class DnsHost {
   readonly namespace: Namespace;
   readonly #folder = mkdtempSync(join(tmpdir(), "tswarm-dns-"));
   readonly #sandboxes: string[] = [];
+  readonly #options: Partial<NameServerOptions>;
   #server: ChildProcess;
 
   /** With a server that knows the rows of the shop; removed with the test. */
-  static async make(t: ExecutionContext): Promise<DnsHost> {
-    const host = new DnsHost();
+  static async make(t: ExecutionContext, options: Partial<NameServerOptions> = {}): Promise<DnsHost> {
+    const host = new DnsHost(options);
     t.teardown(() => host.remove());
     await host.rows(SHOP_ROWS);
     return host;
   }
 
-  private constructor() {
+  private constructor(options: Partial<NameServerOptions>) {
+    this.#options = { upstreamTimeoutMs: UPSTREAM_TIMEOUT_MS, resolvConfPath: this.#resolvConf, ...options };
     this.namespace = createNamespace(testNamespace("host"));
     this.nameServers();
     this.#server = this.#start();
@@ -126,8 +129,8 @@ export class DnsHost {
   }
 
   #start(): ChildProcess {
-    const server = [process.execPath, PROCESS, this.#resolvConf, String(UPSTREAM_TIMEOUT_MS)];
-    return spawn("nsenter", namespaceArguments(this.namespace.name, server[0]!, server.slice(1)), {
+    const program = [PROCESS, JSON.stringify(this.#options)];
+    return spawn("nsenter", namespaceArguments(this.namespace.name, process.execPath, program), {
       stdio: ["ignore", "inherit", "inherit", "ipc"],
     });
   }

@@ -3,7 +3,7 @@
  * what to do over IPC.
  */
 import type { ClusterView } from "../../../src/agent/cluster-view.js";
-import { type NamedSandbox, NameServer } from "../../../src/agent/dns/name-server.js";
+import { type NamedSandbox, NameServer, type NameServerOptions } from "../../../src/agent/dns/name-server.js";
 import { RowTable } from "../../../src/agent/network/row-table.js";
 import { type RowUpdate, RowUpdate as RowUpdateType } from "../../../src/api/generated/tswarm/v1/link.js";
 
@@ -30,8 +30,7 @@ const server = new NameServer({
       return () => listeners.delete(listener);
     },
   },
-  resolvConfPath: process.argv[2]!,
-  upstreamTimeoutMs: Number(process.argv[3]),
+  ...(JSON.parse(process.argv[2]!) as Partial<NameServerOptions>),
   log: (line) => log.push(line),
 });
 
