@@ -14,6 +14,8 @@ export interface DriverUnderTest {
   dump(): string;
   /** What is established through a published port ends when the port is taken back, though the backend stays. */
   readonly endsUnpublished: boolean;
+  /** Random sequences of changes to try. */
+  readonly sequences: number;
   /** Services in the test of many. */
   readonly many: number;
 }

@@ -77,7 +77,6 @@ export function stateTests(test: TestFn, driver: DriverUnderTest): void {
   });
 
   check("any sequence of changes leaves what a fresh start would", async (t, { inside }) => {
-    const runs = driver.many >= 5000 ? 30 : 4;
     fc.assert(
       fc.property(fc.array(wantedList, { minLength: 2, maxLength: 6 }), (lists) => {
         const balancer = driver.create();
@@ -88,7 +87,7 @@ export function stateTests(test: TestFn, driver: DriverUnderTest): void {
         }
         return true;
       }),
-      { numRuns: runs },
+      { numRuns: driver.sequences },
     );
     t.deepEqual(
       drifted(inside(() => driver.create().observe([]))).length,

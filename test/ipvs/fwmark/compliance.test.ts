@@ -18,7 +18,8 @@ complianceSuite({
   name: "ipvs",
   unavailable: whyNot(),
   endsUnpublished: false,
-  many: 500,
+  sequences: 5,
+  many: 5000,
   create() {
     if (typeof legacy === "string") throw new Error(legacy);
     return new FwmarkLoadBalancer(legacy);

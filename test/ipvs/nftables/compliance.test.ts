@@ -13,6 +13,7 @@ complianceSuite({
   name: "nftables",
   unavailable: whyNot(),
   endsUnpublished: true,
+  sequences: 40,
   many: 5000,
   create: () => new NftablesLoadBalancer(),
   addForeign() {
