@@ -1,5 +1,5 @@
 /** The kernel behind {@link KernelPort}: namespaces, overlay, packet filter and load balancer of this node. */
-import { NftablesLoadBalancer } from "../../../ipvs/nftables/driver.js";
+import { chooseLoadBalancer } from "../../../ipvs/choose.js";
 import { RouteSocket } from "../../../native-bindings/index.js";
 import { inNamespace, openNamespace } from "../../../netns/index.js";
 import { choosePacketFilter, type PacketFilterChoice } from "../../../netns/packet-filter/choose.js";
@@ -22,11 +22,7 @@ import type { KernelPort, OverlayPort, OverlayScope } from "./kernel-port.js";
 /** Probes the kernel and opens it. The thread must be in the host's namespace. @throws Error when the kernel cannot carry a node */
 export function openKernel(options: DataPlaneOptions): KernelPort {
   const filter = pickPacketFilter(options);
-  const balancer = {
-    name: "nftables" as const,
-    refused: [] as { name: string; reason: string }[],
-    create: () => new NftablesLoadBalancer(),
-  };
+  const balancer = chooseLoadBalancer(options.loadBalancer === "auto" ? {} : { only: options.loadBalancer });
   const facts: Omit<DataPlaneFacts, "gatewaySubnet"> = {
     loadBalancer: balancer.name,
     loadBalancerReasons: balancer.refused.map(({ name, reason }) => `${name}: ${reason}`),
@@ -37,7 +33,7 @@ export function openKernel(options: DataPlaneOptions): KernelPort {
     facts,
     overlay: overlayPort(options),
     ...(filter.choice ? { packetFilter: filter.choice.filter } : {}),
-    loadBalancer: () => balancer.create(),
+    loadBalancer: () => (balancer.name === "none" ? undefined : balancer.create()),
     inside: (place, work) => {
       if (place === "host") return work();
       using namespace = openNamespace(sandboxNamespace(options.nodeId, place.sandboxId));
