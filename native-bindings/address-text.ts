@@ -63,8 +63,8 @@ const HEX = Array.from({ length: 256 }, (_, value) => value.toString(16).padStar
 function ipv6ToBytes(text: string): Buffer {
   const halves = text.split("::");
   if (halves.length > 2) return badAddress("IPv6", text);
-  const head = ipv6Groups(halves[0]!, text);
-  const tail = halves.length === 2 ? ipv6Groups(halves[1]!, text) : [];
+  const head = ipv6Groups(halves[0]!, halves.length === 1, text);
+  const tail = halves.length === 2 ? ipv6Groups(halves[1]!, true, text) : [];
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return badAddress("IPv6", text);
   const bytes = Buffer.alloc(16);
@@ -77,13 +77,13 @@ function ipv6ToBytes(text: string): Buffer {
   return bytes;
 }
 
-/** The 16-bit groups of one side of "::"; the last may be an IPv4 address, which fills two. */
-function ipv6Groups(side: string, text: string): number[] {
+/** The 16-bit groups of one side of "::"; what ends the address may be an IPv4 address, which fills two. */
+function ipv6Groups(side: string, endsAddress: boolean, text: string): number[] {
   if (side === "") return [];
   const groups: number[] = [];
   const parts = side.split(":");
   parts.forEach((part, index) => {
-    if (index === parts.length - 1 && part.includes(".")) {
+    if (endsAddress && index === parts.length - 1 && part.includes(".")) {
       const low = parseIpv4(part);
       groups.push(low >>> 16, low & 0xffff);
     } else if (/^[0-9a-f]{1,4}$/i.test(part)) {

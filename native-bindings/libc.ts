@@ -18,6 +18,7 @@ const c = {
     "long sendto(int fd, const void *data, size_t length, int flags, const void *address, unsigned int addressLength)",
   ),
   recv: libc.func("long recv(int fd, void *data, size_t length, int flags)"),
+  close: libc.func("int close(int fd)"),
   poll: libc.func("int poll(void *fds, unsigned long count, int timeout)"),
   setns: libc.func("int setns(int fd, int type)"),
   unshare: libc.func("int unshare(int flags)"),
@@ -118,6 +119,14 @@ export function pollInput(fd: number, timeoutMs: number): boolean {
   const ready = c.poll(entry, 1, timeoutMs) as number;
   if (ready >= 0) return ready > 0;
   return koffi.errno() === koffi.os.errno.EINTR ? false : fail("poll", fd, timeoutMs);
+}
+
+/**
+ * close(2), for descriptors that were made here: in a Worker, `fs.closeSync` warns of those that `fs` has not opened.
+ * @throws SystemCallError
+ */
+export function close(fd: number): void {
+  if ((c.close(fd) as number) < 0) fail("close", fd);
 }
 
 /** setns(2) for the calling thread. @throws SystemCallError */

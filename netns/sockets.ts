@@ -5,13 +5,13 @@
 
 import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
-import { closeSync } from "node:fs";
 import { type AddressInfo, createServer, type Server, type ServerOpts, Socket as TcpSocket } from "node:net";
 import { ipToBytes } from "../native-bindings/address-text.js";
 import {
   AF_INET,
   AF_INET6,
   bind,
+  close,
   encodeSocketAddress,
   IPV6_V6ONLY,
   SO_REUSEADDR,
@@ -98,7 +98,7 @@ function boundSocket(namespace: Namespace | number, type: number, local: LocalAd
       bind(fd, address);
       return fd;
     } catch (error) {
-      closeSync(fd);
+      close(fd);
       throw error;
     }
   });
@@ -115,7 +115,7 @@ async function adopt<T extends UdpSocket | Server>(fd: number, owner: T, take: (
   try {
     take();
   } catch (error) {
-    closeSync(fd);
+    close(fd);
     throw error;
   }
   await listening;

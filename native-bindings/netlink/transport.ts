@@ -1,8 +1,8 @@
 /** How bytes reach the kernel and come back: the only part of a netlink socket with system calls, so that the rest can be tested without. */
-import { closeSync } from "node:fs";
 import {
   AF_NETLINK,
   bind,
+  close,
   encodeNetlinkAddress,
   getsockname,
   MSG_DONTWAIT,
@@ -59,7 +59,7 @@ export function openKernelTransport(protocol: number, options: NetlinkTransportO
     enlargeBuffer(fd, SO_SNDBUFFORCE);
     return new KernelTransport(fd, getsockname(fd).readUInt32LE(4));
   } catch (error) {
-    closeSync(fd);
+    close(fd);
     throw error;
   }
 }
@@ -92,7 +92,7 @@ class KernelTransport implements NetlinkTransport {
   close(): void {
     if (!this.#open) return;
     this.#open = false;
-    closeSync(this.fd);
+    close(this.fd);
   }
 }
 

@@ -106,6 +106,7 @@ export const RTPROT_BOOT = 3;
 export const RTPROT_STATIC = 4;
 
 export const RTM_F_CLONED = 0x200;
+export const RTM_F_LOOKUP_TABLE = 0x1000;
 export const RTNH_F_ONLINK = 4;
 export const RTNEXTHOP_BYTES = 8;
 

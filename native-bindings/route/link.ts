@@ -59,18 +59,21 @@ export interface LinkAttributes {
   readonly linkNamespaceId?: number;
 }
 
-/** One end of a veth pair to be made. */
-export interface VethEnd extends LinkAttributes {
+/** A link to be made, whatever its kind. */
+export interface NewLink extends LinkAttributes {
   readonly name: string;
   /** Wanted index; the kernel chooses when absent. */
   readonly index?: number;
 }
 
-export type LinkSpec = VethEnd &
+/** The other end of a veth pair: the kernel neither takes it up nor makes it a port before the pair is whole. */
+export type VethPeer = Omit<NewLink, "up" | "master">;
+
+export type LinkSpec = NewLink &
   (
     | { readonly kind: "bridge"; readonly bridge?: BridgeOptions }
     | { readonly kind: "vxlan"; readonly vxlan: VxlanOptions & { readonly vni: number } }
-    | { readonly kind: "veth"; readonly peer: VethEnd }
+    | { readonly kind: "veth"; readonly peer: VethPeer }
     | { readonly kind: "dummy" }
   );
 
@@ -243,7 +246,7 @@ function writeInfoData(writer: MessageWriter, options: Pick<LinkChange, "bridge"
   writer.nestEnd(data);
 }
 
-function writeEnd(writer: MessageWriter, end: VethEnd): void {
+function writeEnd(writer: MessageWriter, end: NewLink): void {
   checkName(end.name);
   writeHeader(writer, 0, end.index ?? 0, end.up);
   writeFields(writer, ATTRIBUTE_FIELDS, end);
