@@ -1,41 +1,38 @@
 import { once } from "node:events";
-import test from "ava";
 import { openNamespace } from "../../netns/namespace.js";
 import { connectTcp, listenTcp, portOf } from "../../netns/sockets.js";
+import { kernelTest } from "../kernel/kernel-test.js";
 import { HostBed, pings, run, runIn, succeedsIn } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
 
-/** By its path: npm puts a program of the same name, of another kind, first on PATH. */
-const NFT = "/usr/sbin/nft";
+const MASQUERADE = ["-t", "nat", "-A", "POSTROUTING", "-s", "172.31.0.0/24", "-o", "eth0", "-j", "MASQUERADE"];
 
-const MASQUERADE = `
-table ip bed {
-  chain forward { type filter hook forward priority 0; policy accept; }
-  chain postrouting { type nat hook postrouting priority 100; ip saddr 172.31.0.0/24 oifname eth0 masquerade; }
-}`;
-
-test("sandboxes of three hosts reach each other on two networks, with packets of full size", (t) => {
-  const bed = new HostBed({ hosts: 3 });
-  t.teardown(() => bed.remove());
-  const cluster = sampleCluster(bed.hosts, { networks: 2 });
-  for (const [index, host] of bed.hosts.entries()) {
-    const { failures, drift, done } = host.reconcile(cluster.wanted[index]!);
-    t.deepEqual([failures, drift], [[], []]);
-    t.true(done > 30);
-  }
-  for (const [from, sandbox] of cluster.sandboxes.entries()) {
-    for (const to of cluster.sandboxes.keys()) {
-      for (const network of [0, 1]) {
-        t.true(pings(sandbox, cluster.address(network, to), 1450), `${from} to ${to} on network ${network}`);
-      }
+kernelTest(
+  "sandboxes of three hosts reach each other on two networks, with packets of full size",
+  { needs: ["vxlan", "bridge"] },
+  (t) => {
+    const bed = new HostBed({ hosts: 3 });
+    t.teardown(() => bed.remove());
+    const cluster = sampleCluster(bed.hosts, { networks: 2 });
+    for (const [index, host] of bed.hosts.entries()) {
+      const { failures, drift, done } = host.reconcile(cluster.wanted[index]!);
+      t.deepEqual([failures, drift], [[], []]);
+      t.true(done > 30);
     }
-    t.is(fragmentsMade(sandbox), 0);
-  }
-  t.false(pings(cluster.sandboxes[0]!, "10.77.0.250"), "an address that nobody has");
-  for (const host of bed.hosts) t.is(fragmentsMade(host.namespace), 0);
-});
+    for (const [from, sandbox] of cluster.sandboxes.entries()) {
+      for (const to of cluster.sandboxes.keys()) {
+        for (const network of [0, 1]) {
+          t.true(pings(sandbox, cluster.address(network, to), 1450), `${from} to ${to} on network ${network}`);
+        }
+      }
+      t.is(fragmentsMade(sandbox), 0);
+    }
+    t.false(pings(cluster.sandboxes[0]!, "10.77.0.250"), "an address that nobody has");
+    for (const host of bed.hosts) t.is(fragmentsMade(host.namespace), 0);
+  },
+);
 
-test("a TCP stream arrives whole across the tunnel", async (t) => {
+kernelTest("a TCP stream arrives whole across the tunnel", { needs: ["vxlan", "bridge"] }, async (t) => {
   const bed = new HostBed({ hosts: 2 });
   t.teardown(() => bed.remove());
   const cluster = sampleCluster(bed.hosts, { networks: 1 });
@@ -60,36 +57,40 @@ test("a TCP stream arrives whole across the tunnel", async (t) => {
   t.is(from, cluster.address(0, 0));
 });
 
-test("the gateway bridge leads out to other hosts, in from its own, and not from sandbox to sandbox", (t) => {
-  const bed = new HostBed({ hosts: 1 });
-  t.teardown(() => bed.remove());
-  const [host] = bed.hosts;
-  const [wanted] = sampleCluster(bed.hosts, { networks: 1 }).wanted;
-  const second = {
-    ...wanted!.sandboxes[0]!,
-    id: "second",
-    interfaces: [],
-    returnRoutes: [],
-    gateway: { name: "eth0", addressPrefix: "172.31.0.60/24" },
-  };
-  const both = { ...wanted!, sandboxes: [...wanted!.sandboxes, second] };
-  t.deepEqual(host!.reconcile(both).drift, []);
-  const [first, other] = both.sandboxes.map(({ id }) => `tsw-${host!.nodeId.slice(0, 8)}-sbx-${id}`);
+kernelTest(
+  "the gateway bridge leads out to other hosts, in from its own, and not from sandbox to sandbox",
+  { needs: ["vxlan", "bridge", "iptables-legacy"] },
+  (t) => {
+    const bed = new HostBed({ hosts: 1 });
+    t.teardown(() => bed.remove());
+    const [host] = bed.hosts;
+    const [wanted] = sampleCluster(bed.hosts, { networks: 1 }).wanted;
+    const second = {
+      ...wanted!.sandboxes[0]!,
+      id: "second",
+      interfaces: [],
+      returnRoutes: [],
+      gateway: { name: "eth0", addressPrefix: "172.31.0.60/24" },
+    };
+    const both = { ...wanted!, sandboxes: [...wanted!.sandboxes, second] };
+    t.deepEqual(host!.reconcile(both).drift, []);
+    const [first, other] = both.sandboxes.map(({ id }) => `tsw-${host!.nodeId.slice(0, 8)}-sbx-${id}`);
 
-  t.false(pings(first!, bed.clientAddress), "without masquerading the client cannot answer");
-  runIn(host!.namespace, NFT, MASQUERADE);
-  t.true(pings(first!, bed.clientAddress, 1500));
-  t.true(pings(other!, bed.clientAddress));
+    t.false(pings(first!, bed.clientAddress), "without masquerading the client cannot answer");
+    runIn(host!.namespace, "iptables-legacy", ...MASQUERADE);
+    t.true(pings(first!, bed.clientAddress, 1500));
+    t.true(pings(other!, bed.clientAddress));
 
-  t.true(pings(host!.namespace, "172.31.0.10"), "the host reaches its sandboxes");
-  t.true(pings(other!, "172.31.0.1"), "and they the host");
-  t.false(pings(other!, "172.31.0.10"), "but not each other");
+    t.true(pings(host!.namespace, "172.31.0.10"), "the host reaches its sandboxes");
+    t.true(pings(other!, "172.31.0.1"), "and they the host");
+    t.false(pings(other!, "172.31.0.10"), "but not each other");
 
-  t.is(runIn(host!.namespace, "cat", "/proc/sys/net/ipv4/conf/tsw_gw/route_localnet").trim(), "1");
-  t.is(runIn(host!.namespace, "cat", "/proc/sys/net/ipv4/ip_forward").trim(), "1");
-});
+    t.is(runIn(host!.namespace, "cat", "/proc/sys/net/ipv4/conf/tsw_gw/route_localnet").trim(), "1");
+    t.is(runIn(host!.namespace, "cat", "/proc/sys/net/ipv4/ip_forward").trim(), "1");
+  },
+);
 
-test("a sandbox without a gateway has no way out", (t) => {
+kernelTest("a sandbox without a gateway has no way out", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 1 });
   t.teardown(() => bed.remove());
   const cluster = sampleCluster(bed.hosts, { networks: 1, internal: true });
@@ -99,7 +100,7 @@ test("a sandbox without a gateway has no way out", (t) => {
   t.false(succeedsIn(sandbox!, "ip", "route", "get", bed.clientAddress));
 });
 
-test("marked packets leave by the gateway of their return route", (t) => {
+kernelTest("marked packets leave by the gateway of their return route", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 1 });
   t.teardown(() => bed.remove());
   const cluster = sampleCluster(bed.hosts, { networks: 1 });
@@ -109,7 +110,7 @@ test("marked packets leave by the gateway of their return route", (t) => {
   t.regex(runIn(sandbox!, "ip", "route", "get", "8.8.8.8", "mark", "0x40000001"), /via 10.77.0.99 dev eth0/);
 });
 
-test("what ip(8) and bridge(8) say of a network's namespace", (t) => {
+kernelTest("what ip(8) and bridge(8) say of a network's namespace", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 2 });
   t.teardown(() => bed.remove());
   const [host] = bed.hosts;

@@ -6,10 +6,10 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
-import test from "ava";
 import { namespacePrefix } from "../../netns/names.js";
 import { listNamespaces } from "../../netns/namespace.js";
 import type { NodeWanted } from "../../overlay/wanted.js";
+import { kernelTest } from "../kernel/kernel-test.js";
 import { HostBed, pings, run } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
 
@@ -17,36 +17,40 @@ const KILLS = Number(process.env.TSWARM_OVERLAY_KILLS ?? 20);
 /** Longest time that a child may work before it is killed: some five rounds through all states. */
 const LONGEST_LIFE_MS = 400;
 
-test(`killed ${KILLS} times at random points while applying, the next start converges and leaves nothing extra`, async (t) => {
-  t.timeout(60_000 + KILLS * 5_000);
-  const bed = new HostBed({ hosts: 2 });
-  t.teardown(() => bed.remove());
-  const folder = mkdtempSync(join(tmpdir(), "overlay-crash-"));
-  t.teardown(() => rmSync(folder, { recursive: true }));
-  const [host, other] = bed.hosts;
-  const cluster = sampleCluster(bed.hosts, { networks: 2 });
-  const [wanted] = cluster.wanted;
-  other!.reconcile(cluster.wanted[1]!);
-  const states = join(folder, "states.json");
-  writeFileSync(states, JSON.stringify(variations(wanted!)));
-  const linksBefore = hostLinks(host!.namespace);
-  let unfinished = 0;
-  for (let kill = 1; kill <= KILLS; kill++) {
-    const life = randomInt(LONGEST_LIFE_MS);
-    await workFor(life, [host!.namespace, host!.nodeId, states]);
-    if (host!.drift(wanted!).length > 0) unfinished++;
-    const when = `kill ${kill} after ${life} ms`;
-    const { failures, drift } = host!.reconcile(wanted!);
-    t.deepEqual([failures.map(({ text }) => text), drift], [[], []], when);
-    t.is(host!.reconcile(wanted!).done, 0, when);
-    t.is(listNamespaces(namespacePrefix(host!.nodeId)).length, 3, when);
-    // The bridge and one gateway leg.
-    t.is(hostLinks(host!.namespace).length, linksBefore.length + 2, when);
-    t.true(pings(cluster.sandboxes[0]!, cluster.address(1, 1), 1450), when);
-  }
-  t.true(unfinished > 0, "no kill met a state other than the wanted one");
-  t.log(`${unfinished} of ${KILLS} kills left work to do`);
-});
+kernelTest(
+  `killed ${KILLS} times at random points while applying, the next start converges and leaves nothing extra`,
+  { needs: ["vxlan", "bridge", "native-speed"] },
+  async (t) => {
+    t.timeout(60_000 + KILLS * 5_000);
+    const bed = new HostBed({ hosts: 2 });
+    t.teardown(() => bed.remove());
+    const folder = mkdtempSync(join(tmpdir(), "overlay-crash-"));
+    t.teardown(() => rmSync(folder, { recursive: true }));
+    const [host, other] = bed.hosts;
+    const cluster = sampleCluster(bed.hosts, { networks: 2 });
+    const [wanted] = cluster.wanted;
+    other!.reconcile(cluster.wanted[1]!);
+    const states = join(folder, "states.json");
+    writeFileSync(states, JSON.stringify(variations(wanted!)));
+    const linksBefore = hostLinks(host!.namespace);
+    let unfinished = 0;
+    for (let kill = 1; kill <= KILLS; kill++) {
+      const life = randomInt(LONGEST_LIFE_MS);
+      await workFor(life, [host!.namespace, host!.nodeId, states]);
+      if (host!.drift(wanted!).length > 0) unfinished++;
+      const when = `kill ${kill} after ${life} ms`;
+      const { failures, drift } = host!.reconcile(wanted!);
+      t.deepEqual([failures.map(({ text }) => text), drift], [[], []], when);
+      t.is(host!.reconcile(wanted!).done, 0, when);
+      t.is(listNamespaces(namespacePrefix(host!.nodeId)).length, 3, when);
+      // The bridge and one gateway leg.
+      t.is(hostLinks(host!.namespace).length, linksBefore.length + 2, when);
+      t.true(pings(cluster.sandboxes[0]!, cluster.address(1, 1), 1450), when);
+    }
+    t.true(unfinished > 0, "no kill met a state other than the wanted one");
+    t.log(`${unfinished} of ${KILLS} kills left work to do`);
+  },
+);
 
 /** Starts the child, lets it work, kills it, and waits until it is gone. */
 async function workFor(lifeMs: number, args: readonly string[]): Promise<void> {

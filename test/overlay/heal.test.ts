@@ -1,5 +1,5 @@
-import test from "ava";
 import { portName } from "../../overlay/names.js";
+import { kernelTest } from "../kernel/kernel-test.js";
 import { HostBed, pings, run, runIn } from "./host-bed.js";
 import { type Cluster, sampleCluster } from "./sample-cluster.js";
 
@@ -251,31 +251,35 @@ const acts: readonly [what: string, tamper: (names: Names) => void, seen: RegExp
   ],
 ];
 
-test("every kind of tampering is seen, named and healed; a second look writes nothing", (t) => {
-  const bed = new HostBed({ hosts: 2 });
-  t.teardown(() => bed.remove());
-  const cluster = sampleCluster(bed.hosts, { networks: 1 });
-  for (const [index, host] of bed.hosts.entries()) host.reconcile(cluster.wanted[index]!);
-  const [host] = bed.hosts;
-  const [wanted] = cluster.wanted;
-  const names = namesOf(bed, cluster);
-  checkInOrder("before");
-  for (const [what, tamper, seen] of acts) {
-    tamper(names);
-    t.regex(host!.drift(wanted!).join("\n"), seen, what);
-    const { failures, drift, done } = host!.reconcile(wanted!);
-    t.deepEqual([failures.map(({ text }) => text), drift], [[], []], what);
-    t.true(done > 0, what);
-    checkInOrder(what);
-  }
+kernelTest(
+  "every kind of tampering is seen, named and healed; a second look writes nothing",
+  { needs: ["vxlan", "bridge"] },
+  (t) => {
+    const bed = new HostBed({ hosts: 2 });
+    t.teardown(() => bed.remove());
+    const cluster = sampleCluster(bed.hosts, { networks: 1 });
+    for (const [index, host] of bed.hosts.entries()) host.reconcile(cluster.wanted[index]!);
+    const [host] = bed.hosts;
+    const [wanted] = cluster.wanted;
+    const names = namesOf(bed, cluster);
+    checkInOrder("before");
+    for (const [what, tamper, seen] of acts) {
+      tamper(names);
+      t.regex(host!.drift(wanted!).join("\n"), seen, what);
+      const { failures, drift, done } = host!.reconcile(wanted!);
+      t.deepEqual([failures.map(({ text }) => text), drift], [[], []], what);
+      t.true(done > 0, what);
+      checkInOrder(what);
+    }
 
-  function checkInOrder(when: string): void {
-    t.deepEqual(host!.drift(wanted!), [], when);
-    t.is(host!.reconcile(wanted!).done, 0, when);
-    t.true(pings(names.sandbox, cluster.address(0, 1), 1450), `${when}: across the tunnel`);
-    t.true(pings(names.sandbox, "172.31.0.1"), `${when}: to the gateway`);
-  }
-});
+    function checkInOrder(when: string): void {
+      t.deepEqual(host!.drift(wanted!), [], when);
+      t.is(host!.reconcile(wanted!).done, 0, when);
+      t.true(pings(names.sandbox, cluster.address(0, 1), 1450), `${when}: across the tunnel`);
+      t.true(pings(names.sandbox, "172.31.0.1"), `${when}: to the gateway`);
+    }
+  },
+);
 
 function namesOf(bed: HostBed, { sandboxes }: Cluster): Names {
   const [host] = bed.hosts;

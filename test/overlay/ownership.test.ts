@@ -1,11 +1,11 @@
 import { existsSync, rmSync, writeFileSync } from "node:fs";
-import test from "ava";
 import { namespacePrefix } from "../../netns/names.js";
 import { listNamespaces, NAMESPACE_FOLDER } from "../../netns/namespace.js";
 import { InvalidWantedError } from "../../overlay/errors.js";
 import { gatewayPortName, networkNamespace, sandboxNamespace } from "../../overlay/names.js";
 import { removeAll } from "../../overlay/remove-all.js";
 import type { NodeWanted } from "../../overlay/wanted.js";
+import { kernelTest } from "../kernel/kernel-test.js";
 import { GATEWAY_BRIDGE, HostBed, pings, run, type TestHost } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
 
@@ -20,7 +20,7 @@ function namespacesOf({ nodeId }: TestHost): readonly string[] {
   return listNamespaces(namespacePrefix(nodeId));
 }
 
-test("a VNI that a stale namespace of this node holds is taken over", (t) => {
+kernelTest("a VNI that a stale namespace of this node holds is taken over", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 1 });
   t.teardown(() => bed.remove());
   const [host] = bed.hosts;
@@ -37,30 +37,34 @@ test("a VNI that a stale namespace of this node holds is taken over", (t) => {
   t.false(existsSync(`${NAMESPACE_FOLDER}/${stale}`));
 });
 
-test("a VNI that somebody else holds is left to him, and the error says which and who", (t) => {
-  const bed = new HostBed({ hosts: 1 });
-  t.teardown(() => bed.remove());
-  const [host] = bed.hosts;
-  const [wanted] = sampleCluster(bed.hosts, { networks: 1 }).wanted;
-  run("ip", "-n", host!.namespace, "link", "add", "flannel", "type", "vxlan", "id", "4096", "dstport", "4789");
-  const { failures, drift } = host!.reconcile(wanted!);
-  const [first, ...rest] = failures;
-  t.is(first?.code, "EEXIST");
-  t.regex(
-    first!.text,
-    /^add VXLAN device vxlan0 .* VNI 4096 on UDP port 4789 is taken by flannel in the host's namespace/,
-  );
-  t.true(rest.length > 0);
-  for (const { text } of rest) t.regex(text, /left out, because there is no link vxlan0/);
-  t.true(drift.some(({ kind, key, state }) => kind === "link" && key === "vxlan0" && state === "missing"));
-  t.true(linksOf(host!.namespace).includes("flannel"));
-  // All that does not need the device stands.
-  t.true(pings(sandboxNamespace(host!.nodeId, "task0"), "172.31.0.1"));
-  run("ip", "-n", host!.namespace, "link", "del", "flannel");
-  t.deepEqual(host!.reconcile(wanted!).drift, []);
-});
+kernelTest(
+  "a VNI that somebody else holds is left to him, and the error says which and who",
+  { needs: ["vxlan", "bridge"] },
+  (t) => {
+    const bed = new HostBed({ hosts: 1 });
+    t.teardown(() => bed.remove());
+    const [host] = bed.hosts;
+    const [wanted] = sampleCluster(bed.hosts, { networks: 1 }).wanted;
+    run("ip", "-n", host!.namespace, "link", "add", "flannel", "type", "vxlan", "id", "4096", "dstport", "4789");
+    const { failures, drift } = host!.reconcile(wanted!);
+    const [first, ...rest] = failures;
+    t.is(first?.code, "EEXIST");
+    t.regex(
+      first!.text,
+      /^add VXLAN device vxlan0 .* VNI 4096 on UDP port 4789 is taken by flannel in the host's namespace/,
+    );
+    t.true(rest.length > 0);
+    for (const { text } of rest) t.regex(text, /left out, because there is no link vxlan0/);
+    t.true(drift.some(({ kind, key, state }) => kind === "link" && key === "vxlan0" && state === "missing"));
+    t.true(linksOf(host!.namespace).includes("flannel"));
+    // All that does not need the device stands.
+    t.true(pings(sandboxNamespace(host!.nodeId, "task0"), "172.31.0.1"));
+    run("ip", "-n", host!.namespace, "link", "del", "flannel");
+    t.deepEqual(host!.reconcile(wanted!).drift, []);
+  },
+);
 
-test("a foreign link with the gateway bridge's name is not touched", (t) => {
+kernelTest("a foreign link with the gateway bridge's name is not touched", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 1 });
   t.teardown(() => bed.remove());
   const [host] = bed.hosts;
@@ -74,34 +78,38 @@ test("a foreign link with the gateway bridge's name is not touched", (t) => {
   t.true(linksOf(host!.namespace).includes("x"));
 });
 
-test("orphans of this node go, those of others and half-made names of ours too", (t) => {
-  const bed = new HostBed({ hosts: 2 });
-  t.teardown(() => bed.remove());
-  const [host, other] = bed.hosts;
-  const { wanted } = sampleCluster(bed.hosts, { networks: 1 });
-  other!.reconcile(wanted[1]!);
-  const neighbours = namespacesOf(other!);
-  const orphan = sandboxNamespace(host!.nodeId, "orphan");
-  const halfMade = networkNamespace(host!.nodeId, "half-made");
-  const halfMadeWanted = networkNamespace(host!.nodeId, "network0");
-  run("ip", "netns", "add", orphan);
-  writeFileSync(`${NAMESPACE_FOLDER}/${halfMade}`, "");
-  writeFileSync(`${NAMESPACE_FOLDER}/${halfMadeWanted}`, "");
-  t.teardown(() => {
-    rmSync(`${NAMESPACE_FOLDER}/${halfMade}`, { force: true });
-  });
-  const leg = gatewayPortName(host!.nodeId, orphan);
-  run("ip", "-n", host!.namespace, "link", "add", leg, "type", "veth", "peer", "name", "kept");
-  const foreignLeg = gatewayPortName("othernode", orphan);
-  run("ip", "-n", host!.namespace, "link", "add", foreignLeg, "type", "veth", "peer", "name", "kept2");
-  t.deepEqual(host!.reconcile(wanted[0]!).drift, []);
-  t.deepEqual([...namespacesOf(host!)].sort(), [halfMadeWanted, sandboxNamespace(host!.nodeId, "task0")].sort());
-  t.false(linksOf(host!.namespace).includes(leg));
-  t.true(linksOf(host!.namespace).includes(foreignLeg));
-  t.deepEqual(namespacesOf(other!), neighbours);
-});
+kernelTest(
+  "orphans of this node go, those of others and half-made names of ours too",
+  { needs: ["vxlan", "bridge"] },
+  (t) => {
+    const bed = new HostBed({ hosts: 2 });
+    t.teardown(() => bed.remove());
+    const [host, other] = bed.hosts;
+    const { wanted } = sampleCluster(bed.hosts, { networks: 1 });
+    other!.reconcile(wanted[1]!);
+    const neighbours = namespacesOf(other!);
+    const orphan = sandboxNamespace(host!.nodeId, "orphan");
+    const halfMade = networkNamespace(host!.nodeId, "half-made");
+    const halfMadeWanted = networkNamespace(host!.nodeId, "network0");
+    run("ip", "netns", "add", orphan);
+    writeFileSync(`${NAMESPACE_FOLDER}/${halfMade}`, "");
+    writeFileSync(`${NAMESPACE_FOLDER}/${halfMadeWanted}`, "");
+    t.teardown(() => {
+      rmSync(`${NAMESPACE_FOLDER}/${halfMade}`, { force: true });
+    });
+    const leg = gatewayPortName(host!.nodeId, orphan);
+    run("ip", "-n", host!.namespace, "link", "add", leg, "type", "veth", "peer", "name", "kept");
+    const foreignLeg = gatewayPortName("othernode", orphan);
+    run("ip", "-n", host!.namespace, "link", "add", foreignLeg, "type", "veth", "peer", "name", "kept2");
+    t.deepEqual(host!.reconcile(wanted[0]!).drift, []);
+    t.deepEqual([...namespacesOf(host!)].sort(), [halfMadeWanted, sandboxNamespace(host!.nodeId, "task0")].sort());
+    t.false(linksOf(host!.namespace).includes(leg));
+    t.true(linksOf(host!.namespace).includes(foreignLeg));
+    t.deepEqual(namespacesOf(other!), neighbours);
+  },
+);
 
-test("removeAll leaves nothing of the node and all of others", (t) => {
+kernelTest("removeAll leaves nothing of the node and all of others", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 2 });
   t.teardown(() => bed.remove());
   const [host, other] = bed.hosts;
@@ -117,7 +125,7 @@ test("removeAll leaves nothing of the node and all of others", (t) => {
   t.is(host!.run(() => removeAll(host!.nodeId, GATEWAY_BRIDGE)).done, 0);
 });
 
-test("a wanted state that cannot be is refused, and nothing is written", (t) => {
+kernelTest("a wanted state that cannot be is refused, and nothing is written", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 1 });
   t.teardown(() => bed.remove());
   const [host] = bed.hosts;
@@ -131,7 +139,7 @@ test("a wanted state that cannot be is refused, and nothing is written", (t) => 
   t.deepEqual(namespacesOf(host!), []);
 });
 
-test("a setting that the kernel lacks is reported, and the rest is done", (t) => {
+kernelTest("a setting that the kernel lacks is reported, and the rest is done", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 1 });
   t.teardown(() => bed.remove());
   const [host] = bed.hosts;
