@@ -102,27 +102,34 @@ export function initScript(facts: LaunchFacts): string {
 /** Sets up the command's environment and becomes it. Read by the shell from a file, so that no value shows in an argument list. */
 export function runScript(facts: LaunchFacts): string {
   const plain: string[] = [];
-  const indirect: string[] = [];
-  const template: string[] = [];
+  const carriers = new Map<string, string>();
   for (const [name, value] of facts.env) {
     if (/^[A-Za-z_][A-Za-z0-9_]*$/.test(name) && !SHELL_OWN.has(name)) {
       plain.push(`export ${name}=${quote(value)}`);
     } else {
-      const carrier = `TSWARM_CARRIER_${indirect.length}`;
-      indirect.push(`export ${carrier}=${quote(value)}`);
-      template.push(`-u ${carrier} -S ${quote(`"${name}=\${${carrier}}"`)}`);
+      carriers.set(`TSWARM_CARRIER_${carriers.size}`, name);
+      plain.push(`export TSWARM_CARRIER_${carriers.size - 1}=${quote(value)}`);
     }
   }
-  const env = template.length > 0 ? `/usr/bin/env ${template.join(" ")} ` : "";
   return [
     "umask 022",
     `cd -- ${quote(facts.dir)} || exit 126`,
     "unset PWD OLDPWD",
-    ...indirect,
     ...plain,
-    `exec ${env}${facts.command.map(quote).join(" ")} </dev/null`,
+    `exec ${throughEnv(carriers)}${facts.command.map(quote).join(" ")} </dev/null`,
     "",
   ].join("\n");
+}
+
+/**
+ * Has env(1) set variables from others that carry their values: only names stand in its arguments, never values.
+ * @param carriers carrying variable → variable to set
+ */
+function throughEnv(carriers: ReadonlyMap<string, string>): string {
+  if (carriers.size === 0) return "";
+  const words = [...carriers].map(([carrier, name]) => `"${name}=\${${carrier}}"`);
+  const options = [...carriers.keys()].map((carrier) => `-u ${carrier}`);
+  return `/usr/bin/env ${options.join(" ")} -S ${quote(words.join(" "))} `;
 }
 
 function groupsOption({ groupIds }: Account): string {
