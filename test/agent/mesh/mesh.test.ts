@@ -1,6 +1,5 @@
 /** The way of a packet through two hosts on the real kernel: published ports, virtual addresses, answers to the client itself. */
 import { resolve } from "node:path";
-import test from "ava";
 import { macFromAddress } from "../../../overlay/mac-address.js";
 import type { LocalTask } from "../../../src/agent/network/local-task.js";
 import type { NetworkFacts } from "../../../src/agent/network/network-facts.js";
@@ -11,6 +10,7 @@ import {
   ItemState,
   ServiceResolution,
 } from "../../../src/api/generated/tswarm/v1/link.js";
+import { kernelTest } from "../../kernel/kernel-test.js";
 import { endpoint, serviceRow, update } from "../network/rows.js";
 import { type MeshHost, MeshHosts } from "./mesh-hosts.js";
 
@@ -151,87 +151,95 @@ const ask = (protocol: string, address: string, port: number, count: number) => 
   String(count),
 ];
 
-test("a packet finds its way: mesh, virtual address, host itself, draining, nobody there", async (t) => {
-  await withMesh(t, async (hosts) => {
-    const [first, second] = hosts.hosts as readonly [MeshHost, MeshHost];
-    const client = hosts.client;
-    for (const host of [first, second]) {
-      for (const protocol of ["tcp", "udp"]) {
-        const answers = hosts.run(client.namespace, ask(protocol, host.host.address, 8080, 10)).split("\n");
-        t.deepEqual(
-          [...new Set(answers)].sort(),
-          [`web.1 ${client.address}`, `web.2 ${client.address}`],
-          `${protocol} by ${host.host.name}: all replicas answer, and see the client's own address`,
-        );
+kernelTest(
+  "a packet finds its way: mesh, virtual address, host itself, draining, nobody there",
+  { needs: ["load-balancer", "packet-filter", "vxlan"] },
+  async (t) => {
+    await withMesh(t, async (hosts) => {
+      const [first, second] = hosts.hosts as readonly [MeshHost, MeshHost];
+      const client = hosts.client;
+      for (const host of [first, second]) {
+        for (const protocol of ["tcp", "udp"]) {
+          const answers = hosts.run(client.namespace, ask(protocol, host.host.address, 8080, 10)).split("\n");
+          t.deepEqual(
+            [...new Set(answers)].sort(),
+            [`web.1 ${client.address}`, `web.2 ${client.address}`],
+            `${protocol} by ${host.host.name}: all replicas answer, and see the client's own address`,
+          );
+        }
+        for (const address of ["127.0.0.1", host.host.address]) {
+          const answers = hosts.run(host.host.namespace, ask("tcp", address, 8080, 4)).split("\n");
+          t.true(
+            answers.every((answer) => /^web\.[12] /.test(answer)),
+            `${host.host.name} itself by ${address}: ${answers}`,
+          );
+        }
       }
-      for (const address of ["127.0.0.1", host.host.address]) {
-        const answers = hosts.run(host.host.namespace, ask("tcp", address, 8080, 4)).split("\n");
-        t.true(
-          answers.every((answer) => /^web\.[12] /.test(answer)),
-          `${host.host.name} itself by ${address}: ${answers}`,
-        );
-      }
-    }
-    const fromProbe = hosts.exec(first.inSandbox("probe", ask("tcp", "10.0.1.2", 80, 10))).split("\n");
-    t.deepEqual(
-      [...new Set(fromProbe)].sort(),
-      ["web.1 10.0.1.20", "web.2 10.0.1.20"],
-      "by virtual address, seen as itself",
-    );
-    const fromWeb = hosts.exec(first.inSandbox("web1", ask("tcp", "10.0.1.2", 80, 10))).split("\n");
-    t.deepEqual(
-      [...new Set(fromWeb)].sort(),
-      ["web.1 10.0.1.11", "web.2 10.0.1.11"],
-      "a client that is itself a backend",
-    );
-    t.is(
-      hosts.exec(first.inSandbox("probe", ask("tcp", "10.0.1.3", 80, 1))),
-      "error ECONNREFUSED",
-      "a service without tasks",
-    );
-    t.is(
-      hosts.exec(first.inSandbox("probe", ask("tcp", "10.0.1.12", 80, 1))),
-      "web.2 10.0.1.20",
-      "a task by its own address",
-    );
-    t.is(
-      hosts.run(client.namespace, ask("tcp", first.host.address, 80, 1)),
-      "error ECONNREFUSED",
-      "the target port is not open on the host",
-    );
-
-    const drained = rows(hosts, [EndpointState.ENDPOINT_DRAINING, EndpointState.ENDPOINT_ACTIVE], 2);
-    await Promise.all(hosts.hosts.map((host) => host.change({ kind: "rows", update: drained })));
-    for (const host of [first, second]) {
-      const answers = hosts.run(client.namespace, ask("tcp", host.host.address, 8080, 6)).split("\n");
-      t.deepEqual([...new Set(answers)], [`web.2 ${client.address}`], "a draining task gets nothing new");
-    }
-    for (const host of hosts.hosts) {
-      const { items } = await host.observe();
+      const fromProbe = hosts.exec(first.inSandbox("probe", ask("tcp", "10.0.1.2", 80, 10))).split("\n");
       t.deepEqual(
-        items.filter((item) => item.state !== ItemState.ITEM_PRESENT),
-        [],
-        host.host.name,
+        [...new Set(fromProbe)].sort(),
+        ["web.1 10.0.1.20", "web.2 10.0.1.20"],
+        "by virtual address, seen as itself",
       );
-    }
+      const fromWeb = hosts.exec(first.inSandbox("web1", ask("tcp", "10.0.1.2", 80, 10))).split("\n");
+      t.deepEqual(
+        [...new Set(fromWeb)].sort(),
+        ["web.1 10.0.1.11", "web.2 10.0.1.11"],
+        "a client that is itself a backend",
+      );
+      t.is(
+        hosts.exec(first.inSandbox("probe", ask("tcp", "10.0.1.3", 80, 1))),
+        "error ECONNREFUSED",
+        "a service without tasks",
+      );
+      t.is(
+        hosts.exec(first.inSandbox("probe", ask("tcp", "10.0.1.12", 80, 1))),
+        "web.2 10.0.1.20",
+        "a task by its own address",
+      );
+      t.is(
+        hosts.run(client.namespace, ask("tcp", first.host.address, 80, 1)),
+        "error ECONNREFUSED",
+        "the target port is not open on the host",
+      );
 
-    const gone = update({
-      revision: 3,
-      removedEndpointIds: WEB.flatMap((task) => task.attachments.map((one) => `${task.id}/${one.networkId}`)),
+      const drained = rows(hosts, [EndpointState.ENDPOINT_DRAINING, EndpointState.ENDPOINT_ACTIVE], 2);
+      await Promise.all(hosts.hosts.map((host) => host.change({ kind: "rows", update: drained })));
+      for (const host of [first, second]) {
+        const answers = hosts.run(client.namespace, ask("tcp", host.host.address, 8080, 6)).split("\n");
+        t.deepEqual([...new Set(answers)], [`web.2 ${client.address}`], "a draining task gets nothing new");
+      }
+      for (const host of hosts.hosts) {
+        const { items } = await host.observe();
+        t.deepEqual(
+          items.filter((item) => item.state !== ItemState.ITEM_PRESENT),
+          [],
+          host.host.name,
+        );
+      }
+
+      const gone = update({
+        revision: 3,
+        removedEndpointIds: WEB.flatMap((task) => task.attachments.map((one) => `${task.id}/${one.networkId}`)),
+      });
+      await Promise.all(hosts.hosts.map((host) => host.change({ kind: "rows", update: gone })));
+      t.is(
+        hosts.run(client.namespace, ask("tcp", first.host.address, 8080, 1)),
+        "error ECONNREFUSED",
+        "no task is left",
+      );
+      t.is(
+        hosts.run(client.namespace, ask("udp", second.host.address, 8080, 1)),
+        "error ECONNREFUSED",
+        "no task is left, UDP",
+      );
+      const unpublished = update({ revision: 4, removedServices: [{ serviceId: "web", networkId: "ingress" }] });
+      await Promise.all(hosts.hosts.map((host) => host.change({ kind: "rows", update: unpublished })));
+      t.is(
+        hosts.run(client.namespace, ask("tcp", first.host.address, 8080, 1)),
+        "error ECONNREFUSED",
+        "the port is not published",
+      );
     });
-    await Promise.all(hosts.hosts.map((host) => host.change({ kind: "rows", update: gone })));
-    t.is(hosts.run(client.namespace, ask("tcp", first.host.address, 8080, 1)), "error ECONNREFUSED", "no task is left");
-    t.is(
-      hosts.run(client.namespace, ask("udp", second.host.address, 8080, 1)),
-      "error ECONNREFUSED",
-      "no task is left, UDP",
-    );
-    const unpublished = update({ revision: 4, removedServices: [{ serviceId: "web", networkId: "ingress" }] });
-    await Promise.all(hosts.hosts.map((host) => host.change({ kind: "rows", update: unpublished })));
-    t.is(
-      hosts.run(client.namespace, ask("tcp", first.host.address, 8080, 1)),
-      "error ECONNREFUSED",
-      "the port is not published",
-    );
-  });
-});
+  },
+);
