@@ -28,20 +28,25 @@ export class WantedServiceError<K extends keyof WantedServiceProblems = keyof Wa
   }
 }
 
+/** Texts that an error carries; a list of thousands helps nobody. */
+const REFUSALS_KEPT = 10;
+
 /** Some of what was to be written was refused; a full look and another apply go on from there. */
 export class LoadBalancerWriteError extends Error {
   override readonly name = "LoadBalancerWriteError";
+  /** The first of what the kernel refused, one text each. */
+  readonly refusals: readonly string[];
 
   constructor(
     readonly driver: string,
-    /** What the kernel refused, one text each. */
-    readonly refusals: readonly string[],
+    refusals: readonly string[],
     options?: ErrorOptions,
   ) {
-    const shown = refusals.slice(0, 3).join("; ");
+    const rest = refusals.length - 3;
     super(
-      `${driver} load balancer: ${shown}${refusals.length > 3 ? ` (and ${refusals.length - 3} more)` : ""}`,
+      `${driver} load balancer: ${refusals.slice(0, 3).join("; ")}${rest > 0 ? ` (and ${rest} more)` : ""}`,
       options,
     );
+    this.refusals = refusals.slice(0, REFUSALS_KEPT);
   }
 }
