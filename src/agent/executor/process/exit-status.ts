@@ -8,13 +8,11 @@ export const LOST_SUPERVISOR_STATUS = 137;
 /** @param outOfMemoryKills how often the kernel killed a process of the task for lack of memory */
 export function describeExit(status: number, outOfMemoryKills: number, memoryLimitBytes: number): TaskExit {
   const signal = signalOfStatus(status);
-  if (outOfMemoryKills > 0 && status !== 0) {
-    const limit = memoryLimitBytes > 0 ? ` at ${formatBytes(memoryLimitBytes)}` : "";
-    const message =
-      status === 137 ? `out of memory: killed${limit}` : `out of memory: a process of it was killed${limit}`;
-    return { code: status, signal, message };
-  }
-  return signal ? { code: status, signal } : { code: status };
+  const exit: TaskExit = signal ? { code: status, signal } : { code: status };
+  if (outOfMemoryKills === 0 || status === 0) return exit;
+  const limit = memoryLimitBytes > 0 ? ` at ${formatBytes(memoryLimitBytes)}` : "";
+  const what = status === LOST_SUPERVISOR_STATUS ? "killed" : "a process of it was killed";
+  return { ...exit, message: `out of memory: ${what}${limit}` };
 }
 
 function formatBytes(bytes: number): string {
