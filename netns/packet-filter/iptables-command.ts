@@ -18,6 +18,8 @@ export interface IptablesCommands {
 const COMMAND_TIMEOUT_MS = 30_000;
 /** Another writer may hold the lock of the legacy flavour. */
 const LOCK_WAIT_SECONDS = 10;
+/** The nft flavour repeats one fault for every line that follows from it. */
+const MAX_MESSAGE_CHARACTERS = 300;
 const MAX_OUTPUT_BYTES = 256 * 1024 * 1024;
 
 /**
@@ -75,10 +77,16 @@ function run(file: string, args: readonly string[], input?: string): string {
   if (result.error) throw new PacketFilterError(`${command}: ${result.error.message}`, { cause: result.error });
   if (result.status !== 0) {
     const outcome = result.status === null ? `ended by ${result.signal}` : `exit status ${result.status}`;
-    const said = result.stderr.trim() || "no message";
-    throw new PacketFilterError(`${command}: ${outcome}: ${said}${refusedLine(said, input)}`);
+    const said = result.stderr.trim();
+    throw new PacketFilterError(`${command}: ${outcome}: ${inOneLine(said)}${refusedLine(said, input)}`);
   }
   return result.stdout;
+}
+
+function inOneLine(said: string): string {
+  if (said === "") return "no message";
+  const line = said.replaceAll(/\s+/g, " ");
+  return line.length > MAX_MESSAGE_CHARACTERS ? `${line.slice(0, MAX_MESSAGE_CHARACTERS)}…` : line;
 }
 
 /** `iptables-restore: line 7 failed` says little without the line. */

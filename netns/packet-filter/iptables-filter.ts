@@ -16,6 +16,7 @@ import {
   wantedTexts,
 } from "./iptables-plan.js";
 import { parseIptablesSave, type SavedTables } from "./iptables-save.js";
+import { splitByKernel } from "./kernel-families.js";
 import type { PacketFilter, PacketRules, RuleDrift } from "./rules.js";
 import { validateRules } from "./validate.js";
 
@@ -51,13 +52,18 @@ export class IptablesFilter implements PacketFilter {
   /** @throws PacketRuleError, PacketFilterError */
   apply(wanted: PacketRules): { readonly changed: number } {
     validateRules(wanted);
-    return { changed: FAMILIES.reduce((sum, family) => sum + this.#applyFamily(family, ofFamily(wanted, family)), 0) };
+    const { effective } = splitByKernel(wanted);
+    return {
+      changed: FAMILIES.reduce((sum, family) => sum + this.#applyFamily(family, ofFamily(effective, family)), 0),
+    };
   }
 
   /** @throws PacketRuleError, PacketFilterError */
   observe(wanted: PacketRules): readonly RuleDrift[] {
     validateRules(wanted);
-    return FAMILIES.flatMap((family) => compareIptables(this.#state(family, ofFamily(wanted, family))));
+    const { effective, moot } = splitByKernel(wanted);
+    const drift = FAMILIES.flatMap((family) => compareIptables(this.#state(family, ofFamily(effective, family))));
+    return [...drift, ...moot];
   }
 
   /** @throws PacketFilterError */

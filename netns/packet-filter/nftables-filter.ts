@@ -9,6 +9,7 @@ import { NftTransactionError } from "../../native-bindings/nftables/errors.js";
 import { describeExpression } from "../../native-bindings/nftables/expression-text.js";
 import type { SetElement, TableId } from "../../native-bindings/nftables/objects.js";
 import { NftSocket } from "../../native-bindings/nftables/socket.js";
+import { splitByKernel } from "./kernel-families.js";
 import { compareTables, describePortSet, type FoundTable } from "./nftables-compare.js";
 import { type CompiledTable, compileRules } from "./nftables-compile.js";
 import { removeTable, writeTables } from "./nftables-write.js";
@@ -36,7 +37,7 @@ export class NftablesFilter implements PacketFilter {
   /** @throws PacketRuleError, NftTransactionError, NetlinkError, NetlinkTransportError, SystemCallError */
   apply(wanted: PacketRules): { readonly changed: number } {
     validateRules(wanted);
-    const compiled = compileRules(wanted);
+    const compiled = compileRules(splitByKernel(wanted).effective);
     using socket = NftSocket.open();
     for (let attempt = 1; ; attempt++) {
       const found = this.#look(socket);
@@ -56,8 +57,9 @@ export class NftablesFilter implements PacketFilter {
   /** @throws PacketRuleError, NetlinkError, NetlinkTransportError, SystemCallError */
   observe(wanted: PacketRules): readonly RuleDrift[] {
     validateRules(wanted);
+    const { effective, moot } = splitByKernel(wanted);
     using socket = NftSocket.open();
-    return compareTables(compileRules(wanted), this.#look(socket));
+    return [...compareTables(compileRules(effective), this.#look(socket)), ...moot];
   }
 
   /** @throws NftTransactionError, NetlinkTransportError, SystemCallError */

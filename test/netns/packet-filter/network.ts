@@ -10,6 +10,7 @@
  * `aside` when it is marked 0x100.
  */
 import { execFileSync } from "node:child_process";
+import { existsSync } from "node:fs";
 import { createNamespace, inNamespace, type Namespace, removeNamespace } from "../../../netns/namespace.js";
 
 export interface Network extends Disposable {
@@ -38,6 +39,8 @@ export const ROUTER = { address: ADDRESS.router, port: 80 } as const;
 
 /** Not the caller's: npm puts folders in front that hold another program named nft. */
 const SYSTEM_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+export const HAS_IPV6 = existsSync("/proc/sys/net/ipv6");
 
 let count = 0;
 
@@ -74,8 +77,7 @@ export function shell(namespace: Namespace, script: string): string {
 }
 
 /** Otherwise the kernel sends few ICMP errors a second, and a test waits for one in vain. */
-const ALL_ICMP_ERRORS = `echo 0 > /proc/sys/net/ipv4/icmp_ratelimit
-     echo 0 > /proc/sys/net/ipv6/icmp/ratelimit`;
+const ALL_ICMP_ERRORS = "echo 0 > /proc/sys/net/ipv4/icmp_ratelimit";
 
 function connect(client: Namespace, router: Namespace, server: Namespace, aside: Namespace): void {
   for (const namespace of [client, router, server]) shell(namespace, ALL_ICMP_ERRORS);
@@ -86,29 +88,24 @@ function connect(client: Namespace, router: Namespace, server: Namespace, aside:
      ip addr add ${ADDRESS.router}/24 dev c0
      ip addr add ${ADDRESS.routerServerSide}/24 dev s0
      ip addr add ${ADDRESS.routerSecond}/24 dev s0
-     ip addr add ${ADDRESS.router6}/64 dev c0 nodad
-     ip addr add fd77:2::1/64 dev s0 nodad
      ip link set c0 up
      ip link set s0 up
      ip route add ${ADDRESS.serverFar} via ${ADDRESS.server}
      ip rule add fwmark 0x100 lookup 100
      ip rule add fwmark 0x103 lookup 100
      ip route add unreachable default table 100
-     echo 1 > /proc/sys/net/ipv4/ip_forward
-     echo 1 > /proc/sys/net/ipv6/conf/all/forwarding`,
+     echo 1 > /proc/sys/net/ipv4/ip_forward`,
   );
   shell(
     client,
     `ip addr add ${ADDRESS.client}/24 dev eth0
      ip addr add ${ADDRESS.clientSecond}/24 dev eth0
-     ip addr add fd77:1::2/64 dev eth0 nodad
      ip link add eth1 type veth peer name eth0 netns ${aside.name}
      ip addr add 10.77.3.2/24 dev eth1
      ip link set eth0 up
      ip link set eth1 up
      for scope in all eth1; do echo 0 > /proc/sys/net/ipv4/conf/$scope/rp_filter; done
      ip route add default via ${ADDRESS.router}
-     ip -6 route add default via ${ADDRESS.router6}
      ip rule add fwmark 0x100 lookup 100
      ip route add ${ADDRESS.serverFar} via 10.77.3.3 table 100`,
   );
@@ -123,9 +120,28 @@ function connect(client: Namespace, router: Namespace, server: Namespace, aside:
     server,
     `ip addr add ${ADDRESS.server}/24 dev eth0
      ip addr add ${ADDRESS.serverFar}/32 dev eth0
-     ip addr add ${ADDRESS.server6}/64 dev eth0 nodad
      ip link set eth0 up
-     ip route add default via ${ADDRESS.routerServerSide}
+     ip route add default via ${ADDRESS.routerServerSide}`,
+  );
+  if (HAS_IPV6) connectIpv6(client, router, server);
+}
+
+function connectIpv6(client: Namespace, router: Namespace, server: Namespace): void {
+  for (const namespace of [client, router, server]) shell(namespace, "echo 0 > /proc/sys/net/ipv6/icmp/ratelimit");
+  shell(
+    router,
+    `ip addr add ${ADDRESS.router6}/64 dev c0 nodad
+     ip addr add fd77:2::1/64 dev s0 nodad
+     echo 1 > /proc/sys/net/ipv6/conf/all/forwarding`,
+  );
+  shell(
+    client,
+    `ip addr add fd77:1::2/64 dev eth0 nodad
+     ip -6 route add default via ${ADDRESS.router6}`,
+  );
+  shell(
+    server,
+    `ip addr add ${ADDRESS.server6}/64 dev eth0 nodad
      ip -6 route add default via fd77:2::1`,
   );
 }

@@ -1,0 +1,19 @@
+import { existsSync } from "node:fs";
+import type { PacketRules, RuleDrift } from "./rules.js";
+
+/**
+ * A kernel without IPv6 has no packets that a rule for ip6 could meet, and often no tables to write it to.
+ * @returns the rules that can meet packets, and the others as present
+ */
+export function splitByKernel(
+  rules: PacketRules,
+  hasIpv6 = existsSync("/proc/thread-self/net/if_inet6"),
+): { readonly effective: PacketRules; readonly moot: readonly RuleDrift[] } {
+  if (hasIpv6) return { effective: rules, moot: [] };
+  return {
+    effective: rules.filter(({ family }) => family !== "ip6"),
+    moot: rules
+      .filter(({ family }) => family === "ip6")
+      .map(({ key }) => ({ key, state: "present", found: "this kernel has no IPv6" })),
+  };
+}
