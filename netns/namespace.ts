@@ -12,6 +12,8 @@ import { shareNamespaceFolder } from "./mount-point.js";
 export const NAMESPACE_FOLDER = "/run/netns";
 /** NSFS_MAGIC of include/uapi/linux/magic.h: what statfs says of a mounted namespace. */
 const NSFS_MAGIC = 0x6e736673;
+const ENOENT = 2;
+const EEXIST = 17;
 
 /** What was tried on which namespace, and why it failed. */
 export class NamespaceError extends Error {
@@ -66,8 +68,8 @@ export function createNamespace(name: string): Namespace {
   const path = namespacePath(name);
   return attempt("create", name, () => {
     shareNamespaceFolder(NAMESPACE_FOLDER);
+    if (isMounted(path)) throw new SystemCallError("mount", path, EEXIST);
     closeSync(openSync(path, "a", 0o444));
-    if (isMounted(path)) throw new SystemCallError("mount", path, 17);
     try {
       inNewNetworkNamespace(() => {
         using socket = RouteSocket.open();
@@ -86,7 +88,7 @@ export function createNamespace(name: string): Namespace {
 export function openNamespace(name: string): Namespace {
   const path = namespacePath(name);
   return attempt("open", name, () => {
-    if (!isMounted(path)) throw new SystemCallError("open", path, 2);
+    if (!isMounted(path)) throw new SystemCallError("open", path, ENOENT);
     return new Namespace(name, openSync(path, "r"));
   });
 }
