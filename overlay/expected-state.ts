@@ -60,7 +60,7 @@ export const RETURN_RULE_PRIORITY = 100;
  */
 const SANDBOX_PORT: PortAttributes = { isolated: false, learning: false, unicastFlood: false, multicastFlood: true };
 const TUNNEL_PORT: PortAttributes = { isolated: false, learning: false, unicastFlood: true, multicastFlood: false };
-/** Sandboxes do not reach each other over the gateway bridge; the host reaches them all. */
+/** Isolated ports do not reach each other; the host reaches them all. */
 const GATEWAY_PORT: PortAttributes = { isolated: true, learning: true, unicastFlood: true, multicastFlood: true };
 
 const PLAIN_BRIDGE = { stp: false, vlanFiltering: false, multicastSnooping: false };
@@ -137,7 +137,7 @@ function gatewayPort(sandbox: Sandbox, bridge: GatewayBridge, nodeId: string): E
     up: true,
     mtu: bridge.mtu,
     master: bridge.name,
-    port: GATEWAY_PORT,
+    port: { ...GATEWAY_PORT, isolated: bridge.isolated ?? true },
     peer: { place, link: sandbox.gateway!.name },
     sandboxId: sandbox.id,
   };

@@ -6,7 +6,7 @@ export { describeProblem, InvalidWantedError, type WantedProblem } from "./error
 export { expectedNode } from "./expected-state.js";
 export { HOST } from "./kernel-objects.js";
 export { macFromAddress } from "./mac-address.js";
-export { overlayMtu } from "./mtu.js";
+export { type MtuOptions, overlayMtu, type UnderlayPath } from "./mtu.js";
 export { gatewayPortName, networkNamespace, portName, sandboxNamespace } from "./names.js";
 export { observe } from "./observe.js";
 export { type PlanPart, plan } from "./plan.js";
@@ -14,5 +14,6 @@ export { type ReconcileRequest, type ReconcileResult, reconcile } from "./reconc
 export { removeAll } from "./remove-all.js";
 export type { Scope } from "./scope.js";
 export { describeStep, type Step } from "./steps.js";
+export { bridgedFramesAreFiltered, underlayPath } from "./underlay.js";
 export { checkWanted, wantedProblems } from "./validation.js";
 export type * from "./wanted.js";

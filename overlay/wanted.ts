@@ -65,6 +65,12 @@ export interface GatewayBridge {
   readonly name: string;
   readonly addressPrefix: string;
   readonly mtu: number;
+  /**
+   * Whether the bridge itself keeps sandboxes from each other; true when absent. Where the packet filter sees bridged frames
+   * (see bridgedFramesAreFiltered) that is its task, and this must be false: there a task that calls a published port of its
+   * own host is sent on from port to port, which isolated ports do not allow.
+   */
+  readonly isolated?: boolean;
 }
 
 export interface NodeWanted {

@@ -1,8 +1,11 @@
 import { once } from "node:events";
 import { openNamespace } from "../../netns/namespace.js";
 import { connectTcp, listenTcp, portOf } from "../../netns/sockets.js";
+import { overlayMtu } from "../../overlay/mtu.js";
+import { sandboxNamespace } from "../../overlay/names.js";
+import { bridgedFramesAreFiltered, underlayPath } from "../../overlay/underlay.js";
 import { kernelTest } from "../kernel/kernel-test.js";
-import { HostBed, pings, run, runIn, succeedsIn } from "./host-bed.js";
+import { GATEWAY_BRIDGE, HostBed, pings, run, runIn, succeedsIn } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
 
 const MASQUERADE = ["-t", "nat", "-A", "POSTROUTING", "-s", "172.31.0.0/24", "-o", "eth0", "-j", "MASQUERADE"];
@@ -90,6 +93,48 @@ kernelTest(
   },
 );
 
+kernelTest(
+  "a task reaches a published port of its own host, whether or not the packet filter sees bridged frames",
+  { needs: ["vxlan", "bridge", "iptables-legacy"] },
+  (t) => {
+    const bed = new HostBed({ hosts: 1 });
+    t.teardown(() => bed.remove());
+    const [host] = bed.hosts;
+    const [wanted] = sampleCluster(bed.hosts, { networks: 1 }).wanted;
+    const target = {
+      ...wanted!.sandboxes[0]!,
+      id: "target",
+      interfaces: [],
+      returnRoutes: [],
+      gateway: { name: "eth0", addressPrefix: "172.31.0.60/24" },
+    };
+    const [caller, called] = ["task0", "target"].map((id) => sandboxNamespace(host!.nodeId, id));
+    const iptables = (...args: readonly string[]) => runIn(host!.namespace, "iptables-legacy", ...args);
+    for (const filtered of [true, false]) {
+      const setting = `net.bridge.bridge-nf-call-iptables=${filtered ? 1 : 0}`;
+      if (!succeedsIn(host!.namespace, "sysctl", "-qw", setting)) continue;
+      t.is(host!.run(bridgedFramesAreFiltered), filtered);
+      const gatewayBridge = { ...wanted!.gatewayBridge, isolated: !filtered };
+      const both = { ...wanted!, gatewayBridge, sandboxes: [...wanted!.sandboxes, target] };
+      t.deepEqual(host!.reconcile(both).drift, []);
+      iptables("-F");
+      iptables("-t", "nat", "-F");
+      const published = ["-d", host!.address, "-p", "icmp"];
+      iptables("-t", "nat", "-A", "PREROUTING", ...published, "-j", "DNAT", "--to-destination", "172.31.0.60");
+      iptables("-t", "nat", "-A", "POSTROUTING", "-s", "172.31.0.0/24", "-o", GATEWAY_BRIDGE, "-j", "MASQUERADE");
+      for (const state of ["DNAT", "ESTABLISHED"]) {
+        iptables("-A", "FORWARD", "-o", GATEWAY_BRIDGE, "-m", "conntrack", "--ctstate", state, "-j", "ACCEPT");
+      }
+      iptables("-A", "FORWARD", "-o", GATEWAY_BRIDGE, "-j", "DROP");
+      const when = `filtered: ${filtered}`;
+      t.true(pings(bed.client, host!.address), `${when}: a client`);
+      t.true(pings(caller!, host!.address), `${when}: a task of the same host`);
+      t.false(pings(caller!, "172.31.0.60"), `${when}: not past the host`);
+      t.true(pings(called!, "172.31.0.1"), when);
+    }
+  },
+);
+
 kernelTest("a sandbox without a gateway has no way out", { needs: ["vxlan", "bridge"] }, (t) => {
   const bed = new HostBed({ hosts: 1 });
   t.teardown(() => bed.remove());
@@ -133,6 +178,19 @@ kernelTest("what ip(8) and bridge(8) say of a network's namespace", { needs: ["v
   t.regex(entries, /02:42:0a:4d:00:0a dev v\S+ master br0 static/);
   const port = run("ip", "-n", host!.namespace, "-d", "link", "show", "master", "tsw_gw");
   t.regex(port, /isolated on/);
+});
+
+kernelTest("the MTU of the way to other nodes", { needs: ["bridge"] }, (t) => {
+  const bed = new HostBed({ hosts: 1, mtu: 1400 });
+  t.teardown(() => bed.remove());
+  const [host] = bed.hosts;
+  const path = (address: string) => host!.run(() => underlayPath(address));
+  t.deepEqual(path(bed.clientAddress), { family: 4, mtu: 1400 });
+  t.deepEqual(path(host!.address), { family: 4, mtu: 1400 });
+  run("ip", "-n", host!.namespace, "route", "add", "10.9.0.0/16", "via", bed.clientAddress, "mtu", "1300");
+  t.deepEqual(path("10.9.1.2"), { family: 4, mtu: 1300 });
+  t.is(overlayMtu(path("10.9.1.2"), { encrypted: true }), 1224);
+  t.throws(() => path("11.0.0.1"), { message: /ENETUNREACH/ });
 });
 
 function fragmentsMade(namespace: string): number {
