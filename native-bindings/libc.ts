@@ -26,6 +26,7 @@ const c = {
     "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
   ),
   umount2: libc.func("int umount2(const char *target, int flags)"),
+  abort: libc.func("void abort()"),
 };
 
 function fail(syscall: string, ...args: readonly (string | number)[]): never {
@@ -155,6 +156,12 @@ export function mount(
 /** umount2(2). @throws SystemCallError */
 export function umount2(target: string, flags: number): void {
   if ((c.umount2(target, flags) as number) < 0) fail("umount2", target, flags);
+}
+
+/** abort(3): ends the whole process with SIGABRT. A Worker has no `process.abort`. */
+export function abort(): never {
+  c.abort();
+  throw new Error("abort returned");
 }
 
 /** struct sockaddr_nl of linux/netlink.h: 12 bytes. */

@@ -6,7 +6,7 @@
  * happen to the wrong namespace): then the process is aborted.
  */
 import { closeSync, openSync, writeSync } from "node:fs";
-import { CLONE_NEWNET, setns, unshare } from "./libc.js";
+import { abort, CLONE_NEWNET, setns, unshare } from "./libc.js";
 
 /** The namespace the thread is in now. Every Worker has a module instance, hence a variable, of its own. */
 let current = -1;
@@ -57,7 +57,7 @@ function returnTo(fd: number): void {
     current = fd;
   } catch (error) {
     writeSync(2, `fatal: a thread cannot return to its network namespace: ${(error as Error).message}\n`);
-    process.abort();
+    abort();
   }
 }
 

@@ -51,6 +51,7 @@ export class RouteSocket implements Disposable {
    * Does many operations in their order, hundreds to a system call. One that is refused does not keep the rest from
    * being done.
    * @returns the refusals by the operation's place in the list; empty when all went well
+   * @throws RangeError for an operation that cannot be written; those before it may then be done
    */
   executeAll(operations: readonly RouteOperation[]): Map<number, NetlinkError> {
     const failures = new Map<number, NetlinkError>();

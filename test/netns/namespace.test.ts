@@ -142,7 +142,7 @@ test("the thread is home after an exception, after a promise, and after nested v
   t.teardown(() => removeNamespace(fresh));
   inNamespace(outer, () => {
     createNamespace(fresh).close();
-    t.is(here(), seen[0]);
+    t.is(here(), String(seen[0]));
   });
   t.is(here(), HOME);
   await Promise.resolve();
@@ -178,37 +178,46 @@ test("a Worker's visits do not move the main thread", async (t) => {
      });`,
     { eval: true },
   );
-  const [[seen]] = (await Promise.all([once(worker, "message"), once(worker, "exit")])) as [[string[]], unknown];
+  const [[seen]] = (await Promise.all([once(worker, "message"), once(worker, "exit")])) as [
+    [[string, string, string]],
+    unknown,
+  ];
   t.is(here(), HOME);
   t.is(seen[0], HOME);
   t.not(seen[1], HOME);
   t.is(seen[2], HOME);
 });
 
-test("a process whose thread cannot return aborts at once", (t) => {
-  const { name } = scratchNamespace(t, "lost");
-  const script = `
-    const { closeSync, readdirSync, readlinkSync } = await import("node:fs");
-    const { inNamespace, openNamespace } = await import(${JSON.stringify(MODULE)});
-    const namespace = openNamespace(${JSON.stringify(name)});
-    inNamespace(namespace, () => {
-      for (const fd of readdirSync("/proc/self/fd").map(Number)) {
-        let target = "";
-        try { target = readlinkSync("/proc/self/fd/" + fd); } catch { continue; }
-        if (fd !== namespace.fd && target.startsWith("net:")) closeSync(fd);
-      }
-    });
-    console.log("went on");`;
-  // Without a core file.
-  const child = spawnSync(
-    "sh",
-    ["-c", 'ulimit -c 0; exec "$@"', "sh", process.execPath, "--input-type=module", "-e", script],
-    { encoding: "utf8" },
-  );
-  t.is(child.signal, "SIGABRT", child.stderr);
-  t.is(child.stdout, "");
-  t.regex(child.stderr, /fatal: a thread cannot return to its network namespace: setns\(/);
-});
+for (const thread of ["main thread", "Worker"]) {
+  test(`a process whose ${thread} cannot return aborts at once`, (t) => {
+    const { name } = scratchNamespace(t, "lost");
+    const work = `
+      const { closeSync, readdirSync, readlinkSync } = await import("node:fs");
+      const { inNamespace, openNamespace } = await import(${JSON.stringify(MODULE)});
+      const namespace = openNamespace(${JSON.stringify(name)});
+      inNamespace(namespace, () => {
+        for (const fd of readdirSync("/proc/self/fd").map(Number)) {
+          let target = "";
+          try { target = readlinkSync("/proc/self/fd/" + fd); } catch { continue; }
+          if (fd !== namespace.fd && target.startsWith("net:")) closeSync(fd);
+        }
+      });
+      console.log("went on");`;
+    const inWorker = `
+      const { Worker } = await import("node:worker_threads");
+      new Worker(${JSON.stringify(`(async () => {${work}})()`)}, { eval: true });`;
+    const script = thread === "Worker" ? inWorker : work;
+    // Without a core file.
+    const child = spawnSync(
+      "sh",
+      ["-c", 'ulimit -c 0; exec "$@"', "sh", process.execPath, "--input-type=module", "-e", script],
+      { encoding: "utf8" },
+    );
+    t.is(child.signal, "SIGABRT", child.stderr);
+    t.is(child.stdout, "");
+    t.regex(child.stderr, /fatal: a thread cannot return to its network namespace: setns\(/);
+  });
+}
 
 test("a process killed while it makes and removes leaves only what its names find again", async (t) => {
   const prefix = testNamespace("kill");

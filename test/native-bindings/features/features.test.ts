@@ -3,6 +3,7 @@ import test from "ava";
 import * as features from "../../../native-bindings/features/index.js";
 import { scratchProbe } from "../../../native-bindings/features/probe.js";
 import { RouteSocket } from "../../../native-bindings/route/socket.js";
+import { kernelTest } from "../../kernel/kernel-test.js";
 import { type ProbeName, probe as systemProbe } from "../../kernel/probes.js";
 
 /** The same question, asked with the system's own tools. */
@@ -19,7 +20,7 @@ const COUNTERPARTS: Readonly<Record<string, ProbeName>> = {
 };
 
 for (const feature of features.FEATURES) {
-  test(`${feature.name}: the probe says what the system's tools find`, (t) => {
+  kernelTest(`${feature.name}: the probe says what the system's tools find`, { needs: [] }, (t) => {
     const result = feature.probe();
     const counterpart = COUNTERPARTS[feature.name];
     t.truthy(counterpart);
