@@ -49,6 +49,7 @@ async function run(options: DaemonOptions, state: StateDirectory): Promise<void>
     manager = await ManagerProcess.start(
       state.nodeId,
       options,
+      underlay.address,
       (reason) => giveUp(`the manager ended: ${reason}`),
       logTo(process.stderr, "manager"),
     );

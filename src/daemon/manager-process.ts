@@ -25,6 +25,7 @@ export class ManagerProcess {
   static async start(
     nodeId: string,
     options: DaemonOptions,
+    underlayAddress: string,
     onExit: (reason: string) => void,
     log: (line: string) => void,
   ): Promise<ManagerProcess> {
@@ -36,7 +37,8 @@ export class ManagerProcess {
         ...["--node-id", nodeId],
         ...["--listen-control-api", options.controlSocket],
         ...["--listen-remote-api", options.remoteAddress],
-        ...["--heartbeat-period", String(options.heartbeatPeriodMs / 1000)],
+        ...["--advertise-remote-api", advertised(options.remoteAddress, underlayAddress)],
+        ...["--heartbeat-period-ms", String(options.heartbeatPeriodMs)],
         ...["--data-path-port", String(options.dataPathPort)],
       ],
       { stdio: ["pipe", "pipe", "pipe"] },
@@ -54,7 +56,7 @@ export class ManagerProcess {
       child.on("error", reject);
       child.on("exit", (code, signal) => {
         const reason = lastLine || `the manager ended with ${signal ?? `status ${code}`}`;
-        reject(new Error(reason.replace(/^\S+ manager: /, "")));
+        reject(new Error(reason.replace(/^tswarm-manager: /, "")));
         if (!manager.#stopping) onExit(reason);
       });
     });
@@ -68,4 +70,9 @@ export class ManagerProcess {
     this.#child.kill("SIGTERM");
     await ended;
   }
+}
+
+/** Where other nodes reach a manager that listens at every address. */
+function advertised(remoteAddress: string, underlayAddress: string): string {
+  return remoteAddress.replace(/^0\.0\.0\.0:/, `${underlayAddress}:`);
 }
