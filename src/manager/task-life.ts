@@ -1,7 +1,11 @@
 /** What a task's states mean to everybody in the manager. */
 import type { Node, Task } from "../api/generated/docker/swarmkit/v1/objects.js";
 import { NodeSpec_Availability as Availability } from "../api/generated/docker/swarmkit/v1/specs.js";
-import { NodeStatus_State as NodeState, type TaskStatus, TaskState } from "../api/generated/docker/swarmkit/v1/types.js";
+import {
+  NodeStatus_State as NodeState,
+  TaskState,
+  type TaskStatus,
+} from "../api/generated/docker/swarmkit/v1/types.js";
 import { timestampOf } from "../api/time.js";
 
 export function stateOf(task: Task): TaskState {

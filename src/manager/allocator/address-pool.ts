@@ -38,8 +38,7 @@ export class AddressPool {
   /** @returns the next free address; undefined when there is none now */
   take(nowMs: number): number | undefined {
     this.#wake(nowMs);
-    const offset =
-      this.#taken.nextAbsent(this.#cursor, this.#end) ?? this.#taken.nextAbsent(this.#start, this.#cursor);
+    const offset = this.#taken.nextAbsent(this.#cursor, this.#end) ?? this.#taken.nextAbsent(this.#start, this.#cursor);
     if (offset === undefined) return undefined;
     this.#taken.add(offset);
     this.#cursor = offset + 1;

@@ -55,7 +55,12 @@ export class Allocator implements Reconciler {
     this.#nodes = new Grants(nodeRules(ingressId), this.#pools, store, clock);
     this.#services = new Grants(serviceRules(ingressId, this.#ports), this.#pools, store, clock);
     const reasonOfService = (serviceId: string) => this.#services.waiting.get(serviceId);
-    this.#tasks = new Grants(taskRules(ingressId, reasonOfService, () => clock.now()), this.#pools, store, clock);
+    this.#tasks = new Grants(
+      taskRules(ingressId, reasonOfService, () => clock.now()),
+      this.#pools,
+      store,
+      clock,
+    );
   }
 
   begin(read: StoreReader): void {

@@ -1,8 +1,8 @@
 /** Subnets, VXLAN ids and addresses of all networks. */
 import type { Network } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import {
-  type IPAMConfig,
   IPAMConfig_AddressFamily as AddressFamily,
+  type IPAMConfig,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { AddressPool } from "./address-pool.js";
 import { AllocationError } from "./allocation-error.js";

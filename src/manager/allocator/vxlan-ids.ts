@@ -11,8 +11,7 @@ export class VxlanIds {
 
   /** @throws AllocationError when none is left */
   take(): number {
-    const vni =
-      this.#taken.nextAbsent(this.#cursor, LAST_VNI + 1) ?? this.#taken.nextAbsent(FIRST_VNI, this.#cursor);
+    const vni = this.#taken.nextAbsent(this.#cursor, LAST_VNI + 1) ?? this.#taken.nextAbsent(FIRST_VNI, this.#cursor);
     if (vni === undefined) throw new AllocationError("no VXLAN id is left");
     this.#taken.add(vni);
     this.#cursor = vni + 1;

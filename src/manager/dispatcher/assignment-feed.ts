@@ -2,13 +2,14 @@
  * What a node is to run, as a chain of messages: a COMPLETE one, then INCREMENTAL ones that each say on top of which state
  * they hold. Pure; it keeps what is not sent yet, at most one entry per task.
  */
-import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+
 import {
-  type AssignmentChange,
   AssignmentChange_AssignmentAction as Action,
+  type AssignmentChange,
   type AssignmentsMessage,
   AssignmentsMessage_Type as Type,
 } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
+import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { stateOf } from "../task-life.js";
 

@@ -59,8 +59,11 @@ export class Dispatcher {
     this.#options = options;
     this.#registry = new NodeRegistry(store, clock, managerAddress);
     this.#statuses = new StatusCollector(store, clock, managerNodeId);
-    this.#sessions = new NodeSessions(clock, random, () => this.#heartbeat(), (nodeId) =>
-      this.#attempt(`mark node ${nodeId} down`, this.#registry.markDown(nodeId)),
+    this.#sessions = new NodeSessions(
+      clock,
+      random,
+      () => this.#heartbeat(),
+      (nodeId) => this.#attempt(`mark node ${nodeId} down`, this.#registry.markDown(nodeId)),
     );
   }
 
@@ -97,12 +100,17 @@ export class Dispatcher {
     return partialService(
       DispatcherService,
       {
-        session: serverStream((request: SessionRequest, stream: ResponseStream<SessionMessage>) =>
-          this.#session(request, stream), log),
+        session: serverStream(
+          (request: SessionRequest, stream: ResponseStream<SessionMessage>) => this.#session(request, stream),
+          log,
+        ),
         heartbeat: unary((request: HeartbeatRequest, context) => this.#beat(request, context), log),
         updateTaskStatus: unary((request: UpdateTaskStatusRequest, context) => this.#report(request, context), log),
-        assignments: serverStream((request: AssignmentsRequest, stream: ResponseStream<AssignmentsMessage>) =>
-          this.#assignments(request, stream), log),
+        assignments: serverStream(
+          (request: AssignmentsRequest, stream: ResponseStream<AssignmentsMessage>) =>
+            this.#assignments(request, stream),
+          log,
+        ),
       },
       log,
     );
@@ -219,7 +227,10 @@ export class Dispatcher {
 
   /** The caller's address; over the unix socket it is this host's. */
   #addressOf({ peer }: CallContext): string {
-    const host = peer.replace(/^(?:ipv[46]:)?\[?/, "").replace(/\]?:\d+$/, "").replace(/^::ffff:/, "");
+    const host = peer
+      .replace(/^(?:ipv[46]:)?\[?/, "")
+      .replace(/\]?:\d+$/, "")
+      .replace(/^::ffff:/, "");
     return isIP(host) ? host : this.#options.managerAddress.replace(/:\d+$/, "");
   }
 }

@@ -74,7 +74,8 @@ export class NodeRegistry {
     await this.#store.batch(tasks, (tx, id) => {
       const task = tx.get("task", id);
       const node = tx.get("node", nodeId);
-      if (!task || hasEnded(task) || stateOf(task) < TaskState.ASSIGNED || node?.status?.state !== NodeState.DOWN) return;
+      if (!task || hasEnded(task) || stateOf(task) < TaskState.ASSIGNED || node?.status?.state !== NodeState.DOWN)
+        return;
       const change = { state: TaskState.ORPHANED, message: "its node has been down for too long" };
       tx.update("task", { ...task, status: statusAt(task.status, change, this.#clock.now()) });
     });

@@ -1,6 +1,6 @@
 /** Takes in what nodes report of their tasks and writes it down, many reports in one transaction. */
 import { isDeepStrictEqual } from "node:util";
-import { type TaskStatus, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { TaskState, type TaskStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { permissionDenied } from "../../api/status-error.js";
 import { timestampOf } from "../../api/time.js";
 import type { Clock } from "../../store/clock.js";

@@ -1,56 +1,50 @@
-/** The rows of a service, as a pure function of the service object: one per network on which it can be called. */
+/** The rows of a service: one per network, also while it has no task. Pure. */
 import type { Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { EndpointSpec_ResolutionMode } from "../../api/generated/docker/swarmkit/v1/specs.js";
-import { PortConfig_Protocol, PortConfig_PublishMode } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { ServiceResolution, type ServiceRow } from "../../api/generated/tswarm/v1/link.js";
+import { EndpointSpec_ResolutionMode as Mode } from "../../api/generated/docker/swarmkit/v1/specs.js";
+import {
+  PortConfig_Protocol as Protocol,
+  PortConfig_PublishMode as PublishMode,
+} from "../../api/generated/docker/swarmkit/v1/types.js";
+import { type ServicePort, ServiceResolution, type ServiceRow } from "../../api/generated/tswarm/v1/link.js";
+import { taskNetworkIds } from "../allocator/wanted-endpoint.js";
 
-const PROTOCOLS: Readonly<Record<PortConfig_Protocol, string>> = {
-  [PortConfig_Protocol.TCP]: "tcp",
-  [PortConfig_Protocol.UDP]: "udp",
-  [PortConfig_Protocol.SCTP]: "sctp",
-};
+/** @returns rows of the networks on which the service has what it needs; more come when the allocator is done */
+export function serviceRows(service: Service, ingressId: string | undefined): readonly ServiceRow[] {
+  const isVirtual = (service.spec?.endpoint?.mode ?? Mode.VIP) === Mode.VIP;
+  const addresses = new Map((service.endpoint?.virtualIps ?? []).map(({ networkId, addr }) => [networkId, bare(addr)]));
+  return taskNetworkIds(service, ingressId).flatMap((networkId) => {
+    const virtualAddress = isVirtual ? addresses.get(networkId) : "";
+    if (virtualAddress === undefined) return [];
+    return [
+      {
+        serviceId: service.id,
+        networkId,
+        name: service.spec?.annotations?.name ?? "",
+        resolution: isVirtual ? ServiceResolution.SERVICE_VIP : ServiceResolution.SERVICE_DNSRR,
+        virtualAddress,
+        aliases: aliasesOn(service, networkId),
+        ports: networkId === ingressId ? publishedPorts(service) : [],
+      },
+    ];
+  });
+}
 
-/** @param ingressNetworkId where published ports are served; undefined while the cluster has no ingress network */
-export function serviceRows(service: Service, ingressNetworkId: string | undefined): readonly ServiceRow[] {
-  const { spec, endpoint } = service;
-  if (!spec || service.pendingDelete) return [];
-  const name = spec.annotations?.name ?? "";
-  const isDnsrr = spec.endpoint?.mode === EndpointSpec_ResolutionMode.DNSRR;
-  const attachments = spec.task && spec.task.networks.length > 0 ? spec.task.networks : spec.networks;
-  const virtual = new Map(endpoint?.virtualIps.map((one) => [one.networkId, one.addr.split("/")[0]!]));
-  const rows: ServiceRow[] = [];
-  for (const { target, aliases } of attachments) {
-    const virtualAddress = virtual.get(target) ?? "";
-    // Before the allocator has given it an address, a service has no name either.
-    if (!isDnsrr && virtualAddress === "") continue;
-    rows.push({
-      serviceId: service.id,
-      networkId: target,
+function publishedPorts(service: Service): readonly ServicePort[] {
+  return (service.endpoint?.ports ?? [])
+    .filter((port) => port.publishMode === PublishMode.INGRESS && port.publishedPort > 0)
+    .map(({ protocol, targetPort, publishedPort, name }) => ({
+      protocol: Protocol[protocol]?.toLowerCase() ?? "",
+      targetPort,
+      publishedPort,
       name,
-      resolution: isDnsrr ? ServiceResolution.SERVICE_DNSRR : ServiceResolution.SERVICE_VIP,
-      virtualAddress: isDnsrr ? "" : virtualAddress,
-      aliases,
-      ports: [],
-    });
-  }
-  const ports = (endpoint?.ports ?? []).filter(
-    (port) => port.publishMode === PortConfig_PublishMode.INGRESS && port.publishedPort > 0,
-  );
-  if (ports.length > 0 && ingressNetworkId !== undefined) {
-    rows.push({
-      serviceId: service.id,
-      networkId: ingressNetworkId,
-      name,
-      resolution: ServiceResolution.SERVICE_VIP,
-      virtualAddress: virtual.get(ingressNetworkId) ?? "",
-      aliases: [],
-      ports: ports.map((port) => ({
-        protocol: PROTOCOLS[port.protocol],
-        targetPort: port.targetPort,
-        publishedPort: port.publishedPort,
-        name: port.name,
-      })),
-    });
-  }
-  return rows;
+    }));
+}
+
+function aliasesOn(service: Service, networkId: string): readonly string[] {
+  const attachments = service.spec?.task?.networks.length ? service.spec.task.networks : (service.spec?.networks ?? []);
+  return attachments.find(({ target }) => target === networkId)?.aliases ?? [];
+}
+
+function bare(prefix: string): string {
+  return prefix.split("/")[0]!;
 }

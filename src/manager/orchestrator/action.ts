@@ -1,6 +1,5 @@
 /** What orchestrators ask of the store. */
-import type { UpdateStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import type { TaskState, UpdateStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
 
 export type Action =
   /** A new task of the service. */

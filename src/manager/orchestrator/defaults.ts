@@ -1,10 +1,10 @@
 /** What a specification means where it says nothing. */
 import type { TaskSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import {
-  type RestartPolicy,
-  RestartPolicy_RestartCondition as RestartCondition,
-  type UpdateConfig,
   UpdateConfig_FailureAction as FailureAction,
+  RestartPolicy_RestartCondition as RestartCondition,
+  type RestartPolicy,
+  type UpdateConfig,
   UpdateConfig_UpdateOrder as UpdateOrder,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { durationMs } from "../../api/time.js";

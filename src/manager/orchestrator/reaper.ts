@@ -24,9 +24,11 @@ function surplusHistory(slot: Slot, historyLimit: number): readonly string[] {
   if (limit < 0 || slot.tasks.length <= limit) return [];
   // Who waits to start looks at whom it follows.
   if (newest.desiredState === TaskState.READY) return [];
-  return slot.tasks
-    // The newest stays: it says that the slot was served.
-    .slice(0, slot.tasks.length - Math.max(limit, 1))
-    .filter((task) => isOver(task) && !isWanted(task) && task.desiredState !== TaskState.REMOVE)
-    .map(({ id }) => id);
+  return (
+    slot.tasks
+      // The newest stays: it says that the slot was served.
+      .slice(0, slot.tasks.length - Math.max(limit, 1))
+      .filter((task) => isOver(task) && !isWanted(task) && task.desiredState !== TaskState.REMOVE)
+      .map(({ id }) => id)
+  );
 }

@@ -3,7 +3,10 @@
  * a slot was restarted is how many tasks of the same version it has had.
  */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { RestartPolicy_RestartCondition as RestartCondition, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import {
+  RestartPolicy_RestartCondition as RestartCondition,
+  TaskState,
+} from "../../api/generated/docker/swarmkit/v1/types.js";
 import { isDrained, isNodeLost, isOver, isWanted, stateOf } from "../task-life.js";
 import { desire, NOTHING, type Outcome } from "./action.js";
 import { restartRules } from "./defaults.js";

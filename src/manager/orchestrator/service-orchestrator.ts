@@ -197,6 +197,8 @@ function historyLimit(read: StoreReader): number {
   return cluster ? historyLimitOf(cluster) : DEFAULT_HISTORY_LIMIT;
 }
 
-function historyLimitOf(cluster: { readonly spec: { readonly orchestration: { readonly taskHistoryRetentionLimit: number } | undefined } | undefined }): number {
+function historyLimitOf(cluster: {
+  readonly spec: { readonly orchestration: { readonly taskHistoryRetentionLimit: number } | undefined } | undefined;
+}): number {
   return cluster.spec?.orchestration?.taskHistoryRetentionLimit ?? DEFAULT_HISTORY_LIMIT;
 }

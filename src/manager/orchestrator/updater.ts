@@ -4,10 +4,10 @@
  */
 import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import {
-  UpdateConfig_UpdateOrder as UpdateOrder,
-  type UpdateStatus,
-  UpdateStatus_UpdateState as UpdateState,
   TaskState,
+  UpdateConfig_UpdateOrder as UpdateOrder,
+  UpdateStatus_UpdateState as UpdateState,
+  type UpdateStatus,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { durationMs, timestampMs, timestampOf } from "../../api/time.js";
 import { isWanted, stateOf } from "../task-life.js";
@@ -84,7 +84,8 @@ function busyUntilMs(slot: Slot, task: Task, isDirty: (task: Task) => boolean, d
 
 /** Slots without a running task first: to replace them takes nothing away. */
 function byUrgency(a: Slot, b: Slot): number {
-  const running = (slot: Slot) => Number(slot.tasks.some((task) => stateOf(task) === TaskState.RUNNING && isWanted(task)));
+  const running = (slot: Slot) =>
+    Number(slot.tasks.some((task) => stateOf(task) === TaskState.RUNNING && isWanted(task)));
   return running(a) - running(b) || a.number - b.number || (a.nodeId < b.nodeId ? -1 : 1);
 }
 

@@ -1,7 +1,8 @@
 /** Placement constraints: `node.labels.disk==ssd`. Values are compared without regard to case; there are no patterns. */
+
+import { inSubnet, readIpv4 } from "../../../overlay/ipv4.js";
 import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { inSubnet, readIpv4 } from "../../../overlay/ipv4.js";
 
 export interface Constraint {
   readonly key: string;
@@ -44,7 +45,8 @@ const ENGINE_LABEL = "engine.labels.";
 
 function matches({ key, operator, value }: Constraint, node: Node): boolean {
   const lowerKey = key.toLowerCase();
-  const equal = (actual: string | undefined) => ((actual ?? "").toLowerCase() === value.toLowerCase()) === (operator === "==");
+  const equal = (actual: string | undefined) =>
+    ((actual ?? "").toLowerCase() === value.toLowerCase()) === (operator === "==");
   // Label keys keep their case; the prefix does not.
   if (lowerKey.startsWith(NODE_LABEL)) return equal(node.spec?.annotations?.labels[key.slice(NODE_LABEL.length)]);
   if (lowerKey.startsWith(ENGINE_LABEL)) return equal(node.description?.engine?.labels[key.slice(ENGINE_LABEL.length)]);

@@ -82,7 +82,8 @@ function nodes(count: number): string {
 
 /** Empty means any. */
 function fitsPlatform(wanted: Platform, actual: Platform | undefined): boolean {
-  const architecture = (name: string) => ({ x86_64: "amd64", aarch64: "arm64" })[name.toLowerCase()] ?? name.toLowerCase();
+  const architecture = (name: string) =>
+    ({ x86_64: "amd64", aarch64: "arm64" })[name.toLowerCase()] ?? name.toLowerCase();
   return (
     (wanted.os === "" || wanted.os.toLowerCase() === (actual?.os ?? "").toLowerCase()) &&
     (wanted.architecture === "" || architecture(wanted.architecture) === architecture(actual?.architecture ?? ""))

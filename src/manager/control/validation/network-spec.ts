@@ -1,0 +1,136 @@
+/** What a network may ask for. */
+
+import { formatIpv4 } from "../../../../native-bindings/address-text.js";
+import { parsePrefix } from "../../../../overlay/ipv4.js";
+import type { Network } from "../../../api/generated/docker/swarmkit/v1/objects.js";
+import type { NetworkSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
+import {
+  IPAMConfig_AddressFamily as AddressFamily,
+  type IPAMConfig,
+} from "../../../api/generated/docker/swarmkit/v1/types.js";
+import { failedPrecondition, invalidArgument, unimplemented } from "../../../api/status-error.js";
+import { AllocationError } from "../../allocator/allocation-error.js";
+import {
+  contains,
+  formatRange,
+  type Ipv4Range,
+  overlaps,
+  parseAddress,
+  parseRange,
+} from "../../allocator/ipv4-range.js";
+import { readVni } from "../../allocator/network-pools.js";
+import { checkName } from "./name.js";
+
+const MTU_OPTION = "com.docker.network.driver.mtu";
+const MIN_MTU = 576;
+const MAX_MTU = 65_535;
+const MAX_PREFIX_LENGTH = 30;
+const MIN_PREFIX_LENGTH = 8;
+
+/** @throws StatusError: INVALID_ARGUMENT, or UNIMPLEMENTED for what this version cannot build */
+export function checkNetworkSpec(spec: NetworkSpec): void {
+  checkName(spec.annotations);
+  const driver = spec.driverConfig?.name || "overlay";
+  if (driver !== "overlay") throw unimplemented(`network driver "${driver}" is not available: overlay is the only one`);
+  if (spec.ipv6Enabled) throw unimplemented("IPv6 in overlay networks is not available in this version of tswarm");
+  if (spec.configFrom)
+    throw unimplemented("networks made from another one are not available in this version of tswarm");
+  if (spec.ingress && spec.attachable) throw invalidArgument("ingress network cannot be attachable");
+  if (spec.ingress && spec.internal) throw invalidArgument("ingress network cannot be internal");
+  const ipamDriver = spec.ipam?.driver?.name || "default";
+  if (ipamDriver !== "default")
+    throw unimplemented(`IPAM driver "${ipamDriver}" is not available: default is the only one`);
+  checkOptions(spec.driverConfig?.options ?? {});
+  const configs = spec.ipam?.configs ?? [];
+  for (const config of configs) checkIpam(config);
+  if (configs.length > 1) throw unimplemented("a network has one IPv4 subnet in this version of tswarm, not several");
+}
+
+/** @throws StatusError (INVALID_ARGUMENT) that names the other network; FAILED_PRECONDITION for a second ingress network */
+export function checkNetworkConflicts(spec: NetworkSpec, all: readonly Network[]): void {
+  const ingress = spec.ingress ? all.find((network) => network.spec?.ingress) : undefined;
+  if (ingress) throw failedPrecondition(`ingress network (${ingress.spec?.annotations?.name}) is already present`);
+  for (const subnet of subnetsOf(spec.ipam?.configs)) {
+    for (const other of all) {
+      const theirs = [...subnetsOf(other.ipam?.configs), ...subnetsOf(other.spec?.ipam?.configs)];
+      const taken = theirs.find((range) => overlaps(range, subnet));
+      if (!taken) continue;
+      throw invalidArgument(
+        `subnet ${formatRange(subnet)} overlaps ${formatRange(taken)} of network ${other.spec?.annotations?.name}`,
+      );
+    }
+  }
+}
+
+function checkOptions(options: Readonly<Record<string, string>>): void {
+  if (options.encrypted !== undefined && options.encrypted !== "false") {
+    throw unimplemented("encrypted overlay networks are not available in this version of tswarm");
+  }
+  const mtu = options[MTU_OPTION];
+  if (mtu !== undefined && !(/^\d+$/.test(mtu) && Number(mtu) >= MIN_MTU && Number(mtu) <= MAX_MTU)) {
+    throw invalidArgument(`${MTU_OPTION}: "${mtu}" is not in ${MIN_MTU}-${MAX_MTU}`);
+  }
+  try {
+    readVni(options);
+  } catch (error) {
+    if (!(error instanceof AllocationError)) throw error;
+    throw invalidArgument(error.message);
+  }
+}
+
+function checkIpam(config: IPAMConfig): void {
+  if (config.family === AddressFamily.IPV6 || config.subnet.includes(":")) {
+    throw unimplemented("IPv6 in overlay networks is not available in this version of tswarm");
+  }
+  if (config.subnet === "") {
+    if (config.range || config.gateway) throw invalidArgument("ipam configuration: a range or gateway needs a subnet");
+    return;
+  }
+  const subnet = readSubnet(config.subnet);
+  if (config.range) {
+    const range = parseRange(config.range);
+    if (!range) throw invalidArgument(`ipam configuration: invalid range ${config.range}`);
+    if (!contains(subnet, range.first) || !contains(subnet, range.last)) {
+      throw invalidArgument(`ipam configuration: subnet ${config.subnet} does not contain range ${config.range}`);
+    }
+  }
+  for (const [what, text] of [["gateway", config.gateway], ...Object.entries(config.reserved)] as const) {
+    if (text === "") continue;
+    const address = parseAddress(text);
+    if (address === undefined) throw invalidArgument(`ipam configuration: invalid ${what} ${text}`);
+    if (!contains(subnet, address)) {
+      throw invalidArgument(`ipam configuration: subnet ${config.subnet} does not contain ${what} ${text}`);
+    }
+    if (address === subnet.first || address === subnet.last) {
+      throw invalidArgument(`ipam configuration: ${what} ${text} is the first or last address of ${config.subnet}`);
+    }
+  }
+}
+
+function readSubnet(text: string): Ipv4Range {
+  const range = parseRange(text);
+  if (!range) {
+    const meant = parsePrefix(text);
+    const hint = meant ? `: host bits are set, ${meant.subnet} has none` : "";
+    throw invalidArgument(`ipam configuration: invalid subnet ${text}${hint}`);
+  }
+  if (range.length < MIN_PREFIX_LENGTH || range.length > MAX_PREFIX_LENGTH) {
+    throw invalidArgument(
+      `ipam configuration: subnet ${text} must be from /${MIN_PREFIX_LENGTH} to /${MAX_PREFIX_LENGTH}`,
+    );
+  }
+  const unusable = UNUSABLE.find((other) => overlaps(parseRange(other)!, range));
+  if (unusable) {
+    throw invalidArgument(
+      `ipam configuration: subnet ${text} cannot be used: ${formatIpv4(range.first)} lies in ${unusable}`,
+    );
+  }
+  return range;
+}
+
+/** This network, loopback, link-local, multicast and reserved addresses. */
+const UNUSABLE: readonly string[] = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"];
+
+function subnetsOf(configs: readonly IPAMConfig[] | undefined): readonly Ipv4Range[] {
+  return (configs ?? []).flatMap(({ subnet }) => parseRange(subnet) ?? []);
+}
