@@ -1,7 +1,7 @@
 import { readlinkSync } from "node:fs";
-import test from "ava";
 import { chooseLoadBalancer } from "../../ipvs/choose.js";
 import { IpvsSocket } from "../../native-bindings/ipvs/socket.js";
+import { kernelTest } from "../kernel/kernel-test.js";
 
 function kernelHasIpvs(): boolean {
   using socket = IpvsSocket.open();
@@ -10,21 +10,25 @@ function kernelHasIpvs(): boolean {
 
 const ipvs = kernelHasIpvs();
 
-test("IPVS where the kernel has it, else nf_tables, and says why not the other", (t) => {
-  const choice = chooseLoadBalancer();
-  t.is(choice.name, ipvs ? "ipvs" : "nftables");
-  t.deepEqual(
-    choice.refused.map(({ name }) => name),
-    ipvs ? [] : ["ipvs"],
-  );
-  if (!ipvs) t.regex(choice.refused[0]!.reason, /no IPVS/);
-  if (choice.name === "none") return t.fail("some driver works on every kernel that the tests run on");
-  const [one, other] = [choice.create(), choice.create()];
-  t.is(one.name, choice.name);
-  t.not(one, other);
-});
+kernelTest(
+  "IPVS where the kernel has it, else nf_tables, and says why not the other",
+  { needs: ["load-balancer"] },
+  (t) => {
+    const choice = chooseLoadBalancer();
+    t.is(choice.name, ipvs ? "ipvs" : "nftables");
+    t.deepEqual(
+      choice.refused.map(({ name }) => name),
+      ipvs ? [] : ["ipvs"],
+    );
+    if (!ipvs) t.regex(choice.refused[0]!.reason, /no IPVS/);
+    if (choice.name === "none") return t.fail("some driver works on every kernel that the tests run on");
+    const [one, other] = [choice.create(), choice.create()];
+    t.is(one.name, choice.name);
+    t.not(one, other);
+  },
+);
 
-test("a driver that is asked for is used, or none", (t) => {
+kernelTest("a driver that is asked for is used, or none", { needs: ["load-balancer"] }, (t) => {
   t.is(chooseLoadBalancer({ only: "ipvs" }).name, ipvs ? "ipvs" : "none");
   const nftables = chooseLoadBalancer({ only: "nftables" });
   if (nftables.name === "none")
@@ -35,7 +39,7 @@ test("a driver that is asked for is used, or none", (t) => {
   else t.is(nftables.name, "nftables");
 });
 
-test("choosing leaves the thread in its namespace", (t) => {
+kernelTest("choosing leaves the thread in its namespace", { needs: ["load-balancer"] }, (t) => {
   const before = readlinkSync("/proc/thread-self/ns/net");
   chooseLoadBalancer();
   t.is(readlinkSync("/proc/thread-self/ns/net"), before);

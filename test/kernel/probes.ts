@@ -73,8 +73,15 @@ function oneOf(...names: ProbeName[]): string | undefined {
   return reasons.join("; ");
 }
 
+/** Only the system's: a package of npm puts a program named `nft` in front when tests run by npx. */
+const SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
 function inNamespace(command: string, input = ""): string | undefined {
-  const run = spawnSync("unshare", ["--net", "--mount", "sh", "-c", command], { input, encoding: "utf8" });
+  const run = spawnSync("unshare", ["--net", "--mount", "sh", "-c", command], {
+    input,
+    encoding: "utf8",
+    env: { ...process.env, PATH: SYSTEM_PATH },
+  });
   if (run.error) return run.error.message;
   if (run.status === 0) return undefined;
   return run.stderr.trim().replaceAll(/\s+/g, " ").slice(0, 200) || `"${command}" ended with status ${run.status}`;

@@ -1,10 +1,12 @@
 /** What the compliance suite needs to know of a driver. */
+
 import type { DestinationDrift, LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
+import type { ProbeName } from "../../kernel/probes.js";
 
 export interface DriverUnderTest {
   readonly name: LoadBalancer["name"];
-  /** Why this kernel cannot run it; then its tests are skipped and say so. */
-  readonly unavailable?: string;
+  /** What a kernel must have to run it. */
+  readonly needs: readonly ProbeName[];
   create(): LoadBalancer;
   /** Ways to damage what the driver wrote for {@link TAMPERED}, run in its namespace. */
   readonly tampering: Readonly<Record<string, () => void>>;

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { FwmarkLoadBalancer } from "../../../ipvs/fwmark/driver.js";
-import { IpvsSocket } from "../../../native-bindings/ipvs/socket.js";
 import { findIptables } from "../../../netns/packet-filter/iptables-command.js";
 import { TAMPERED } from "../compliance/driver.js";
 import { complianceSuite } from "../compliance/suite.js";
@@ -16,7 +15,7 @@ const legacy = findIptables("legacy");
 
 complianceSuite({
   name: "ipvs",
-  unavailable: whyNot(),
+  needs: ["ipvs", "iptables-legacy"],
   endsUnpublished: false,
   sequences: 5,
   many: 5000,
@@ -55,10 +54,4 @@ complianceSuite({
 /** Rules without the counters, and without built-in chains that only an earlier use of the table shows. */
 function rules(): string {
   return ["mangle", "filter"].map((table) => iptables("-t", table, "-S")).join("");
-}
-
-function whyNot(): string | undefined {
-  using socket = IpvsSocket.open();
-  if (!socket) return "it has no IPVS";
-  return typeof legacy === "string" ? legacy : undefined;
 }

@@ -1,6 +1,5 @@
 import { execFileSync } from "node:child_process";
 import { NftablesLoadBalancer } from "../../../ipvs/nftables/driver.js";
-import { NftSocket } from "../../../native-bindings/nftables/socket.js";
 import { TAMPERED } from "../compliance/driver.js";
 import { complianceSuite } from "../compliance/suite.js";
 
@@ -11,7 +10,7 @@ const chain = `service-${TAMPERED.mark}`;
 
 complianceSuite({
   name: "nftables",
-  unavailable: whyNot(),
+  needs: ["nftables"],
   endsUnpublished: true,
   sequences: 40,
   many: 5000,
@@ -66,14 +65,3 @@ complianceSuite({
     "the input no longer refuses": () => nft("flush", "chain", "ip", "tswarm-lb", "refuse"),
   },
 });
-
-/** Why the driver cannot work on this kernel. */
-function whyNot(): string | undefined {
-  try {
-    using socket = NftSocket.open();
-    socket.generation();
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
-}

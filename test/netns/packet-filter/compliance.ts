@@ -3,6 +3,8 @@ import test from "ava";
 import { inNamespace, type Namespace } from "../../../netns/namespace.js";
 import { choosePacketFilter, type PacketFilterName } from "../../../netns/packet-filter/choose.js";
 import type { PacketRules } from "../../../netns/packet-filter/rules.js";
+import { kernelTest } from "../../kernel/kernel-test.js";
+import { missingProbe } from "../../kernel/probes.js";
 import type { Bed, Declare } from "./bed.js";
 import { declareActionTests } from "./compliance-actions.js";
 import { declareMatchTests } from "./compliance-matches.js";
@@ -10,19 +12,12 @@ import { declareUpkeepTests } from "./compliance-upkeep.js";
 import { makeNetwork, type Network } from "./network.js";
 import { serve } from "./traffic.js";
 
-/**
- * Declares the whole suite for one back-end; where the kernel or the programs lack it, says why and skips.
- * @returns whether the back-end can be used
- */
-export function packetFilterCompliance(name: PacketFilterName): boolean {
+/** Declares the whole suite for one back-end, which the kernel must have. */
+export function packetFilterCompliance(name: PacketFilterName): void {
   let bed: Bed | undefined;
-  const missing = whyMissing(name);
-  if (missing !== undefined) {
-    test.skip(`${name} cannot be used here: ${missing}`, () => undefined);
-    return false;
-  }
 
   test.serial.before(async () => {
+    if (missingProbe([name])) return;
     const network = makeNetwork();
     try {
       const filter = inNamespace(network.router, () => choosePacketFilter({ only: name }).filter);
@@ -49,7 +44,7 @@ export function packetFilterCompliance(name: PacketFilterName): boolean {
   }
 
   const declare: Declare = (title, body) => {
-    test.serial(title, async (t) => {
+    kernelTest.serial(title, { needs: [name] }, async (t) => {
       if (!bed) throw new Error("no test bed");
       await body(t, bed);
     });
@@ -57,18 +52,6 @@ export function packetFilterCompliance(name: PacketFilterName): boolean {
   declareActionTests(declare);
   declareMatchTests(declare);
   declareUpkeepTests(declare);
-  return true;
-}
-
-/** Looks in a namespace of its own, so that nothing of the probe touches the machine's. */
-function whyMissing(name: PacketFilterName): string | undefined {
-  using network = makeNetwork();
-  try {
-    inNamespace(network.router, () => choosePacketFilter({ only: name }));
-    return undefined;
-  } catch (error) {
-    return (error as Error).message;
-  }
 }
 
 async function answerEverywhere(network: Network): Promise<Bed["responders"]> {
