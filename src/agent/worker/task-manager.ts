@@ -64,7 +64,6 @@ export class TaskManager {
   }
 
   start(): void {
-    this.#around.changed(this.#task, false);
     this.#done = this.#run();
   }
 

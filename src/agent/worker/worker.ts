@@ -111,20 +111,25 @@ export class Worker {
     for (const task of updated) {
       const manager = this.#managers.get(task.id);
       if (manager) manager.update(task);
-      else this.#manage(task);
+      else this.#accept(task);
     }
   }
 
-  #manage(task: Task): void {
+  #accept(task: Task): void {
     const leaving = this.#leaving.get(task.id);
     if (leaving) {
       // Taken back and given again: the new life begins when the traces of the old one are gone.
       void leaving.gone.then(() => {
         const wanted = this.#assigned.current.tasks.get(task.id);
-        if (wanted && !this.#managers.has(task.id) && !this.#stopped) this.#manage(wanted);
+        if (wanted && !this.#managers.has(task.id) && !this.#stopped) this.#accept(wanted);
       });
       return;
     }
+    this.#store.save(task);
+    this.#manage(task);
+  }
+
+  #manage(task: Task): void {
     const manager = new TaskManager(task, this.#around);
     this.#managers.set(task.id, manager);
     manager.start();
