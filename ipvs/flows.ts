@@ -9,7 +9,7 @@
  */
 import type { VirtualService } from "./load-balancer.js";
 import { PROTOCOL_NUMBERS, portKey, portOfKey } from "./published-port.js";
-import type { ServiceChanges } from "./service-changes.js";
+import { type ServiceChanges, sameWays } from "./service-changes.js";
 import { isCallable } from "./ways.js";
 
 /** What matters here of one tracked connection. */
@@ -62,8 +62,7 @@ export function flowRulesOfChanges({ removed, added, changed }: ServiceChanges):
     rules.gone(before);
     const kept = new Set(after.destinations.map(({ address }) => address));
     const lost = before.destinations.some(({ address }) => !kept.has(address));
-    const sameWay = before.virtual?.address === after.virtual?.address && before.published === after.published;
-    if (lost || !sameWay || (!isCallable(before) && isCallable(after))) rules.stands(after);
+    if (lost || !sameWays(before, after) || (!isCallable(before) && isCallable(after))) rules.stands(after);
     else rules.unchanged(after);
   }
   for (const service of added) if (isCallable(service)) rules.stands(service);

@@ -52,14 +52,21 @@ export function hasChanges({ removed, added, changed }: ServiceChanges): boolean
   return removed.length + added.length + changed.length > 0;
 }
 
+/** The same ways lead to both: virtual address and published ports. */
+export function sameWays(one: VirtualService, other: VirtualService): boolean {
+  return (
+    one.virtual?.address === other.virtual?.address &&
+    sameList(one.published, other.published, (a, b) => a.port === b.port && a.protocol === b.protocol)
+  );
+}
+
 export function sameService(one: VirtualService, other: VirtualService): boolean {
   if (one === other) return true;
   return (
     one.id === other.id &&
     one.mark === other.mark &&
-    one.virtual?.address === other.virtual?.address &&
+    sameWays(one, other) &&
     one.virtual?.sourceAddress === other.virtual?.sourceAddress &&
-    sameList(one.published, other.published, (a, b) => a.port === b.port && a.protocol === b.protocol) &&
     sameList(one.destinations, other.destinations, (a, b) => a.address === b.address && a.weight === b.weight)
   );
 }

@@ -3,7 +3,7 @@ import { isIPv4 } from "node:net";
 import { WantedServiceError } from "./errors.js";
 import { MARK_MAX, MARK_MIN, type VirtualService } from "./load-balancer.js";
 import { portKey } from "./published-port.js";
-import type { ServiceChanges } from "./service-changes.js";
+import { type ServiceChanges, sameWays } from "./service-changes.js";
 
 /** The nf_tables driver numbers a service's slots with 14 bits. */
 export const DESTINATIONS_MAX = 16384;
@@ -16,12 +16,7 @@ export const DESTINATIONS_MAX = 16384;
 export function validateChanges({ added, changed }: ServiceChanges, wanted: readonly VirtualService[]): void {
   for (const service of added) validateService(service);
   for (const { after } of changed) validateService(after);
-  const claimsAnew = changed.some(
-    ({ before, after }) =>
-      before.mark !== after.mark ||
-      before.virtual?.address !== after.virtual?.address ||
-      before.published !== after.published,
-  );
+  const claimsAnew = changed.some(({ before, after }) => before.mark !== after.mark || !sameWays(before, after));
   if (added.length > 0 || claimsAnew) validateTogether(wanted);
 }
 

@@ -37,3 +37,5 @@ export function wantedWays(services: readonly VirtualService[]): Ways {
   }
   return { virtualServices, publishedServices, virtualAddresses, refusedPorts };
 }
+
+export const NO_WAYS: Ways = wantedWays([]);

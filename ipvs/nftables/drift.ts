@@ -1,8 +1,10 @@
 /** Wanted services against what the table has: one line for each part, for people and for healing. Pure. */
+
 import { extraWays, markPart, type Part, routePart } from "../drift-parts.js";
 import type { DestinationDrift, VirtualService } from "../load-balancer.js";
 import { slotsOf } from "../slots.js";
 import type { VirtualRoutes } from "../virtual-routes.js";
+import { NO_WAYS } from "../ways.js";
 import type { TableState } from "./table-state.js";
 
 /** What a look at the kernel found. */
@@ -31,6 +33,30 @@ export function tableDrift(wanted: readonly VirtualService[], found: Observation
     }
   }
   drifts.push(...extraWays(wanted, table, routes));
+  return drifts;
+}
+
+/** The same report when the table is known to be exactly as wanted: only routes and connections are looked at. */
+export function untouchedDrift(
+  wanted: readonly VirtualService[],
+  { routes, connections }: Omit<Observation, "table">,
+): DestinationDrift[] {
+  const drifts: DestinationDrift[] = [];
+  let virtualAddresses = 0;
+  for (const service of wanted) {
+    const { id: serviceId, mark, virtual, destinations } = service;
+    if (virtual) {
+      virtualAddresses++;
+      drifts.push({ serviceId, mark, ...routePart(virtual, routes) });
+    }
+    drifts.push({ serviceId, mark, part: "mark", state: "present" });
+    drifts.push({ serviceId, mark, part: "service", state: "present" });
+    for (const { address, weight } of destinations) {
+      const count = connections(service, address);
+      drifts.push({ serviceId, mark, part: address, state: "present", weight, connections: count });
+    }
+  }
+  if (routes.size > virtualAddresses) drifts.push(...extraWays(wanted, NO_WAYS, routes));
   return drifts;
 }
 

@@ -11,7 +11,7 @@ import { hasChanges, type ServiceChanges, serviceChanges } from "../service-chan
 import { ARP_IGNORE, setSysctls } from "../sysctl.js";
 import { validateChanges } from "../validation.js";
 import { planRoutes, type RoutePlan, readRoutes, removeRoutes, wantedRoutes, writeRoutes } from "../virtual-routes.js";
-import { tableDrift } from "./drift.js";
+import { tableDrift, untouchedDrift } from "./drift.js";
 import { type KernelTable, readTable } from "./kernel-table.js";
 import { countObjects, planNewTable, planTable, type TableOperation } from "./table-plan.js";
 import { wantedTable } from "./table-state.js";
@@ -61,11 +61,13 @@ export class NftablesLoadBalancer implements LoadBalancer {
   observe(wanted: readonly VirtualService[]): readonly DestinationDrift[] {
     using kernel = new KernelSockets();
     const known = this.#known;
-    const generation = kernel.nft.generation();
-    const untouched = known?.generation === generation;
-    const table = untouched ? wantedTable(known.services) : readTable(kernel.nft).state;
+    const untouched =
+      known?.generation === kernel.nft.generation() && !hasChanges(serviceChanges(known.services, wanted));
+    const routes = readRoutes(kernel.route);
     const connections = tracksConnections() ? countFlows(kernel.connections.entries()) : () => 0;
-    const drifts = tableDrift(wanted, { table, routes: readRoutes(kernel.route), connections });
+    const drifts = untouched
+      ? untouchedDrift(wanted, { routes, connections })
+      : tableDrift(wanted, { table: readTable(kernel.nft).state, routes, connections });
     if (drifts.some(({ state }) => state !== "present")) this.#known = undefined;
     return drifts;
   }

@@ -82,6 +82,9 @@ export function markOfChain(name: string): number | undefined {
 
 const PORT_TYPE = concatenatedType(nft.KEY_TYPE_INET_PROTOCOL, nft.KEY_TYPE_INET_SERVICE);
 
+/** For nft(8), which else shows the bytes in the wrong order: type 0 (byte order of the key), 4 bytes, 1 (the host's). */
+const HOST_ENDIAN_KEY = Uint8Array.of(0, 4, 1, 0, 0, 0);
+
 /** The sets that always stand; none has a size, because the kernel then keeps them in tables that grow. */
 export const PLAIN_SETS: readonly (SetDefinition & { readonly name: PlainSet })[] = [
   {
@@ -118,6 +121,7 @@ export function shardSet(shard: number): SetDefinition {
     keyLength: 4,
     dataType: nft.KEY_TYPE_IPV4_ADDRESS,
     dataLength: 4,
+    userdata: HOST_ENDIAN_KEY,
   };
 }
 

@@ -1,6 +1,6 @@
 /** Table operations as an nf_tables batch. */
 
-import { ipToBytes } from "../../native-bindings/address-text.js";
+import { parseIpv4 } from "../../native-bindings/address-text.js";
 import { NftBatch } from "../../native-bindings/nftables/batch.js";
 import { COMMENT_MAX_BYTES, encodeComment } from "../../native-bindings/nftables/comment.js";
 import type { SetElement } from "../../native-bindings/nftables/objects.js";
@@ -31,10 +31,14 @@ function append(batch: NftBatch, operation: TableOperation): void {
       batch.addSet(shardSet(operation.shard));
       break;
     case "delete-elements":
-      batch.deleteElements({ ...TABLE, name: setName(operation.set) }, operation.elements.map(encodeKey));
+      inChunks(operation.elements, false, (chunk) => {
+        batch.deleteElements({ ...TABLE, name: setName(operation.set) }, chunk);
+      });
       break;
     case "add-elements":
-      batch.addElements({ ...TABLE, name: setName(operation.set) }, operation.elements.map(encodeElement));
+      inChunks(operation.elements, true, (chunk) => {
+        batch.addElements({ ...TABLE, name: setName(operation.set) }, chunk);
+      });
       break;
     case "add-chain":
       batch.addChain({ ...TABLE, name: chainName(operation.mark) });
@@ -60,26 +64,67 @@ function setName(set: SetReference): string {
   return typeof set === "number" ? shardName(set) : set;
 }
 
-function encodeKey({ key }: Element): SetElement {
-  return { key: keyBytes(key) };
+/**
+ * A batch copies what it is given, so the bytes of one chunk's elements serve the next one: thousands of small buffers would
+ * cost as much as the kernel's own work.
+ */
+const CHUNK = 256;
+
+type Scratch = { -readonly [K in keyof SetElement]: SetElement[K] };
+
+const scratch: readonly {
+  readonly element: Scratch;
+  readonly short: Buffer;
+  readonly long: Buffer;
+  readonly value: Buffer;
+}[] = Array.from({ length: CHUNK }, () => ({
+  element: {},
+  short: Buffer.alloc(4),
+  long: Buffer.alloc(8),
+  value: Buffer.alloc(4),
+}));
+
+function inChunks(
+  elements: readonly Element[],
+  withValues: boolean,
+  take: (chunk: readonly SetElement[]) => void,
+): void {
+  for (let start = 0; start < elements.length; start += CHUNK) {
+    const end = Math.min(start + CHUNK, elements.length);
+    const chunk: SetElement[] = [];
+    for (let index = start; index < end; index++) chunk.push(encode(elements[index]!, index - start, withValues));
+    take(chunk);
+  }
 }
 
-function encodeElement({ key, value }: Element): SetElement {
-  if (value === undefined) return { key: keyBytes(key) };
-  if (typeof value === "number") return { key: keyBytes(key), verdict: { kind: "goto", chain: chainName(value) } };
-  return { key: keyBytes(key), value: ipToBytes(value) };
+function encode({ key, value }: Element, place: number, withValue: boolean): SetElement {
+  const { element, short, long, value: bytes } = scratch[place]!;
+  element.key = encodeKey(key, short, long);
+  element.value = undefined;
+  element.verdict = undefined;
+  if (!withValue || value === undefined) return element;
+  if (typeof value === "number") element.verdict = { kind: "goto", chain: chainName(value) };
+  else {
+    bytes.writeUInt32BE(parseIpv4(value));
+    element.value = bytes;
+  }
+  return element;
 }
 
 /** The inverse stands in kernel-table.ts. */
-function keyBytes(key: string | number): Buffer {
+function encodeKey(key: string | number, short: Buffer, long: Buffer): Buffer {
   if (typeof key === "number") {
-    const bytes = Buffer.allocUnsafe(4);
-    bytes.writeUInt32LE(key);
-    return bytes;
+    short.writeUInt32LE(key);
+    return short;
   }
-  if (!key.includes("/")) return ipToBytes(key);
+  if (!key.includes("/")) {
+    short.writeUInt32BE(parseIpv4(key));
+    return short;
+  }
   const { protocol, port } = portOfKey(key);
-  return Buffer.of(PROTOCOL_NUMBERS[protocol], 0, 0, 0, port >> 8, port & 0xff, 0, 0);
+  long[0] = PROTOCOL_NUMBERS[protocol];
+  long.writeUInt16BE(port, 4);
+  return long;
 }
 
 /** The id for people who list the table; a long one is cut. */
