@@ -9,7 +9,7 @@ import { removeNamespace } from "../netns/namespace.js";
 import { expectedNode } from "../overlay/expected-state.js";
 import { macFromAddress } from "../overlay/mac-address.js";
 import { observe } from "../overlay/observe.js";
-import { plan } from "../overlay/plan.js";
+import { planExpected } from "../overlay/plan.js";
 import type { Scope } from "../overlay/scope.js";
 import type { NodeWanted } from "../overlay/wanted.js";
 import { HostBed, run, runIn, type TestHost } from "../test/overlay/host-bed.js";
@@ -84,7 +84,8 @@ function lookMs(host: TestHost, wanted: NodeWanted, scope: Scope): readonly numb
     const times: number[] = [];
     for (let look = 0; look < LOOKS; look++) {
       const start = performance.now();
-      const steps = plan(observe(expectedNode(wanted, host.nodeId), scope), wanted);
+      const expected = expectedNode(wanted, host.nodeId);
+      const steps = planExpected(observe(expected, scope), expected);
       times.push(performance.now() - start);
       if (steps.length > 0) throw new Error(`${steps.length} steps where nothing has changed`);
     }

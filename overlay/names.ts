@@ -64,8 +64,18 @@ export function isLinkName(name: string): boolean {
   return name.length <= LINK_NAME_MAX && /^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name);
 }
 
-/** The first `length` characters of a hash, in base 36. */
+/** Every look asks for the same names again. */
+const digests = new Map<string, string>();
+const DIGESTS_MAX = 8192;
+
+/** The last `length` digits of a hash, in base 36. */
 function digest(text: string, length: number): string {
-  const value = BigInt(`0x${createHash("sha256").update(text).digest("hex")}`);
-  return value.toString(36).padStart(50, "0").slice(-length);
+  const known = digests.get(text);
+  if (known !== undefined) return known.slice(-length);
+  const value = BigInt(`0x${createHash("sha256").update(text).digest("hex")}`)
+    .toString(36)
+    .padStart(50, "0");
+  if (digests.size >= DIGESTS_MAX) digests.clear();
+  digests.set(text, value);
+  return value.slice(-length);
 }

@@ -25,7 +25,8 @@ kernelTest(
       run("ip", "-n", place, "neigh", "flush", "dev", "vxlan0", "nud", "permanent");
       run("ip", "-n", place, "addr", "del", place === places[0] ? "10.77.0.1/24" : "10.77.1.1/24", "dev", "br0");
     }
-    t.is(host.reconcile(wanted, { scope: { entries: ["network0"] } }).done, 1);
+    t.is(host.reconcile(wanted, { scope: { entries: ["network0"] }, verify: false }).done, 1);
+    t.is(host.reconcile(wanted, { scope: { entries: ["network0"] } }).done, 0);
     t.deepEqual(host.drift(wanted), [
       "missing address 10.77.0.1/24 dev br0",
       "missing route 10.77.0.0/24 table 254",
