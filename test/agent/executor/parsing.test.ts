@@ -78,13 +78,15 @@ test("mounts of network namespaces are let go of: the folder if it is a mount, e
 });
 
 test("an fstab holds paths with blanks, and only what the host has", (t) => {
-  const text = sandboxFstab([{ source: "/a b/hosts", target: "/etc/hosts" }], (path) => path === "/proc/sys");
+  const files = [{ source: "/a b/hosts", target: "/etc/hosts" }];
+  const here = new Set(["/proc/sys", "/dev/shm", "/dev/mqueue"]);
   t.is(
-    text,
+    sandboxFstab(files, (path) => here.has(path), "nodev\ttmpfs\n\text4\n"),
     [
       "tswarm /proc proc nosuid,nodev,noexec 0 0",
       "/proc/sys /proc/sys none bind,ro 0 0",
       "tswarm /sys sysfs ro,nosuid,nodev,noexec 0 0",
+      "tswarm /dev/shm tmpfs nosuid,nodev,noexec,size=64m 0 0",
       "/a\\040b/hosts /etc/hosts none bind 0 0",
       "",
     ].join("\n"),

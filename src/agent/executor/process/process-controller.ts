@@ -135,7 +135,7 @@ export class ProcessController implements TaskController {
       "resolv.conf": sandbox.resolvConf,
       hosts: sandbox.hosts,
       hostname: `${sandbox.hostname}\n`,
-      fstab: sandboxFstab(bound, existsSync),
+      fstab: sandboxFstab(bound, existsSync, readFileSync("/proc/filesystems", "utf8")),
       setup: setupScript(facts, files.init),
       init: initScript(facts),
       run: runScript(facts),

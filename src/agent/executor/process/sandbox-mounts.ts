@@ -9,7 +9,7 @@ export interface BoundFile {
   readonly target: string;
 }
 
-/** Parts of /proc and /dev that not every kernel has; the caller says which are there. */
+/** Parts of /proc and /dev that not every kernel has; the caller says which can be mounted. */
 export const READ_ONLY_PROC = ["/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs"] as const;
 export const OWN_FILE_SYSTEMS = [
   { target: "/dev/shm", type: "tmpfs", options: "nosuid,nodev,noexec,size=64m" },
@@ -20,13 +20,19 @@ export const OWN_FILE_SYSTEMS = [
  * A fresh /proc shows the task's processes only, a fresh /sys its network links only. What steers the kernel through
  * them is read-only: for root such files need no capability.
  * @param exists whether the host has such a path
+ * @param fileSystems the text of /proc/filesystems
  */
-export function sandboxFstab(files: readonly BoundFile[], exists: (path: string) => boolean): string {
+export function sandboxFstab(
+  files: readonly BoundFile[],
+  exists: (path: string) => boolean,
+  fileSystems: string,
+): string {
+  const known = new Set(fileSystems.split(/\s+/));
   const lines = [
     "tswarm /proc proc nosuid,nodev,noexec 0 0",
     ...READ_ONLY_PROC.filter(exists).map((path) => `${path} ${path} none bind,ro 0 0`),
     "tswarm /sys sysfs ro,nosuid,nodev,noexec 0 0",
-    ...OWN_FILE_SYSTEMS.filter(({ target }) => exists(target)).map(
+    ...OWN_FILE_SYSTEMS.filter(({ target, type }) => known.has(type) && exists(target)).map(
       ({ target, type, options }) => `tswarm ${target} ${type} ${options} 0 0`,
     ),
     ...files.map(({ source, target }) => `${escapeField(source)} ${escapeField(target)} none bind 0 0`),
