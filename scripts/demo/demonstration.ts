@@ -193,7 +193,7 @@ export class Demonstration {
       [
         "sh",
         "-c",
-        `bridge -n ${shop[0]} fdb show dev vxlan0 self | head -n 1 | { read mac rest; bridge -n ${shop[0]} fdb del $mac dev vxlan0 self; }`,
+        `bridge -n ${shop[0]} fdb show dev vxlan0 | grep -m1 " dst " | { read mac _ tunnel rest; bridge -n ${shop[0]} fdb del $mac dev vxlan0 dst $tunnel self; }`,
       ],
     ];
     for (const command of damage) {

@@ -12,6 +12,7 @@ import { AgentNetwork } from "../agent/network/agent-network.js";
 import { DataPlaneClient } from "../agent/network/data-plane-client.js";
 import type { DataPlaneFacts } from "../agent/network/data-plane-protocol.js";
 import { dnsItems } from "../agent/network/dns-items.js";
+import { silentPorts } from "../agent/network/listening-ports.js";
 import { DispatcherSession } from "../agent/session/dispatcher-session.js";
 import {
   DISPATCHER_CHANNEL_OPTIONS,
@@ -108,6 +109,7 @@ export class Agent {
       directory: this.#directory,
       names: this.#names,
       namespacePath: (sandboxId) => namespacePath(sandboxNamespace(nodeId, sandboxId)),
+      silentPorts: (sandboxId, ports) => silentPorts(sandboxNamespace(nodeId, sandboxId), ports),
       expand: (task) => expandTask(task, templateNode),
       now: Date.now,
       log,

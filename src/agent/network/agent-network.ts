@@ -11,7 +11,7 @@ import type { TaskNetwork } from "../worker/task-network.js";
 import type { DataPlaneClient } from "./data-plane-client.js";
 import type { DataPlaneFacts, DataPlaneProblem, IngressFacts } from "./data-plane-protocol.js";
 import { endpointId, ingressEndpoint, type RowOwner, taskEndpoints } from "./endpoint-rows.js";
-import { bareAddress, type LocalTask, readTask } from "./local-task.js";
+import { bareAddress, type LocalTask, type PublishedPort, readTask } from "./local-task.js";
 import { type NetworkFacts, readNetwork } from "./network-facts.js";
 import { NetworkStateFile } from "./network-state-file.js";
 import { hostsFile, resolvConf } from "./task-files.js";
@@ -35,6 +35,8 @@ export interface AgentNetworkOptions {
   readonly names: SandboxNames;
   /** Path of a sandbox's namespace file. */
   readonly namespacePath: (sandboxId: string) => string;
+  /** Those of the ports that nobody in the sandbox listens at. */
+  readonly silentPorts: (sandboxId: string, ports: readonly PublishedPort[]) => readonly PublishedPort[];
   /** Fills in the placeholders of a task. @throws TaskError */
   readonly expand: (task: Task) => Task;
   /** Milliseconds since 1970. */
@@ -46,6 +48,10 @@ export interface AgentNetworkOptions {
 const CONNECT_DEADLINE_MS = 1000;
 const ACTIVATE_DEADLINE_MS = 1000;
 const DRAIN_DEADLINE_MS = 5000;
+/** How long a task may take until it listens at its published ports, and the pauses between two looks. */
+const LISTEN_DEADLINE_MS = 5000;
+const LISTEN_FIRST_PAUSE_MS = 5;
+const LISTEN_PAUSE_MS = 40;
 const ROWS_WRITE_DELAY_MS = 500;
 
 interface Attached {
@@ -153,6 +159,9 @@ export class AgentNetwork implements TaskNetwork {
 
   async activate(task: Task): Promise<void> {
     if (this.#tasks.get(task.id)?.state === EndpointState.ENDPOINT_ACTIVE) return;
+    await this.#untilListening(task.id);
+    // Whoever withdrew it meanwhile has the last word.
+    if (this.#tasks.get(task.id)?.state !== EndpointState.ENDPOINT_CONNECTED) return;
     await this.#publish(task.id, EndpointState.ENDPOINT_ACTIVE, ACTIVATE_DEADLINE_MS);
   }
 
@@ -215,6 +224,25 @@ export class AgentNetwork implements TaskNetwork {
     this.#writeLocal();
     const rows = taskEndpoints(attached.task, state, this.#nextRevision(), this.#options.owner);
     await Promise.all(rows.map((row) => this.#options.directory.publish(row, deadlineMs)));
+  }
+
+  /**
+   * Waits until the task listens at the ports that it publishes: a process that has started does not serve yet, and requests that are led
+   * to it would be refused. One that never listens is put in rotation all the same, as it is without this look.
+   */
+  async #untilListening(taskId: string): Promise<void> {
+    const deadline = this.#options.now() + LISTEN_DEADLINE_MS;
+    for (
+      let pauseMs = LISTEN_FIRST_PAUSE_MS;
+      this.#options.now() < deadline;
+      pauseMs = Math.min(pauseMs * 2, LISTEN_PAUSE_MS)
+    ) {
+      const attached = this.#tasks.get(taskId);
+      if (!attached) return;
+      const ports = [...attached.task.ingressPorts, ...attached.task.hostPorts];
+      if (ports.length === 0 || this.#options.silentPorts(taskId, ports).length === 0) return;
+      await new Promise((wake) => setTimeout(wake, pauseMs));
+    }
   }
 
   #useIngress(ingress: IngressFacts): void {

@@ -158,7 +158,9 @@ export class TaskManager {
       this.#sandbox.ended();
       throw error;
     }
-    await this.#sandbox.activate(this.#task);
+    // It may end while the network waits for it to serve; that is told by the wait which comes next.
+    const ended = controller.wait().then(ignore, ignore);
+    await Promise.race([this.#sandbox.activate(this.#task), ended]);
   }
 
   async #wait(controller: TaskController, change: AbortSignal): Promise<CallOutcome> {
@@ -229,3 +231,5 @@ function aborted(signal: AbortSignal): Promise<undefined> {
   if (signal.aborted) return Promise.resolve(undefined);
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(undefined), { once: true }));
 }
+
+function ignore(): void {}
