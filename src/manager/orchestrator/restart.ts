@@ -29,7 +29,8 @@ export function mayRestart(slot: Slot, task: Task, nowMs: number): boolean {
 
 /** Starts a task that waits in READY, once its time has come and its predecessors have stopped. */
 export function startWhenDue(slot: Slot, task: Task, around: Surroundings): Outcome {
-  const earliestMs = createdMs(task) + startDelayMs(slot, task, around);
+  // Creation times differ by microseconds even within a millisecond: that is not to be waited for.
+  const earliestMs = Math.floor(createdMs(task)) + startDelayMs(slot, task, around);
   if (around.nowMs < earliestMs) return { steps: [], wakeAtMs: earliestMs };
   const latestMs = earliestMs + OLD_TASK_TIMEOUT_MS;
   const stopped = predecessors(slot, task).every(
