@@ -29,8 +29,7 @@ export function mayRestart(slot: Slot, task: Task, nowMs: number): boolean {
 
 /** Starts a task that waits in READY, once its time has come and its predecessors have stopped. */
 export function startWhenDue(slot: Slot, task: Task, around: Surroundings): Outcome {
-  // Creation times differ by microseconds even within a millisecond: that is not to be waited for.
-  const earliestMs = Math.floor(createdMs(task)) + startDelayMs(slot, task, around);
+  const earliestMs = startDueMs(slot, task, around);
   if (around.nowMs < earliestMs) return { steps: [], wakeAtMs: earliestMs };
   const latestMs = earliestMs + OLD_TASK_TIMEOUT_MS;
   const stopped = predecessors(slot, task).every(
@@ -39,6 +38,12 @@ export function startWhenDue(slot: Slot, task: Task, around: Surroundings): Outc
   );
   if (!stopped && around.nowMs < latestMs) return { steps: [], wakeAtMs: latestMs };
   return { ...NOTHING, steps: [[desire(task.id, TaskState.RUNNING)]] };
+}
+
+/** When a task in READY may start, ms since 1970. */
+export function startDueMs(slot: Slot, task: Task, around: Surroundings): number {
+  // Creation times differ by microseconds even within a millisecond: that is not to be waited for.
+  return Math.floor(createdMs(task)) + startDelayMs(slot, task, around);
 }
 
 /** A task that takes the place of a failed one waits; one that follows a new specification or leaves a drained node does not. */

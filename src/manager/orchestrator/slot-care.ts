@@ -3,7 +3,7 @@ import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { stateOf } from "../task-life.js";
 import { type Action, desire, NOTHING, type Outcome } from "./action.js";
-import { mayRestart, startWhenDue } from "./restart.js";
+import { mayRestart, startDueMs, startWhenDue } from "./restart.js";
 import { currentTask, newestTask, type Slot, type Surroundings } from "./slot.js";
 
 /**
@@ -17,6 +17,11 @@ export function careForSlot(slot: Slot, around: Surroundings, isLost: (task: Tas
     return mayRestart(slot, newest, around.nowMs) ? { steps: [[replacement(slot, TaskState.READY)]] } : NOTHING;
   }
   if (stateOf(current) > TaskState.RUNNING || isLost(current)) {
+    // One that failed before its own start was due has not waited yet: without that its successors would follow each other at once.
+    if (current.desiredState === TaskState.READY && stateOf(current) > TaskState.RUNNING) {
+      const dueMs = startDueMs(slot, current, around);
+      if (around.nowMs < dueMs) return { steps: [], wakeAtMs: dueMs };
+    }
     const stop = desire(current.id, TaskState.SHUTDOWN);
     return {
       steps: [mayRestart(slot, current, around.nowMs) ? [stop, replacement(slot, TaskState.READY)] : [stop]],
