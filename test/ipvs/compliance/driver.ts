@@ -1,5 +1,5 @@
 /** What the compliance suite needs to know of a driver. */
-
+import type { ExecutionContext } from "ava";
 import type { DestinationDrift, LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import type { ProbeName } from "../../kernel/probes.js";
 
@@ -21,6 +21,9 @@ export interface DriverUnderTest {
   /** Services in the test of many. */
   readonly many: number;
 }
+
+/** Declares one test of the driver, on every kernel that can run it. */
+export type Declare = (title: string, run: (t: ExecutionContext) => Promise<void>) => void;
 
 /** Where the tampering happens: `10.99.0.1` with three backends and tcp port 8080 published, mark 300. */
 export const TAMPERED = { mark: 300, address: "10.99.0.1", port: 8080 } as const;

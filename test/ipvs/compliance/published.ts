@@ -1,9 +1,9 @@
 /** Published ports: packets that come from outside to a namespace like the ingress sandbox. */
-import type { ExecutionContext, TestFn } from "ava";
+import type { ExecutionContext } from "ava";
 import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import { inNamespace, writeSysctl } from "../../../netns/index.js";
 import { ask, Conversation, codeOf, outcome, spread, UdpCaller } from "./clients.js";
-import { type DriverUnderTest, service } from "./driver.js";
+import { type Declare, type DriverUnderTest, service } from "./driver.js";
 import { type TestHost, TestNetwork } from "./test-network.js";
 
 const INGRESS = "10.77.0.2";
@@ -53,9 +53,9 @@ function published(destinations: Parameters<typeof service>[0], over: Partial<Vi
   });
 }
 
-export function publishedTests(test: TestFn, driver: DriverUnderTest): void {
+export function publishedTests(declare: Declare, driver: DriverUnderTest): void {
   const check = (title: string, run: (t: ExecutionContext, mesh: Mesh) => Promise<void>) =>
-    test(`${driver.name}: published: ${title}`, async (t) => {
+    declare(`published: ${title}`, async (t) => {
       await using mesh = await openMesh(driver);
       await run(t, mesh);
     });

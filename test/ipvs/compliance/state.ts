@@ -1,21 +1,21 @@
 /** What stands in the kernel: idempotence, drift and healing, adoption, many services, clearing. */
-import type { ExecutionContext, TestFn } from "ava";
+import type { ExecutionContext } from "ava";
 import fc from "fast-check";
 import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import { inNamespace } from "../../../netns/index.js";
 import { outcome, spread } from "./clients.js";
-import { CLIENT, type DriverUnderTest, drifted, service, TAMPERED } from "./driver.js";
+import { CLIENT, type Declare, type DriverUnderTest, drifted, service, TAMPERED } from "./driver.js";
 import { TestNetwork } from "./test-network.js";
 import { openShop, WEB } from "./traffic.js";
 
 const PUBLISHED = [{ protocol: "tcp", port: TAMPERED.port }] as const;
 
-export function stateTests(test: TestFn, driver: DriverUnderTest): void {
+export function stateTests(declare: Declare, driver: DriverUnderTest): void {
   const check = (
     title: string,
     run: (t: ExecutionContext, kernel: { inside<T>(work: () => T): T }) => void | Promise<void>,
   ) =>
-    test(`${driver.name}: ${title}`, async (t) => {
+    declare(`${title}`, async (t) => {
       await using network = new TestNetwork();
       const { namespace } = network.host("box", `${CLIENT}/24`);
       await run(t, { inside: (work) => inNamespace(namespace, work) });
@@ -41,7 +41,7 @@ export function stateTests(test: TestFn, driver: DriverUnderTest): void {
   });
 
   for (const [title, tamper] of Object.entries(driver.tampering)) {
-    test(`${driver.name}: heals after: ${title}`, async (t) => {
+    declare(`heals after: ${title}`, async (t) => {
       await using shop = await openShop(driver);
       const wanted = [
         service(WEB, { published: PUBLISHED }),
@@ -154,7 +154,7 @@ export function stateTests(test: TestFn, driver: DriverUnderTest): void {
     );
   });
 
-  test(`${driver.name}: ${driver.many} services of three backends: the first and the last answer, one changes`, async (t) => {
+  declare(`${driver.many} services of three backends: the first and the last answer, one changes`, async (t) => {
     await using shop = await openShop(driver);
     const wanted = Array.from({ length: driver.many }, (_, index) =>
       service(WEB, { id: `s${index}/shop`, mark: 256 + index, virtual: virtual(index) }),

@@ -1,10 +1,10 @@
 /** Where packets go. */
-import type { ExecutionContext, TestFn } from "ava";
+import type { ExecutionContext } from "ava";
 import { execa } from "execa";
 import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import { namespaceArguments } from "../../../netns/index.js";
 import { ask, Conversation, codeOf, outcome, spread, UdpCaller, until } from "./clients.js";
-import { CLIENT, type DriverUnderTest, drifted, service, VIP } from "./driver.js";
+import { CLIENT, type Declare, type DriverUnderTest, drifted, service, VIP } from "./driver.js";
 import { type TestHost, TestNetwork } from "./test-network.js";
 
 export interface Shop extends AsyncDisposable {
@@ -39,9 +39,9 @@ export async function openShop(driver: DriverUnderTest): Promise<Shop> {
   };
 }
 
-export function trafficTests(test: TestFn, driver: DriverUnderTest): void {
+export function trafficTests(declare: Declare, driver: DriverUnderTest): void {
   const check = (title: string, run: (t: ExecutionContext, shop: Shop) => Promise<void>) =>
-    test(`${driver.name}: ${title}`, async (t) => {
+    declare(`${title}`, async (t) => {
       await using shop = await openShop(driver);
       await run(t, shop);
     });

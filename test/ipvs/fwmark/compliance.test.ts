@@ -1,6 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { FwmarkLoadBalancer } from "../../../ipvs/fwmark/driver.js";
 import { findIptables } from "../../../netns/packet-filter/iptables-command.js";
+import { kernelTest } from "../../kernel/kernel-test.js";
 import { TAMPERED } from "../compliance/driver.js";
 import { complianceSuite } from "../compliance/suite.js";
 
@@ -13,9 +14,9 @@ const ipvsadm = run("ipvsadm");
 const iptables = run("iptables-legacy");
 const legacy = findIptables("legacy");
 
-complianceSuite({
+complianceSuite(kernelTest, {
   name: "ipvs",
-  needs: ["ipvs", "iptables-legacy"],
+  needs: ["ipvs", "iptables-legacy", "bridge"],
   endsUnpublished: false,
   sequences: 5,
   many: 5000,

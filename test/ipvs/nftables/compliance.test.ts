@@ -1,5 +1,6 @@
 import { execFileSync } from "node:child_process";
 import { NftablesLoadBalancer } from "../../../ipvs/nftables/driver.js";
+import { kernelTest } from "../../kernel/kernel-test.js";
 import { TAMPERED } from "../compliance/driver.js";
 import { complianceSuite } from "../compliance/suite.js";
 
@@ -8,9 +9,9 @@ const nft = (...words: string[]) => execFileSync("/usr/sbin/nft", words, { encod
 const ip = (...words: string[]) => execFileSync("ip", words, { encoding: "utf8" });
 const chain = `service-${TAMPERED.mark}`;
 
-complianceSuite({
+complianceSuite(kernelTest, {
   name: "nftables",
-  needs: ["nftables"],
+  needs: ["nftables", "bridge"],
   endsUnpublished: true,
   sequences: 40,
   many: 5000,

@@ -1,19 +1,11 @@
 /** IPVS of a real kernel, in a namespace of its own. */
-import test from "ava";
 import { markService, masqueradedDestination } from "../../../native-bindings/ipvs/objects.js";
 import { IpvsSocket } from "../../../native-bindings/ipvs/socket.js";
 import { RouteSocket, setLink } from "../../../native-bindings/route/index.js";
 import { inNewNetworkNamespace } from "../../../native-bindings/thread-namespace.js";
+import { kernelTest } from "../../kernel/kernel-test.js";
 
 const KEY = { family: "ipv4", mark: 256 } as const;
-
-function kernelHasIpvs(): boolean {
-  using socket = IpvsSocket.open();
-  return socket !== undefined;
-}
-
-const withIpvs = kernelHasIpvs() ? test : test.skip;
-const note = kernelHasIpvs() ? "" : " (skipped: this kernel has no IPVS)";
 
 function inNamespaceWithIpvs(work: (socket: IpvsSocket) => void): void {
   inNewNetworkNamespace(() => {
@@ -24,7 +16,7 @@ function inNamespaceWithIpvs(work: (socket: IpvsSocket) => void): void {
   });
 }
 
-withIpvs(`services and destinations are made, set, read back and deleted${note}`, (t) => {
+kernelTest("services and destinations are made, set, read back and deleted", { needs: ["ipvs"] }, (t) => {
   inNamespaceWithIpvs((socket) => {
     const destination = masqueradedDestination("10.0.0.5", 1);
     const refused = socket.write([
@@ -55,7 +47,7 @@ withIpvs(`services and destinations are made, set, read back and deleted${note}`
   });
 });
 
-withIpvs(`each operation is refused on its own, in words${note}`, (t) => {
+kernelTest("each operation is refused on its own, in words", { needs: ["ipvs"] }, (t) => {
   inNamespaceWithIpvs((socket) => {
     const destination = masqueradedDestination("10.0.0.5", 1);
     const refused = socket.write([
@@ -79,7 +71,7 @@ withIpvs(`each operation is refused on its own, in words${note}`, (t) => {
   });
 });
 
-withIpvs(`timeouts and flush${note}`, (t) => {
+kernelTest("timeouts and flush", { needs: ["ipvs"] }, (t) => {
   inNamespaceWithIpvs((socket) => {
     socket.setTimeouts({ tcpS: 7200, tcpFinS: 30, udpS: 60 });
     t.deepEqual(socket.timeouts(), { tcpS: 7200, tcpFinS: 30, udpS: 60 });
@@ -94,5 +86,3 @@ withIpvs(`timeouts and flush${note}`, (t) => {
     t.deepEqual(socket.services(), []);
   });
 });
-
-if (!kernelHasIpvs()) test("a kernel without IPVS says so", (t) => t.is(IpvsSocket.open(), undefined));
