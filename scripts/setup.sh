@@ -6,7 +6,9 @@
 #   setup.sh test    that, and what the tests and the bench need
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+# npm puts node_modules/.bin first on PATH, where other packages' programs hide the system's: there is an `nft` among them.
+PATH="$(printf %s "$PATH" | tr ':' '\n' | grep -v '/node_modules/' | paste -sd: -):/usr/local/sbin:/usr/sbin:/sbin"
+export PATH
 
 say() { echo "setup: $*"; }
 fail() {
@@ -39,9 +41,9 @@ ip iproute2
 nsenter util-linux
 setpriv util-linux
 iptables-restore iptables
-curl curl'
+nft nftables'
 packages_of_test='
-nft nftables
+curl curl
 conntrack conntrack
 ipvsadm ipvsadm
 iperf3 iperf3

@@ -3,7 +3,9 @@
 # some kernel ran each test, that the sources are tidy, and that nothing is left on the machine. The last line is "N passed, N failed".
 set -euo pipefail
 cd "$(dirname "$0")/.."
-export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+# npm puts node_modules/.bin first on PATH, where other packages' programs hide the system's: there is an `nft` among them.
+PATH="$(printf %s "$PATH" | tr ':' '\n' | grep -v '/node_modules/' | paste -sd: -):/usr/local/sbin:/usr/sbin:/sbin"
+export PATH
 bash scripts/setup.sh test </dev/null
 
 # Marks every process that the tests start; the leak check looks for it.
@@ -35,7 +37,7 @@ count() { # pattern: the number in AVA's summary, 0 when it has no such line
 node build/test/leaks/leaks.js remember "$work/before"
 
 status=0
-npx --no-install ava </dev/null 2>&1 | tee build/test.log || status=$?
+node_modules/.bin/ava </dev/null 2>&1 | tee build/test.log || status=$?
 passed=$((passed + $(count 'tests? passed')))
 for kind in 'tests? failed' 'uncaught exceptions?' 'unhandled rejections?' 'tests? skipped' 'tests? todo' 'known failures?'; do
   failed=$((failed + $(count "$kind")))
@@ -47,7 +49,7 @@ fi
 
 echo
 check "every kernel test ran on some kernel" node build/test/kernel/final-check.js "$TSWARM_KERNEL_RECORDS"
-check "the sources are linted" npx --no-install biome check --diagnostic-level=error .
+check "the sources are linted" node_modules/.bin/biome check --diagnostic-level=error .
 check "nothing is left on the machine" node build/test/leaks/leaks.js compare "$work/before"
 echo
 echo "$passed passed, $failed failed"

@@ -1,8 +1,8 @@
 /** The rows that a node publishes of its own: one per task and network, and one for its ingress sandbox. */
+import { macFromAddress } from "../../../overlay/mac-address.js";
 import { EndpointKind, EndpointState } from "../../api/generated/tswarm/v1/link.js";
 import type { Endpoint } from "../cluster-view.js";
 import { bareAddress, type LocalTask } from "./local-task.js";
-import { macOfAddress } from "./mac-address.js";
 
 export interface RowOwner {
   readonly nodeId: string;
@@ -31,7 +31,7 @@ export function taskEndpoints(
       slot: task.slot,
       serviceId: task.serviceId,
       address,
-      mac: macOfAddress(address),
+      mac: macFromAddress(address),
       tunnelAddress: owner.tunnelAddress,
       taskAliases: [task.hostname],
       state,
@@ -56,7 +56,7 @@ export function ingressEndpoint(
     slot: 0,
     serviceId: "",
     address,
-    mac: macOfAddress(address),
+    mac: macFromAddress(address),
     tunnelAddress: owner.tunnelAddress,
     taskAliases: [],
     state: EndpointState.ENDPOINT_CONNECTED,

@@ -1,4 +1,5 @@
 /** The kernel behind {@link KernelPort}: namespaces, overlay, packet filter and load balancer of this node. */
+import { existsSync } from "node:fs";
 import { chooseLoadBalancer } from "../../../ipvs/choose.js";
 import { RouteSocket } from "../../../native-bindings/index.js";
 import { inNamespace, openNamespace } from "../../../netns/index.js";
@@ -12,6 +13,7 @@ import type { PlanPart } from "../../../overlay/plan.js";
 import { reconcile } from "../../../overlay/reconcile.js";
 import { removeAll } from "../../../overlay/remove-all.js";
 import type { Scope } from "../../../overlay/scope.js";
+import { bridgedFramesAreFiltered } from "../../../overlay/underlay.js";
 import type { NodeWanted } from "../../../overlay/wanted.js";
 import { ItemState, type ObservedItem } from "../../api/generated/tswarm/v1/link.js";
 import type { DataPlaneFacts, DataPlaneOptions, DataPlaneProblem } from "./data-plane-protocol.js";
@@ -31,6 +33,8 @@ export function openKernel(options: DataPlaneOptions): KernelPort {
   };
   return {
     facts,
+    hasIpv6: existsSync("/proc/sys/net/ipv6/conf/default/disable_ipv6"),
+    canIsolatePorts: () => !bridgedFramesAreFiltered(),
     overlay: overlayPort(options),
     ...(filter.choice ? { packetFilter: filter.choice.filter } : {}),
     loadBalancer: () => (balancer.name === "none" ? undefined : balancer.create()),

@@ -1,4 +1,7 @@
 /** The wanted links, addresses and entries of a node, as a pure function of its tasks and of the rows. */
+
+import { macFromAddress } from "../../../overlay/mac-address.js";
+import { overlayMtu } from "../../../overlay/mtu.js";
 import type {
   GatewayBridge,
   NodeWanted,
@@ -8,7 +11,6 @@ import type {
   Sandbox,
 } from "../../../overlay/wanted.js";
 import { bareAddress, type LocalTask } from "./local-task.js";
-import { macOfAddress } from "./mac-address.js";
 import { ingressGateways, returnRoutes } from "./mesh-return.js";
 import type { NetworkFacts } from "./network-facts.js";
 import type { RowTable } from "./row-table.js";
@@ -21,6 +23,8 @@ export interface NodeNetworkState {
   readonly vxlanPort: number;
   /** MTU of the link that carries VXLAN, bytes. */
   readonly underlayMtu: number;
+  /** The kernel speaks IPv6. */
+  readonly hasIpv6: boolean;
   readonly networks: ReadonlyMap<string, NetworkFacts>;
   readonly tasks: ReadonlyMap<string, LocalTask>;
   /** This node's ingress sandbox; absent until the manager has given it an address. */
@@ -28,8 +32,6 @@ export interface NodeNetworkState {
   /** Addresses on the gateway bridge by sandbox id, with prefix length. */
   readonly gatewayAddresses: ReadonlyMap<string, string>;
 }
-
-const VXLAN_OVERHEAD_BYTES = 50;
 
 /** Sandboxes accept what policy routes bring, and answer ARP for interface addresses only (a virtual address is a local route). */
 const SANDBOX_SYSCTLS: Readonly<Record<string, string>> = {
@@ -44,6 +46,9 @@ const SANDBOX_SYSCTLS: Readonly<Record<string, string>> = {
 };
 
 const INGRESS_SYSCTLS: Readonly<Record<string, string>> = { ...SANDBOX_SYSCTLS, "net/ipv4/ip_forward": "1" };
+
+/** Nothing here speaks IPv6 but a sandbox's own loopback: link-local addresses would pass by the rules. */
+const NO_IPV6: Readonly<Record<string, string>> = { "net/ipv6/conf/default/disable_ipv6": "1" };
 
 /** Ports below 1024 need no privilege inside a sandbox, and the resolver's port is nobody else's. */
 const TASK_SYSCTLS: Readonly<Record<string, string>> = {
@@ -80,7 +85,7 @@ export function overlayNetwork(facts: NetworkFacts, state: NodeNetworkState, row
     id: facts.id,
     vni: facts.vni,
     gatewayPrefix: facts.gatewayPrefix,
-    mtu: Math.min(facts.mtuOption ?? state.underlayMtu, state.underlayMtu) - VXLAN_OVERHEAD_BYTES,
+    mtu: overlayMtu({ family: 4, mtu: state.underlayMtu }, { driverMtu: facts.mtuOption }),
     vxlanPort: state.vxlanPort,
     remotes: remoteEndpoints(facts.id, state.nodeId, rows),
   };
@@ -144,7 +149,7 @@ export function taskSandbox(task: LocalTask, state: NodeNetworkState, rows: RowT
           },
         }),
     returnRoutes: ingress ? returnRoutes(gateways, ingress.facts.subnet, names.overlays[0]!) : [],
-    sysctls: TASK_SYSCTLS,
+    sysctls: state.hasIpv6 ? { ...TASK_SYSCTLS, ...NO_IPV6 } : TASK_SYSCTLS,
   };
 }
 
@@ -157,10 +162,10 @@ function ingressSandbox(state: NodeNetworkState): Sandbox | undefined {
     interfaces: [overlayInterface(state.ingress.networkId, names.overlays[0]!, state.ingress.addressPrefix)],
     gateway: { name: names.gateway!, addressPrefix: gatewayPrefix },
     returnRoutes: [],
-    sysctls: INGRESS_SYSCTLS,
+    sysctls: state.hasIpv6 ? { ...INGRESS_SYSCTLS, ...NO_IPV6 } : INGRESS_SYSCTLS,
   };
 }
 
 function overlayInterface(networkId: string, name: string, addressPrefix: string): OverlayInterface {
-  return { networkId, name, addressPrefix, mac: macOfAddress(bareAddress(addressPrefix)) };
+  return { networkId, name, addressPrefix, mac: macFromAddress(bareAddress(addressPrefix)) };
 }
