@@ -1,17 +1,11 @@
 import { createConnection } from "node:net";
 import { resolve as resolvePath } from "node:path";
-import { Client, type ServiceError, status } from "@grpc/grpc-js";
+import { type ServiceError, status } from "@grpc/grpc-js";
+import { callUnary, openChannel, type UnaryMethod } from "../api/client-call.js";
 import { trustingCredentials } from "../security/transport.js";
 import { CommandError } from "./failure.js";
 import { humanSpan } from "./render/time-ago.js";
 import { formatSocketAddress, grpcTarget, type SocketAddress } from "./socket-address.js";
-
-/** One method of a generated service definition. */
-export interface UnaryMethod<Request, Response> {
-  readonly path: string;
-  readonly requestSerialize: (value: Request) => Buffer;
-  readonly responseDeserialize: (value: Buffer) => Response;
-}
 
 /** Calls to one tswarmd. */
 export interface Connection {
@@ -44,33 +38,23 @@ export class UnreachableError extends CommandError {
  */
 export function openConnection(address: SocketAddress, timeoutMs: number): Connection {
   const absolute: SocketAddress = address.kind === "unix" ? { kind: "unix", path: resolvePath(address.path) } : address;
-  const client = new Client(grpcTarget(absolute), trustingCredentials(), {
-    "grpc.max_receive_message_length": -1,
-    "grpc.max_send_message_length": -1,
-    "grpc.enable_http_proxy": 0,
-    "grpc.enable_retries": 0,
-  });
+  const client = openChannel(grpcTarget(absolute), trustingCredentials());
   return {
     address: formatSocketAddress(address),
-    call(method, request) {
-      return new Promise((resolve, reject) => {
-        const done = (error: ServiceError | null, response?: Parameters<typeof resolve>[0]) => {
-          if (error === null) resolve(response!);
-          else explain(error, method.path, absolute, timeoutMs).then(reject, reject);
-        };
-        const deadline = Date.now() + timeoutMs;
-        client.makeUnaryRequest(
-          method.path,
-          method.requestSerialize,
-          method.responseDeserialize,
-          request,
-          { deadline } as never,
-          done as never,
-        );
-      });
+    async call(method, request) {
+      try {
+        return await callUnary(client, method, request, { timeoutMs });
+      } catch (error) {
+        if (!isServiceError(error)) throw error;
+        throw await explain(error, method.path, absolute, timeoutMs);
+      }
     },
     close: () => client.close(),
   };
+}
+
+function isServiceError(error: unknown): error is ServiceError {
+  return error instanceof Error && typeof (error as Partial<ServiceError>).code === "number";
 }
 
 async function explain(

@@ -6,6 +6,7 @@ import {
   type ListTasksRequest_Filters as TaskFilters,
 } from "../api/generated/docker/swarmkit/v1/control.js";
 import type { Network, Node, Service, Task } from "../api/generated/docker/swarmkit/v1/objects.js";
+import { timestampMs } from "../api/time.js";
 import type { Connection } from "./connection.js";
 import { CommandError } from "./failure.js";
 import { mayBeId, pickOne } from "./resolve.js";
@@ -124,8 +125,7 @@ export function taskName(task: Task): string {
 
 /** When it was made, in milliseconds since 1970; 0 when unknown. */
 export function createdMs(object: Pick<Task, "meta">): number {
-  const at = object.meta?.createdAt;
-  return at === undefined ? 0 : at.seconds * 1000 + at.nanos / 1e6;
+  return timestampMs(object.meta?.createdAt);
 }
 
 /** Orders names as people do: web.2 before web.10. */

@@ -1,4 +1,5 @@
 import type { Timestamp } from "../../api/generated/google/protobuf/timestamp.js";
+import { timestampMs } from "../../api/time.js";
 
 const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
@@ -24,11 +25,6 @@ export function humanSpan(spanMs: number): string {
 export function timeAgo(timestamp: Timestamp | undefined, nowMs: number): string {
   if (timestamp === undefined) return "";
   return `${humanSpan(Math.max(0, nowMs - timestampMs(timestamp)))} ago`;
-}
-
-/** Milliseconds since 1970. */
-export function timestampMs(timestamp: Timestamp): number {
-  return timestamp.seconds * 1000 + timestamp.nanos / 1e6;
 }
 
 /** ISO 8601 in UTC; empty for a time that was never set. */
