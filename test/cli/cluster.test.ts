@@ -30,6 +30,8 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
     remoteAddress: "127.0.0.1:0",
     nodeId: id("n1"),
     random: randomBytes,
+    // These agents send no heartbeats.
+    heartbeatPeriodMs: 3_600_000,
     log: (line) => t.log(line),
   });
   await manager.start();
