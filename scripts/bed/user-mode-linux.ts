@@ -4,7 +4,6 @@
  */
 import { spawn } from "node:child_process";
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from "node:fs";
-import { fileURLToPath } from "node:url";
 
 export interface MachineOptions {
   /** A shell script, run by bash in the project's folder. */
@@ -24,28 +23,24 @@ export interface MachineResult {
   readonly console: string;
 }
 
-const KERNEL = "linux.uml";
-
-/** @throws an error of spawn when there is no {@link KERNEL} */
+/** Boots, runs the command, and waits for the machine's end. @throws an error of spawn when there is no bash */
 export async function runMachine(options: MachineOptions): Promise<MachineResult> {
   const { share, project, memoryMb, timeoutMs } = options;
   const consolePath = `${share}/console.log`;
   mkdirSync(`${share}/uml`, { recursive: true });
   writeFileSync(`${share}/run`, options.command);
   const output = openSync(consolePath, "w");
-  // The kernel ignores SIGTERM, and its stub processes outlive it: only SIGKILL to a process group of its own ends all of it. timeout(1)
-  // does that too, should this process be killed itself.
+  // Its standard input ends with this process, however that ends; then boot.sh ends the machine.
   const machine = spawn(
-    "timeout",
+    "bash",
     [
-      "--signal=KILL",
+      `${project}/scripts/bed/boot.sh`,
       String(Math.ceil(timeoutMs / 1000)),
-      KERNEL,
       `mem=${memoryMb}M`,
       "rootfstype=hostfs",
       "rootflags=/",
       "ro",
-      `init=${fileURLToPath(new URL("scripts/bed/init.sh", `file://${project}/`))}`,
+      `init=${project}/scripts/bed/init.sh`,
       "con0=fd:0,fd:1",
       "con=null",
       "ssl=null",
@@ -54,31 +49,14 @@ export async function runMachine(options: MachineOptions): Promise<MachineResult
       `BED_SHARE=${share}`,
       `BED_PROJECT=${project}`,
     ],
-    { detached: true, stdio: ["ignore", output, output] },
+    { detached: true, stdio: ["pipe", output, output] },
   );
   closeSync(output);
-  const killAll = (): void => killGroup(machine.pid);
-  process.on("exit", killAll);
-  try {
-    await new Promise<void>((ended, failed) => {
-      machine.on("error", failed);
-      machine.on("close", () => ended());
-    });
-  } finally {
-    killAll();
-    process.off("exit", killAll);
-  }
+  await new Promise<void>((ended, failed) => {
+    machine.on("error", failed);
+    machine.on("close", () => ended());
+  });
   return { status: readStatus(share), console: readFileSync(consolePath, "utf8") };
-}
-
-function killGroup(pid: number | undefined): void {
-  if (pid === undefined) return;
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch (error) {
-    // Nobody of the group is left.
-    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
-  }
 }
 
 function readStatus(share: string): number | undefined {

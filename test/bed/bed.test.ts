@@ -1,5 +1,6 @@
 /**
  * The kernel suites in User-Mode Linux: the machine is booted once, before anything is declared, and each result inside becomes a test here.
+ * AVA takes a file that declares nothing for so long as dead: run this one with `--timeout=15m`, as scripts/test.sh does.
  */
 import { writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -16,7 +17,6 @@ const run = await runKernelSuites({
   project,
   records: process.env.TSWARM_KERNEL_RECORDS ?? "",
   timeoutMs: TIMEOUT_MS,
-  // A sign of life also for AVA, which ends a file that is silent for long.
   onProgress: (results, last) => {
     if (results > told) console.log(`uml: ${results} results, last: ${last}`);
     told = results;

@@ -171,7 +171,7 @@ kernelTest("no more TCP connections than a sandbox may have; UDP goes on", { nee
 });
 
 kernelTest("an idle TCP connection is closed", { needs }, async (t) => {
-  const host = await DnsHost.make(t, { tcpIdleTimeoutMs: 100 });
+  const host = await DnsHost.make(t, { tcpIdleTimeoutMs: 2000 });
   const box = await host.sandbox("t1");
   const connection = tcpClient(box);
   connection.write(frame(query("web")));
