@@ -11,7 +11,7 @@ import { parseSignal } from "../../../src/agent/executor/process/signals.js";
 
 test("stat lines are read whatever the program calls itself", (t) => {
   const line = `42 (a) (b c) S 7 ${Array.from({ length: 48 }, (_, index) => index + 5).join(" ")}`;
-  t.deepEqual(parseStat(line), { pid: 42, state: "S", parentPid: 7, startTicks: 22 });
+  t.deepEqual(parseStat(line), { pid: 42, state: "S", parentPid: 7, startTicks: 22, program: "a) (b c" });
   t.is(parseStat(""), undefined);
   t.is(parseStat("x (y) z"), undefined);
 });
@@ -83,11 +83,11 @@ test("an fstab holds paths with blanks, and only what the host has", (t) => {
   t.is(
     sandboxFstab(files, (path) => here.has(path), "nodev\ttmpfs\n\text4\n"),
     [
+      "/a\\040b/hosts /etc/hosts none bind 0 0",
       "tswarm /proc proc nosuid,nodev,noexec 0 0",
       "/proc/sys /proc/sys none bind,ro 0 0",
       "tswarm /sys sysfs ro,nosuid,nodev,noexec 0 0",
       "tswarm /dev/shm tmpfs nosuid,nodev,noexec,size=64m 0 0",
-      "/a\\040b/hosts /etc/hosts none bind 0 0",
       "",
     ].join("\n"),
   );

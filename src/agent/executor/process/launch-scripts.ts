@@ -1,7 +1,7 @@
 /**
  * The shell programs that start a task and stay with it. Pure: facts in, text out.
  *
- *     nsenter (network) → unshare (mount, UTS, IPC, PID) → setup → setpriv → init → the task's command
+ *     setsid → nsenter (network) → unshare (mount, UTS, IPC, PID) → setup → setpriv → init → the task's command
  *
  * `setup` is process 1 of the task's PID namespace with all the agent's rights: it joins the cgroups, mounts, and gives
  * its rights away. `init` is the same process afterwards: it starts the command, waits, and writes the exit status. It
@@ -12,6 +12,8 @@
 import type { Account } from "./accounts.js";
 
 export interface LaunchFacts {
+  /** "web.1.k2j…" */
+  readonly name: string;
   readonly hostname: string;
   readonly joinFirst: readonly string[];
   readonly joinLast: readonly string[];
@@ -49,13 +51,7 @@ export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The arguments of nsenter(1) that start a task whose files are in the current folder. */
-export function launchArguments(namespacePath: string, setupPath: string): readonly string[] {
-  const unshare = ["unshare", "--mount", "--uts", "--ipc", "--pid", "--fork", "--kill-child", "--propagation", "slave"];
-  return [`--net=${namespacePath}`, "--", ...unshare, "--", "/bin/sh", setupPath];
-}
-
-export function setupScript(facts: LaunchFacts, initPath: string): string {
+export function setupScript(facts: LaunchFacts): string {
   const setpriv = [
     "setpriv --pdeathsig clear --inh-caps=-all --ambient-caps=-all",
     `--bounding-set=${["-all", ...CAPABILITIES.map((name) => `+${name}`)].join(",")}`,
@@ -73,7 +69,8 @@ export function setupScript(facts: LaunchFacts, initPath: string): string {
     `echo ${quote(facts.hostname)} >/proc/sys/kernel/hostname`,
     ...(facts.unmount.length > 0 ? [`umount -l ${facts.unmount.map(quote).join(" ")} || :`] : []),
     "mount -a -T fstab",
-    `exec ${setpriv} -- /bin/sh ${quote(initPath)}`,
+    // The path is relative because a mount may hide the folder by now; the task's name is for whoever looks at ps(1).
+    `exec ${setpriv} -- /bin/sh ./init ${quote(facts.name)}`,
     "",
   ].join("\n");
 }

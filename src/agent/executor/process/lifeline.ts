@@ -2,21 +2,8 @@
  * A FIFO whose write end the task's supervisor holds as long as it lives. It tells at once, without a timer, that a task
  * has ended, however it ended and whoever started it: also an agent that came later only has to open it.
  */
-import { execFile } from "node:child_process";
 import { closeSync, constants, openSync, readSync } from "node:fs";
 import { Socket } from "node:net";
-import { promisify } from "node:util";
-
-const run = promisify(execFile);
-
-/** Makes the FIFO unless it is there. */
-export async function makeLifeline(path: string): Promise<void> {
-  try {
-    await run("mkfifo", ["-m", "600", path]);
-  } catch (error) {
-    if (!/File exists/.test((error as { stderr?: string }).stderr ?? "")) throw error;
-  }
-}
 
 export class Lifeline {
   /** Resolves when nothing holds the write end any more. */

@@ -1,6 +1,5 @@
 /** Runs one task as a process on the host's files, in a sandbox of its own. */
-import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, existsSync, openSync, readFileSync } from "node:fs";
+import { closeSync, existsSync, readFileSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
 import { setTimeout as pause } from "node:timers/promises";
 import { type TaskController, TaskError, type TaskExit, type TaskSandbox } from "../executor.js";
@@ -8,18 +7,17 @@ import { type Account, findAccount } from "./accounts.js";
 import { type CgroupPlan, planCgroups } from "./cgroup-plan.js";
 import { DEFAULT_PATH, taskEnvironment } from "./environment.js";
 import { describeExit, LOST_SUPERVISOR_STATUS } from "./exit-status.js";
-import { initScript, type LaunchFacts, launchArguments, runScript, setupScript } from "./launch-scripts.js";
-import { makeLifeline } from "./lifeline.js";
+import { initScript, type LaunchFacts, runScript, setupScript } from "./launch-scripts.js";
+import type { Lifeline } from "./lifeline.js";
 import { mountTarget, OWN_FILES } from "./mount-targets.js";
 import { signalProcess } from "./process-identity.js";
 import type { ProcessTask } from "./process-task.js";
 import { findProgram } from "./program-lookup.js";
 import { namespaceMounts, sandboxFstab } from "./sandbox-mounts.js";
+import type { Starter } from "./starter.js";
 import type { Supervision } from "./supervision.js";
 import { countOutOfMemoryKills, createCgroups } from "./task-cgroup.js";
 
-/** Programs of the set-up are looked up here and nowhere else. */
-const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 const SETUP_DEADLINE_MS = 30_000;
 
 interface Checked {
@@ -31,10 +29,12 @@ export class ProcessController implements TaskController {
   readonly #task: ProcessTask;
   readonly #supervision: Supervision;
   readonly #cgroups: CgroupPlan;
+  readonly #starter: Starter;
 
   /** @throws TaskError when a limit cannot be kept on this node */
-  constructor(task: ProcessTask, supervision: Supervision) {
+  constructor(task: ProcessTask, supervision: Supervision, starter: Starter) {
     this.#task = task;
+    this.#starter = starter;
     this.#supervision = supervision;
     this.#cgroups = planCgroups(supervision.hierarchies, supervision.relativePath, task.limits, (reason) =>
       this.#fail(reason),
@@ -44,7 +44,7 @@ export class ProcessController implements TaskController {
   async prepare(): Promise<void> {
     await this.#check();
     await this.#supervision.files.make();
-    await makeLifeline(this.#supervision.files.lifeline);
+    await this.#starter.makeFifo(this.#supervision.files.lifeline);
     await createCgroups(this.#cgroups, this.#task.label);
   }
 
@@ -113,14 +113,16 @@ export class ProcessController implements TaskController {
   /** Another agent started it, or this one earlier. */
   async #adopt(): Promise<void> {
     const lifeline = this.#supervision.lifeline();
-    if (!lifeline || this.#supervision.files.startedPid() !== undefined) return;
-    await this.#awaitStarted(Promise.race([lifeline.started.then(() => true), lifeline.ended.then(() => false)]));
+    if (!lifeline) return;
+    if (this.#supervision.files.startedPid() === undefined) await this.#awaitStarted(lifeline);
+    else this.#supervision.dismissLauncher();
   }
 
   async #launch(sandbox: TaskSandbox): Promise<void> {
     const { files } = this.#supervision;
     const { account, mountTargets } = await this.#check();
     const facts: LaunchFacts = {
+      name: `${this.#task.label}.${this.#task.id}`,
       hostname: sandbox.hostname,
       joinFirst: this.#cgroups.joinFirst,
       joinLast: this.#cgroups.joinLast,
@@ -136,58 +138,36 @@ export class ProcessController implements TaskController {
       hosts: sandbox.hosts,
       hostname: `${sandbox.hostname}\n`,
       fstab: sandboxFstab(bound, existsSync, readFileSync("/proc/filesystems", "utf8")),
-      setup: setupScript(facts, files.init),
+      setup: setupScript(facts),
       init: initScript(facts),
       run: runScript(facts),
     });
-    const child = this.#spawn(sandbox.namespacePath);
-    const failed = new Promise<never>((_, reject) =>
-      child.once("error", (error) =>
-        reject(new TaskError(`${this.#task.label}: cannot run nsenter: ${error.message}`, true)),
-      ),
-    );
-    const lifeline = this.#supervision.lifeline()!;
-    const started = Promise.race([failed, lifeline.started.then(() => true), lifeline.ended.then(() => false)]);
+    const fd = this.#supervision.openLifeline();
     try {
-      await this.#awaitStarted(started);
+      await this.#starter.startTask(files.folder, files.outputFolder, sandbox.namespacePath);
+    } catch (error) {
+      this.#supervision.release();
+      throw error;
     } finally {
-      // Its work is done: the supervisor has freed itself from it, and nobody waits for its status.
-      child.kill("SIGKILL");
+      closeSync(fd);
     }
+    const lifeline = this.#supervision.lifeline();
+    if (lifeline) await this.#awaitStarted(lifeline);
+    else this.#setupFailed();
   }
 
-  #spawn(namespacePath: string): ChildProcess {
-    const { files } = this.#supervision;
-    const descriptors: number[] = [];
-    const append = (path: string) => {
-      const fd = openSync(path, "a", 0o600);
-      descriptors.push(fd);
-      return fd;
-    };
-    try {
-      const [stdout, stderr, messages] = [append(files.stdout), append(files.stderr), append(files.path("setup.log"))];
-      const lifeline = this.#supervision.openLifeline();
-      descriptors.push(lifeline);
-      const child = spawn("nsenter", launchArguments(namespacePath, files.setup), {
-        cwd: files.folder,
-        env: { PATH: SETUP_PATH },
-        detached: true,
-        stdio: ["ignore", stdout, messages, lifeline, "ignore", stderr],
-      });
-      child.unref();
-      return child;
-    } finally {
-      for (const fd of descriptors) closeSync(fd);
-    }
-  }
-
-  async #awaitStarted(started: Promise<boolean>): Promise<void> {
+  async #awaitStarted(lifeline: Lifeline): Promise<void> {
     const alarm = new AbortController();
     const late = pause(SETUP_DEADLINE_MS, "late" as const, { signal: alarm.signal }).catch(() => "late" as const);
-    const outcome = await Promise.race([started, late]);
+    const started = lifeline.started.then(() => "started" as const);
+    const outcome = await Promise.race([started, lifeline.ended.then(() => "ended" as const), late]);
     alarm.abort();
-    if (outcome === true) return;
     if (outcome === "late") throw new TaskError(`${this.#task.label}: the sandbox was not set up in time`, false);
+    if (outcome === "ended") this.#setupFailed();
+    this.#supervision.dismissLauncher();
+  }
+
+  #setupFailed(): never {
     const messages = this.#supervision.files.setupMessages() || "its supervisor ended without a word";
     this.#fail(`cannot set up the task's sandbox: ${messages}`);
   }

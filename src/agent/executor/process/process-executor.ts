@@ -6,13 +6,16 @@ import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
 import { OutputTrimmer } from "./output-trimmer.js";
 import { ProcessController } from "./process-controller.js";
 import { readProcessTask } from "./process-task.js";
+import { Starter } from "./starter.js";
 import { Supervision } from "./supervision.js";
 import { readHierarchies } from "./task-cgroup.js";
-import { listTaskFolders, TaskFiles } from "./task-files.js";
+import { listTaskFolders, TaskFiles, type TaskFolders } from "./task-files.js";
 
 export interface ProcessExecutorOptions {
-  /** Task folders are made in its subfolder `tasks`. */
+  /** Output is kept in its subfolder `tasks`. */
   readonly stateDir: string;
+  /** What supervisors read and write goes to its subfolder `tasks`; must outlive the agent. Default: as stateDir. */
+  readonly runDir?: string;
   readonly nodeId: string;
   readonly log: (line: string) => void;
   /** How much of a task's newest output is kept, each for stdout and stderr. */
@@ -23,15 +26,18 @@ const DEFAULT_KEPT_OUTPUT_BYTES = 8 * 1024 * 1024;
 
 export class ProcessExecutor implements Executor {
   readonly runtime = "process";
-  readonly #tasksFolder: string;
+  readonly #folders: TaskFolders;
   readonly #nodeFolder: string;
   readonly #hierarchies: readonly CgroupHierarchy[];
   readonly #trimmer: OutputTrimmer;
+  readonly #starter: Starter;
 
   constructor(options: ProcessExecutorOptions) {
-    this.#tasksFolder = join(options.stateDir, "tasks");
+    const state = join(options.stateDir, "tasks");
+    this.#folders = { state, run: options.runDir === undefined ? state : join(options.runDir, "tasks") };
     this.#nodeFolder = join("tswarm", options.nodeId.slice(0, 8));
     this.#hierarchies = readHierarchies();
+    this.#starter = new Starter(options.log);
     this.#trimmer = new OutputTrimmer(
       () => this.#outputs(),
       options.keptOutputBytes ?? DEFAULT_KEPT_OUTPUT_BYTES,
@@ -45,17 +51,18 @@ export class ProcessExecutor implements Executor {
   }
 
   async stop(): Promise<void> {
+    this.#starter.stop();
     await this.#trimmer.stop();
   }
 
   /** @throws TaskError for a task that this runtime can never run */
   controller(task: Task): TaskController {
     const facts = readProcessTask(task);
-    return new ProcessController(facts, this.#supervision(task.id, facts.label));
+    return new ProcessController(facts, this.#supervision(task.id, facts.label), this.#starter);
   }
 
   async list(): Promise<readonly string[]> {
-    return await listTaskFolders(this.#tasksFolder);
+    return await listTaskFolders(this.#folders);
   }
 
   async purge(taskId: string): Promise<void> {
@@ -64,11 +71,11 @@ export class ProcessExecutor implements Executor {
 
   /** Where a task's output lies. See {@link OutputTrimmer} for what of it is kept. */
   outputPaths(taskId: string): { readonly stdout: string; readonly stderr: string } {
-    return new TaskFiles(this.#tasksFolder, taskId);
+    return new TaskFiles(this.#folders, taskId);
   }
 
   #supervision(taskId: string, label: string): Supervision {
-    return new Supervision(this.#tasksFolder, this.#nodeFolder, taskId, label, this.#hierarchies);
+    return new Supervision(this.#folders, this.#nodeFolder, taskId, label, this.#hierarchies);
   }
 
   async #outputs(): Promise<readonly string[]> {

@@ -11,6 +11,8 @@ export interface ProcessStat extends ProcessIdentity {
   /** "R", "S", "Z" … */
   readonly state: string;
   readonly parentPid: number;
+  /** The first 15 bytes of the program's name. */
+  readonly program: string;
 }
 
 /** The text of /proc/PID/stat, see proc(5). The program's name may hold blanks and brackets. */
@@ -23,7 +25,7 @@ export function parseStat(text: string): ProcessStat | undefined {
   const parentPid = Number(rest[1]);
   const startTicks = Number(rest[19]);
   if (!Number.isInteger(pid) || !Number.isInteger(parentPid) || !Number.isInteger(startTicks)) return undefined;
-  return { pid, state: rest[0]!, parentPid, startTicks };
+  return { pid, state: rest[0]!, parentPid, startTicks, program: text.slice(open + 1, close) };
 }
 
 export function readStat(pid: number): ProcessStat | undefined {

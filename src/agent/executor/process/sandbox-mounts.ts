@@ -29,13 +29,14 @@ export function sandboxFstab(
 ): string {
   const known = new Set(fileSystems.split(/\s+/));
   const lines = [
+    // First, because what comes after may hide where they are.
+    ...files.map(({ source, target }) => `${escapeField(source)} ${escapeField(target)} none bind 0 0`),
     "tswarm /proc proc nosuid,nodev,noexec 0 0",
     ...READ_ONLY_PROC.filter(exists).map((path) => `${path} ${path} none bind,ro 0 0`),
     "tswarm /sys sysfs ro,nosuid,nodev,noexec 0 0",
     ...OWN_FILE_SYSTEMS.filter(({ target, type }) => known.has(type) && exists(target)).map(
       ({ target, type, options }) => `tswarm ${target} ${type} ${options} 0 0`,
     ),
-    ...files.map(({ source, target }) => `${escapeField(source)} ${escapeField(target)} none bind 0 0`),
   ];
   return `${lines.join("\n")}\n`;
 }

@@ -7,9 +7,9 @@ import { setTimeout as pause } from "node:timers/promises";
 import { TaskError } from "../executor.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
 import { Lifeline } from "./lifeline.js";
-import { findChild, type ProcessIdentity, signalProcess } from "./process-identity.js";
+import { findChild, type ProcessIdentity, readStat, signalProcess } from "./process-identity.js";
 import { emptyCgroups, removeCgroups } from "./task-cgroup.js";
-import { TaskFiles } from "./task-files.js";
+import { TaskFiles, type TaskFolders } from "./task-files.js";
 
 const LOOK_AGAIN_MS = 5;
 /** Between the fork of the supervisor and its first line of shell there are milliseconds. */
@@ -22,13 +22,13 @@ export class Supervision {
   #lifeline: Lifeline | undefined;
 
   constructor(
-    tasksFolder: string,
+    folders: TaskFolders,
     nodeFolder: string,
     readonly taskId: string,
     readonly label: string,
     readonly hierarchies: readonly CgroupHierarchy[],
   ) {
-    this.files = new TaskFiles(tasksFolder, taskId);
+    this.files = new TaskFiles(folders, taskId);
     this.relativePath = join(nodeFolder, taskId);
     this.#cgroupFolders = hierarchies.map(({ mountPoint }) => join(mountPoint, this.relativePath));
   }
@@ -51,6 +51,16 @@ export class Supervision {
     const supervisor = this.files.supervisor();
     const started = this.files.startedPid();
     return supervisor && started ? findChild(supervisor.pid, started) : undefined;
+  }
+
+  /**
+   * unshare(1) waits for the process that it forked, to no use once the task runs: the supervisor has freed itself from it.
+   * Whoever adopts a task may still find it there.
+   */
+  dismissLauncher(): void {
+    const supervisor = this.files.supervisor();
+    const parent = supervisor && readStat(readStat(supervisor.pid)?.parentPid ?? 0);
+    if (parent?.program === "unshare") signalProcess(parent, "SIGKILL");
   }
 
   /** SIGKILL for everything; resolves when nothing is left. @throws TaskError when something stays */

@@ -1,24 +1,31 @@
-/** The folder of one task, <stateDir>/tasks/<task id>: what its supervisor reads and writes. */
+/**
+ * The files of one task: what its supervisor reads and writes in <runDir>/tasks/<task id>, its output in <stateDir>/tasks/<task id>.
+ * The two folders may be one.
+ */
 import { readFileSync } from "node:fs";
 import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { ProcessIdentity } from "./process-identity.js";
 
+export interface TaskFolders {
+  /** What is of no use after a reboot; best in memory, because environments are in it. */
+  readonly run: string;
+  readonly state: string;
+}
+
 export class TaskFiles {
   readonly folder: string;
+  readonly outputFolder: string;
   readonly lifeline: string;
-  readonly setup: string;
-  readonly init: string;
   readonly stdout: string;
   readonly stderr: string;
 
-  constructor(tasksFolder: string, taskId: string) {
-    this.folder = join(tasksFolder, taskId);
+  constructor(folders: TaskFolders, taskId: string) {
+    this.folder = join(folders.run, taskId);
+    this.outputFolder = join(folders.state, taskId);
     this.lifeline = join(this.folder, "lifeline");
-    this.setup = join(this.folder, "setup");
-    this.init = join(this.folder, "init");
-    this.stdout = join(this.folder, "stdout");
-    this.stderr = join(this.folder, "stderr");
+    this.stdout = join(this.outputFolder, "stdout");
+    this.stderr = join(this.outputFolder, "stderr");
   }
 
   path(name: string): string {
@@ -27,6 +34,7 @@ export class TaskFiles {
 
   async make(): Promise<void> {
     await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    await mkdir(this.outputFolder, { recursive: true, mode: 0o700 });
   }
 
   async write(files: Readonly<Record<string, string>>): Promise<void> {
@@ -60,17 +68,9 @@ export class TaskFiles {
     return (this.#read("setup.log") ?? "").trim().split("\n").slice(0, 3).join("; ");
   }
 
-  /** Renamed first, so that a crash half-way leaves no folder that looks like a task's. */
   async remove(): Promise<void> {
-    const doomed = `${this.folder}${REMOVED_SUFFIX}`;
-    await rm(doomed, { recursive: true, force: true });
-    try {
-      await rename(this.folder, doomed);
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
-      throw error;
-    }
-    await rm(doomed, { recursive: true, force: true });
+    await removeFolder(this.outputFolder);
+    await removeFolder(this.folder);
   }
 
   /** Files are small and few, and read at a task's start and end only. */
@@ -88,16 +88,34 @@ const REMOVED_SUFFIX = ".removed";
 /** Every user inside the sandbox reads these. */
 const publicFiles = new Set(["hosts", "resolv.conf", "hostname"]);
 
+/** Renamed first, so that a crash half-way leaves no folder that looks like a task's. */
+async function removeFolder(folder: string): Promise<void> {
+  const doomed = `${folder}${REMOVED_SUFFIX}`;
+  await rm(doomed, { recursive: true, force: true });
+  try {
+    await rename(folder, doomed);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  await rm(doomed, { recursive: true, force: true });
+}
+
 /** The ids of the tasks that have a folder; what a crash left half-removed is removed on the way. */
-export async function listTaskFolders(tasksFolder: string): Promise<readonly string[]> {
+export async function listTaskFolders(folders: TaskFolders): Promise<readonly string[]> {
+  const lists = await Promise.all([...new Set([folders.run, folders.state])].map(listFolder));
+  return [...new Set(lists.flat())];
+}
+
+async function listFolder(folder: string): Promise<readonly string[]> {
   let names: readonly string[];
   try {
-    names = await readdir(tasksFolder);
+    names = await readdir(folder);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return [];
     throw error;
   }
   const removed = names.filter((name) => name.endsWith(REMOVED_SUFFIX));
-  await Promise.all(removed.map((name) => rm(join(tasksFolder, name), { recursive: true, force: true })));
+  await Promise.all(removed.map((name) => rm(join(folder, name), { recursive: true, force: true })));
   return names.filter((name) => !name.endsWith(REMOVED_SUFFIX));
 }

@@ -1,0 +1,117 @@
+/**
+ * A small shell that forks for the agent. Node forks its whole self for each child, which takes milliseconds of its only
+ * thread and grows with its memory; a shell of a megabyte does it in a fraction of one. It ends with the agent; what it started runs on.
+ *
+ * Requests are lines of words with tabs between, each answered by a line with an exit status, in order.
+ */
+import { type ChildProcess, spawn } from "node:child_process";
+import type { Socket } from "node:net";
+import { createInterface } from "node:readline";
+import { TaskError } from "../executor.js";
+
+/** Programs of the set-up are looked up here and nowhere else. */
+const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+
+/**
+ * Of the task's descriptors, 2 takes what goes wrong during set-up, 3 is the lifeline, 5 the task's own stderr. setsid
+ * forks and leaves, so that nothing here waits for the task.
+ */
+const SCRIPT = `
+umask 077
+tab=$(printf '\\t')
+while IFS=$tab read -r verb path output namespace; do
+  case $verb in
+    fifo) [ -p "$path" ] || mkfifo -m 600 -- "$path" ;;
+    task) (
+      cd -- "$path" && exec setsid --fork nsenter --net="$namespace" -- \\
+        unshare --mount --uts --ipc --pid --fork --kill-child --propagation slave -- /bin/sh "$path/setup" \\
+        </dev/null >>"$output/stdout" 2>>setup.log 3<>lifeline 5>>"$output/stderr"
+    ) ;;
+  esac
+  echo "$?"
+done
+`;
+
+interface Pending {
+  readonly resolve: (status: number) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class Starter {
+  readonly #log: (line: string) => void;
+  #shell: ChildProcess | undefined;
+  #pending: Pending[] = [];
+
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
+
+  /** Makes a FIFO unless it is there. @throws TaskError */
+  async makeFifo(path: string): Promise<void> {
+    const status = await this.#ask("fifo", path);
+    if (status !== 0) throw new TaskError(`cannot make the FIFO ${path}: mkfifo ended with status ${status}`, false);
+  }
+
+  /**
+   * Starts `setup` in a task's folder within a network namespace and within new namespaces of all other kinds.
+   * @returns once the new process holds its descriptors. @throws TaskError
+   */
+  async startTask(folder: string, outputFolder: string, namespacePath: string): Promise<void> {
+    const status = await this.#ask("task", folder, outputFolder, namespacePath);
+    if (status !== 0)
+      throw new TaskError(`cannot start the task in ${folder}: setsid ended with status ${status}`, false);
+  }
+
+  stop(): void {
+    this.#shell?.stdin?.end();
+    this.#shell = undefined;
+  }
+
+  async #ask(...words: readonly string[]): Promise<number> {
+    const odd = words.find((word) => /[\t\n]/.test(word));
+    if (odd !== undefined)
+      throw new TaskError(`tabs and line breaks cannot be in a path: ${JSON.stringify(odd)}`, true);
+    const shell = this.#shell ?? this.#spawn();
+    answersOf(shell).ref();
+    return await new Promise((resolve, reject) => {
+      this.#pending.push({ resolve, reject });
+      shell.stdin!.write(`${words.join("\t")}\n`);
+    });
+  }
+
+  #spawn(): ChildProcess {
+    const shell = spawn("/bin/sh", ["-c", SCRIPT, "tswarm-starter"], {
+      env: { PATH: SETUP_PATH },
+      cwd: "/",
+      detached: true,
+      stdio: ["pipe", "pipe", "pipe"],
+    });
+    const pending: Pending[] = [];
+    this.#shell = shell;
+    this.#pending = pending;
+    let over = false;
+    const end = (reason: string) => {
+      if (over) return;
+      over = true;
+      if (this.#shell === shell) this.#shell = undefined;
+      for (const { reject } of pending.splice(0)) reject(new TaskError(`the shell that starts tasks ${reason}`, false));
+    };
+    createInterface({ input: shell.stdout! }).on("line", (line) => {
+      pending.shift()?.resolve(Number(line));
+      if (pending.length === 0) answersOf(shell).unref();
+    });
+    createInterface({ input: shell.stderr! }).on("line", (line) => this.#log(line));
+    shell.stdin!.on("error", (error) => end(`does not listen: ${error.message}`));
+    shell.on("error", (error) => end(`cannot be run: ${error.message}`));
+    shell.on("exit", (code, signal) => end(`ended with ${signal ?? `status ${code}`}`));
+    // Only an answer that is due keeps the agent from ending.
+    shell.unref();
+    for (const stream of shell.stdio) (stream as Socket | null)?.unref();
+    return shell;
+  }
+}
+
+/** The pipes of a child process are sockets to Node. */
+function answersOf(shell: ChildProcess): Socket {
+  return shell.stdout as Socket;
+}
