@@ -46,6 +46,8 @@ export class Allocator implements Reconciler {
   #ingressId: string | undefined;
   /** When an address that somebody may wait for has rested: those who wait ask again then. */
   #wakeMs: number | undefined;
+  /** Addresses came back since the last look. */
+  #hasReleased = false;
 
   constructor(options: AllocatorOptions) {
     const { store, clock, subnetSources } = options;
@@ -102,11 +104,15 @@ export class Allocator implements Reconciler {
         else this.#seeTask(event.object);
       }
     }
-    return this.#dirtyNetworks.size + this.#nodes.dirty.size + this.#services.dirty.size + this.#tasks.dirty.size > 0;
+    const dirty =
+      this.#dirtyNetworks.size + this.#nodes.dirty.size + this.#services.dirty.size + this.#tasks.dirty.size;
+    // Who waits is woken when what came back has rested: the time for that may be new.
+    return dirty > 0 || (this.#hasReleased && this.#waiting > 0);
   }
 
   async reconcile(): Promise<number | undefined> {
     const { store, log, clock } = this.#options;
+    this.#hasReleased = false;
     if (this.#wakeMs !== undefined && this.#wakeMs <= clock.now()) this.#retryAll();
     await this.#allocateNetworks();
     for (const id of await this.#nodes.run()) log(`allocator: node ${id}: ${this.#nodes.waiting.get(id)}`);
@@ -122,9 +128,12 @@ export class Allocator implements Reconciler {
       const change = { state: TaskState.NEW, message: "waits for what it needs", err: reason };
       tx.update("task", { ...task, status: statusAt(task.status, change, clock.now()) });
     });
-    const waiting = this.#nodes.waiting.size + this.#services.waiting.size + this.#tasks.waiting.size;
-    this.#wakeMs = waiting > 0 ? this.#pools.nextWakeMs(clock.now()) : undefined;
+    this.#wakeMs = this.#waiting > 0 ? this.#pools.nextWakeMs(clock.now()) : undefined;
     return this.#wakeMs;
+  }
+
+  get #waiting(): number {
+    return this.#nodes.waiting.size + this.#services.waiting.size + this.#tasks.waiting.size;
   }
 
   async #allocateNetworks(): Promise<void> {
@@ -194,6 +203,7 @@ export class Allocator implements Reconciler {
 
   #release(holders: Grants<"node"> | Grants<"service"> | Grants<"task">, id: string): void {
     holders.release(id);
+    this.#hasReleased = true;
   }
 
   #retryAll(): void {

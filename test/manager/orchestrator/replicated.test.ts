@@ -1,0 +1,274 @@
+import test from "ava";
+import { RestartPolicy_RestartCondition as Condition } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
+import { reconcileReplicated } from "../../../src/manager/orchestrator/replicated.js";
+import { around, lines, type NodeRow, replicated, type TaskRow, taskSpec, tasksOf } from "./service-model.js";
+
+const A = { a: "ready", b: "ready", c: "ready" } as const satisfies Record<string, NodeRow>;
+
+interface Case {
+  readonly name: string;
+  readonly replicas: number;
+  readonly tasks: readonly TaskRow[];
+  readonly nodes?: Readonly<Record<string, NodeRow>>;
+  readonly now?: number;
+  readonly expected: readonly string[];
+  readonly wakeAt?: number;
+}
+
+const run = (id: string, slot: number, node: string): TaskRow => ({ id, slot, node, state: "RUNNING" });
+const never = taskSpec("one", { restart: { condition: Condition.NONE } });
+const onFailure = taskSpec("one", { restart: { condition: Condition.ON_FAILURE } });
+const twice = taskSpec("one", { restart: { condition: Condition.ANY, maxAttempts: 2 } });
+const twicePerMinute = taskSpec("one", {
+  restart: { condition: Condition.ANY, maxAttempts: 2, window: { seconds: 60 } },
+});
+
+const CASES: readonly Case[] = [
+  { name: "a new service", replicas: 2, tasks: [], expected: ["create 1 RUNNING", "create 2 RUNNING"] },
+  { name: "all is well", replicas: 2, tasks: [run("t1", 1, "a"), run("t2", 2, "b")], expected: [] },
+  {
+    name: "free slots are taken from below",
+    replicas: 4,
+    tasks: [run("t1", 1, "a"), run("t3", 3, "b")],
+    expected: ["create 2 RUNNING", "create 4 RUNNING"],
+  },
+  {
+    name: "scaling down takes from the node with most",
+    replicas: 2,
+    tasks: [run("t1", 1, "a"), run("t2", 2, "a"), run("t3", 3, "b")],
+    expected: ["t2 → REMOVE"],
+  },
+  {
+    name: "scaling down keeps what runs",
+    replicas: 1,
+    tasks: [{ id: "t1", slot: 1, node: "a", state: "PREPARING" }, run("t2", 2, "a")],
+    expected: ["t1 → REMOVE"],
+  },
+  {
+    name: "scaling down forgets the history of a slot too",
+    replicas: 0,
+    tasks: [
+      { id: "old", slot: 1, state: "FAILED", wanted: "SHUTDOWN" },
+      { ...run("t1", 1, "a"), at: 1 },
+    ],
+    expected: ["old → REMOVE, t1 → REMOVE"],
+  },
+  {
+    name: "a slot that is being removed does not count, and its number is free",
+    replicas: 1,
+    tasks: [{ ...run("t1", 1, "a"), wanted: "REMOVE" }],
+    expected: ["create 1 RUNNING"],
+  },
+  {
+    name: "a failed task is stopped for good, another waits in its slot",
+    replicas: 1,
+    tasks: [{ id: "t1", node: "a", state: "FAILED" }],
+    expected: ["t1 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a node that is down",
+    replicas: 2,
+    tasks: [run("t1", 1, "a"), run("t2", 2, "b")],
+    nodes: { ...A, a: "down" },
+    expected: ["t1 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a node that is drained",
+    replicas: 1,
+    tasks: [run("t1", 1, "a")],
+    nodes: { ...A, a: "drained" },
+    expected: ["t1 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a node that was removed",
+    replicas: 1,
+    tasks: [run("t1", 1, "gone")],
+    expected: ["t1 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a node that is paused keeps its tasks",
+    replicas: 1,
+    tasks: [run("t1", 1, "a")],
+    nodes: { a: "paused" },
+    expected: [],
+  },
+  {
+    name: "a node of which nobody knows keeps its tasks",
+    replicas: 1,
+    tasks: [run("t1", 1, "a")],
+    nodes: { a: "unknown" },
+    expected: [],
+  },
+  {
+    name: "a replacement waits for its time",
+    replicas: 1,
+    now: 14,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN" },
+      { id: "t2", node: "a", state: "READY", wanted: "READY", at: 10 },
+    ],
+    expected: [],
+    wakeAt: 15,
+  },
+  {
+    name: "a replacement starts when its time has come",
+    replicas: 1,
+    now: 15,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN" },
+      { id: "t2", node: "a", state: "READY", wanted: "READY", at: 10 },
+    ],
+    expected: ["t2 → RUNNING"],
+  },
+  {
+    name: "from a drained node it starts at once, but not before the old one has stopped",
+    replicas: 1,
+    now: 10,
+    nodes: { ...A, a: "drained" },
+    tasks: [
+      { id: "t1", node: "a", state: "RUNNING", wanted: "SHUTDOWN" },
+      { id: "t2", node: "b", state: "READY", wanted: "READY", at: 10 },
+    ],
+    expected: [],
+    wakeAt: 70,
+  },
+  {
+    name: "an old task that does not stop is waited for a minute",
+    replicas: 1,
+    now: 70,
+    nodes: { ...A, a: "drained" },
+    tasks: [
+      { id: "t1", node: "a", state: "RUNNING", wanted: "SHUTDOWN" },
+      { id: "t2", node: "b", state: "READY", wanted: "READY", at: 10 },
+    ],
+    expected: ["t2 → RUNNING"],
+  },
+  {
+    name: "an old task on a node that is down is not waited for",
+    replicas: 1,
+    now: 15,
+    nodes: { ...A, a: "down" },
+    tasks: [
+      { id: "t1", node: "a", state: "RUNNING", wanted: "SHUTDOWN" },
+      { id: "t2", node: "b", state: "READY", wanted: "READY", at: 10 },
+    ],
+    expected: ["t2 → RUNNING"],
+  },
+  {
+    name: "an old task that was called off before a node knew of it is not waited for",
+    replicas: 1,
+    now: 15,
+    tasks: [
+      { id: "t1", state: "PENDING", wanted: "SHUTDOWN" },
+      { id: "t2", node: "b", state: "READY", wanted: "READY", at: 10 },
+    ],
+    expected: ["t2 → RUNNING"],
+  },
+  {
+    name: "a replacement that fails while it waits is replaced in turn, when it should have started",
+    replicas: 1,
+    now: 15,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN" },
+      { id: "t2", node: "a", state: "REJECTED", wanted: "READY", at: 10 },
+    ],
+    expected: ["t2 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "it is not replaced before: replacements that fail at once would follow each other without a pause",
+    replicas: 1,
+    now: 14,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN" },
+      { id: "t2", node: "a", state: "REJECTED", wanted: "READY", at: 10 },
+    ],
+    expected: [],
+    wakeAt: 15,
+  },
+  {
+    name: "a replacement whose node is lost while it waits is replaced at once",
+    replicas: 1,
+    now: 14,
+    nodes: { ...A, b: "down" },
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN" },
+      { id: "t2", node: "b", state: "READY", wanted: "READY", at: 10 },
+    ],
+    expected: ["t2 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "never: what ended has ended, and its slot is served",
+    replicas: 1,
+    tasks: [{ id: "t1", node: "a", state: "FAILED", spec: never }],
+    expected: ["t1 → SHUTDOWN"],
+  },
+  {
+    name: "never: nothing more to do",
+    replicas: 1,
+    tasks: [{ id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN", spec: never }],
+    expected: [],
+  },
+  {
+    name: "on failure: a task that is done is not replaced",
+    replicas: 1,
+    tasks: [{ id: "t1", node: "a", state: "COMPLETE", spec: onFailure }],
+    expected: ["t1 → SHUTDOWN"],
+  },
+  {
+    name: "on failure: a task that failed is",
+    replicas: 1,
+    tasks: [{ id: "t1", node: "a", state: "FAILED", spec: onFailure }],
+    expected: ["t1 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a limit on attempts: two restarts are made",
+    replicas: 1,
+    tasks: [
+      { id: "t1", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", state: "FAILED", spec: twice, at: 2 },
+    ],
+    expected: ["t2 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a limit on attempts: a third is not",
+    replicas: 1,
+    tasks: [
+      { id: "t1", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 2 },
+      { id: "t3", state: "FAILED", spec: twice, at: 3 },
+    ],
+    expected: ["t3 → SHUTDOWN"],
+  },
+  {
+    name: "a limit on attempts within a window: older ones do not count",
+    replicas: 1,
+    now: 100,
+    tasks: [
+      { id: "t1", state: "FAILED", wanted: "SHUTDOWN", spec: twicePerMinute, at: 1 },
+      { id: "t2", state: "FAILED", wanted: "SHUTDOWN", spec: twicePerMinute, at: 20 },
+      { id: "t3", state: "FAILED", spec: twicePerMinute, at: 90 },
+    ],
+    expected: ["t3 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a limit on attempts counts anew with another version",
+    replicas: 1,
+    tasks: [
+      { id: "t1", state: "FAILED", wanted: "SHUTDOWN", spec: twice, version: 0, at: 1 },
+      { id: "t2", state: "FAILED", wanted: "SHUTDOWN", spec: twice, version: 0, at: 2 },
+      { id: "t3", state: "FAILED", spec: twice, at: 3 },
+    ],
+    expected: ["t3 → SHUTDOWN, create 1 READY"],
+  },
+];
+
+for (const { name, replicas, tasks, nodes = A, now = 1000, expected, wakeAt } of CASES) {
+  test(name, (t) => {
+    const specs = new Set(tasks.map(({ spec }) => spec));
+    const [spec] = specs.size === 1 ? specs : [undefined];
+    const service = replicated(replicas, spec ? { task: spec } : {});
+    const outcome = reconcileReplicated(service, tasksOf(tasks), around(now, nodes));
+    t.deepEqual(lines(outcome), expected);
+    t.is(outcome.wakeAtMs, wakeAt === undefined ? undefined : wakeAt * 1000);
+  });
+}
