@@ -21,6 +21,7 @@ export function addNetCommands(program: Command, maker: CommandMaker): void {
       async () => (await import("../net/inspect.js")).inspectNet,
     )
     .option("-a, --all", "show every object, not only those that drifted")
+    .option("--no-trunc", "show long values in full")
     .option("--exit-code", "end with status 3 when something drifted or a node gave no answer")
     .addHelpText(
       "after",

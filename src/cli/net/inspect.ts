@@ -6,12 +6,13 @@ import {
 import type { Connection } from "../connection.js";
 import { ExitCode } from "../failure.js";
 import { FlagReader, nonEmpty } from "../flag-reader.js";
-import type { Action, Invocation } from "../invocation.js";
+import type { Action } from "../invocation.js";
 import { networkSubnets, networkVnis } from "../network/columns.js";
 import { byName, listNetworks, listServices, networkName, serviceName } from "../objects.js";
 import { printJson } from "../render/list.js";
 import { mayBeId, pickOne } from "../resolve.js";
 import { itemState, tally } from "./drift.js";
+import { readablePlace } from "./readable.js";
 import { renderObservations } from "./render.js";
 
 /** What `net inspect` looks at. */
@@ -31,17 +32,29 @@ export const inspectNet: Action = async (invocation) => {
   const { networkId, serviceId, title } = await findTarget(connection, argument);
   const { nodes } = await connection.call(InspectorService.observe, { requestId: 0, networkId, serviceId });
   const sorted = [...nodes].sort((a, b) => byName(a.hostname, b.hostname) || byName(a.nodeId, b.nodeId));
-  print(invocation, title, sorted, flags.isSet("--all"));
+  if (invocation.settings.format === "json") {
+    printJson(invocation, sorted.map(observationJson));
+  } else {
+    const options = {
+      all: flags.isSet("--all"),
+      full: invocation.flags.trunc === false,
+      hasColour: invocation.terminal.hasColour,
+      place: invocation.settings.resolveNames
+        ? readablePlace(await namesIn(connection, sorted))
+        : (text: string) => text,
+    };
+    invocation.terminal.write(renderObservations(title, sorted, options));
+  }
   const { drifted, silentNodes } = tally(sorted);
   return flags.isSet("--exit-code") && (drifted > 0 || silentNodes > 0) ? ExitCode.drift : undefined;
 };
 
-function print(invocation: Invocation, title: string, nodes: readonly NodeObservation[], all: boolean): void {
-  if (invocation.settings.format === "json") {
-    printJson(invocation, nodes.map(observationJson));
-  } else {
-    invocation.terminal.write(renderObservations(title, nodes, { all, hasColour: invocation.terminal.hasColour }));
-  }
+async function namesIn(connection: Connection, nodes: readonly NodeObservation[]) {
+  const networks = await listNetworks(connection);
+  return {
+    networks: new Map(networks.map((network) => [network.id, networkName(network)])),
+    nodes: new Map(nodes.map(({ nodeId, hostname }) => [nodeId, hostname || nodeId])),
+  };
 }
 
 /** Protobuf's JSON, with the state of every item written out: its default, present, would be left out. */

@@ -1,6 +1,7 @@
 import type { NodeObservation, ObservedItem } from "../../api/generated/tswarm/v1/link.js";
 import { type Column, renderTable, visible } from "../render/table.js";
 import { isDrifted, itemState, nodeError, tally, tallyKinds, verdict } from "./drift.js";
+import { contrast } from "./readable.js";
 
 const RED = "\x1b[31m";
 const GREEN = "\x1b[32m";
@@ -14,18 +15,29 @@ const MAX_ROWS = 40;
 export interface RenderOptions {
   /** Every object instead of a count for each kind. */
   readonly all: boolean;
+  /** Values of any length as they are. */
+  readonly full: boolean;
   readonly hasColour: boolean;
+  /** Puts names for ids in a place or path. */
+  readonly place: (text: string) => string;
 }
 
-const ITEM_COLUMNS: readonly Column<ObservedItem>[] = [
-  { title: "", value: (item) => (isDrifted(item) ? "!" : "") },
-  { title: "KIND", value: ({ kind }) => kind },
-  { title: "PLACE", value: ({ place }) => place },
-  { title: "KEY", value: ({ key }) => key },
-  { title: "WANTED", value: ({ wanted }) => wanted },
-  { title: "FOUND", value: ({ found }) => found },
-  { title: "STATE", value: itemState },
-];
+/** Cells of a wanted or found value that a table shows. */
+const VALUE_CELLS = 60;
+
+function itemColumns(full: boolean): readonly Column<ObservedItem>[] {
+  const values = ({ wanted, found }: ObservedItem) =>
+    contrast(wanted, found, full ? Number.POSITIVE_INFINITY : VALUE_CELLS);
+  return [
+    { title: "", value: (item) => (isDrifted(item) ? "!" : "") },
+    { title: "KIND", value: ({ kind }) => kind },
+    { title: "PLACE", value: ({ place }) => place },
+    { title: "KEY", value: ({ key }) => key },
+    { title: "WANTED", value: (item) => values(item)[0] },
+    { title: "FOUND", value: (item) => values(item)[1] },
+    { title: "STATE", value: itemState },
+  ];
+}
 
 const DESTINATION_COLUMNS: readonly Column<ObservedItem>[] = [
   { title: "DESTINATION", value: ({ key }) => key },
@@ -60,26 +72,24 @@ function renderNode(
   const name = node.hostname || node.nodeId;
   const error = nodeError(node);
   if (result === undefined) return `${colour(BOLD, visible(name))}: ${colour(RED, visible(error))}\n`;
-  const sums = sumOf(result.items);
+  const items = result.items.map((item) => ({ ...item, place: options.place(item.place) }));
+  const sums = sumOf(items);
   let text = `${colour(BOLD, visible(name))}: load balancer ${visible(result.loadBalancer || "none")}, packet filter ${visible(result.packetFilter || "none")}, `;
   text += `${sums.wanted} wanted, ${sums.present} present, ${sums.drifted} drifted\n`;
   if (error !== "") text += `  ${colour(RED, visible(error))}\n`;
   const paint = (line: string, item: ObservedItem) => (isDrifted(item) ? colour(RED, line) : line);
   const table = (columns: readonly Column<ObservedItem>[], items: readonly ObservedItem[]) =>
     items.length === 0 ? "" : `\n${renderTable(columns, items, { indent: 2, paint })}`;
-  if (options.all) {
-    text += table(ITEM_COLUMNS, result.items);
-  } else {
-    text += renderKinds(result.items);
-    text += table(ITEM_COLUMNS, result.items.filter(isDrifted));
-  }
+  if (!options.all) text += renderKinds(items);
+  text += table(itemColumns(options.full), options.all ? items : items.filter(isDrifted));
   const some = (columns: readonly Column<ObservedItem>[], items: readonly ObservedItem[]) =>
     options.all || items.length <= MAX_ROWS
       ? table(columns, items)
       : `${table(columns, items.slice(0, MAX_ROWS))}  and ${items.length - MAX_ROWS} more: --all shows them\n`;
-  text += some(DESTINATION_COLUMNS, ofKind(result.items, "destination"));
-  text += some(DNS_COLUMNS, ofKind(result.items, "dns"));
-  if (result.paths.length > 0) text += `\n${result.paths.map((path) => `  path: ${visible(path)}\n`).join("")}`;
+  text += some(DESTINATION_COLUMNS, ofKind(items, "destination"));
+  text += some(DNS_COLUMNS, ofKind(items, "dns"));
+  if (result.paths.length > 0)
+    text += `\n${result.paths.map((path) => `  path: ${visible(options.place(path))}\n`).join("")}`;
   return text;
 }
 
