@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { Task } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { Executor, TaskController } from "../executor.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
+import { MountGuard } from "./mount-guard.js";
 import { OutputTrimmer } from "./output-trimmer.js";
 import { ProcessController } from "./process-controller.js";
 import { readProcessTask } from "./process-task.js";
@@ -30,6 +31,7 @@ export class ProcessExecutor implements Executor {
   readonly #nodeFolder: string;
   readonly #hierarchies: readonly CgroupHierarchy[];
   readonly #trimmer: OutputTrimmer;
+  readonly #guard: MountGuard;
   readonly #starter: Starter;
 
   constructor(options: ProcessExecutorOptions) {
@@ -38,6 +40,7 @@ export class ProcessExecutor implements Executor {
     this.#nodeFolder = join("tswarm", options.nodeId.slice(0, 8));
     this.#hierarchies = readHierarchies();
     this.#starter = new Starter(options.log);
+    this.#guard = new MountGuard(() => this.#supervisions(), this.#starter, options.log);
     this.#trimmer = new OutputTrimmer(
       () => this.#outputs(),
       options.keptOutputBytes ?? DEFAULT_KEPT_OUTPUT_BYTES,
@@ -45,14 +48,16 @@ export class ProcessExecutor implements Executor {
     );
   }
 
-  /** Starts to keep output files within bounds. */
+  /** Starts to keep output files within bounds, and the tasks' own files of /etc in their place. */
   start(): void {
     this.#trimmer.start();
+    this.#guard.start();
   }
 
   async stop(): Promise<void> {
-    this.#starter.stop();
+    await this.#guard.stop();
     await this.#trimmer.stop();
+    this.#starter.stop();
   }
 
   /** @throws TaskError for a task that this runtime can never run */
@@ -76,6 +81,10 @@ export class ProcessExecutor implements Executor {
 
   #supervision(taskId: string, label: string): Supervision {
     return new Supervision(this.#folders, this.#nodeFolder, taskId, label, this.#hierarchies);
+  }
+
+  async #supervisions(): Promise<readonly Supervision[]> {
+    return (await this.list()).map((id) => this.#supervision(id, id));
   }
 
   async #outputs(): Promise<readonly string[]> {

@@ -19,14 +19,15 @@ const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 const SCRIPT = `
 umask 077
 tab=$(printf '\\t')
-while IFS=$tab read -r verb path output namespace; do
+while IFS=$tab read -r verb a b c d; do
   case $verb in
-    fifo) [ -p "$path" ] || mkfifo -m 600 -- "$path" ;;
+    fifo) [ -p "$a" ] || mkfifo -m 600 -- "$a" ;;
     task) (
-      cd -- "$path" && exec setsid --fork nsenter --net="$namespace" -- \\
-        unshare --mount --uts --ipc --pid --fork --kill-child --propagation slave -- /bin/sh "$path/setup" \\
-        </dev/null >>"$output/stdout" 2>>setup.log 3<>lifeline 5>>"$output/stderr"
+      cd -- "$a" && exec setsid --fork nsenter --net="$c" -- \\
+        unshare --mount --uts --ipc --pid --fork --kill-child --propagation slave -- /bin/sh "$a/setup" \\
+        </dev/null >>"$b/stdout" 2>>setup.log 3<>lifeline 5>>"$b/stderr"
     ) ;;
+    bind) nsenter --mount="$a" --wd="$b" -- mount --no-canonicalize --bind "$c" "$d" </dev/null ;;
   esac
   echo "$?"
 done
@@ -60,6 +61,16 @@ export class Starter {
     const status = await this.#ask("task", folder, outputFolder, namespacePath);
     if (status !== 0)
       throw new TaskError(`cannot start the task in ${folder}: setsid ended with status ${status}`, false);
+  }
+
+  /**
+   * Mounts a file over another one in a task's mount namespace.
+   * @param folder where the file is, as a descriptor from within that namespace. @throws TaskError
+   */
+  async bindFile(mountNamespace: string, folder: string, name: string, target: string): Promise<void> {
+    const status = await this.#ask("bind", mountNamespace, folder, name, target);
+    if (status !== 0)
+      throw new TaskError(`cannot mount ${name} over ${target}: mount ended with status ${status}`, false);
   }
 
   stop(): void {
