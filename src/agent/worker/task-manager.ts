@@ -63,8 +63,9 @@ export class TaskManager {
     return this.#task;
   }
 
-  start(): void {
-    this.#done = this.#run();
+  /** @param recorded resolves when the next agent would know of the task: nothing is done for it before */
+  start(recorded: Promise<void> = Promise.resolve()): void {
+    this.#done = recorded.then(() => this.#run());
   }
 
   /** Takes over what a manager says of the task; the status is the node's own. */
@@ -144,7 +145,7 @@ export class TaskManager {
       }
     } catch (error) {
       const { message } = error as Error;
-      this.#around.log(`${this.#label}: ${call} failed: ${message}`);
+      this.#around.log(`task ${this.#task.id}: ${call} failed: ${message}`);
       return { kind: error instanceof TaskError && error.fatal ? "fatal" : "temporary", error: message };
     }
   }

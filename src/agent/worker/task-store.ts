@@ -2,24 +2,28 @@
  * The node's tasks on disk, one file each: the task as assigned, with the status that the node gave it last. From them an agent that
  * starts knows what to go on with before any manager is in reach.
  *
- * Writes never hold anybody up: a changed task is marked, and written by a few writers in the background; of several changes only the last one is
- * written. A file is replaced as a whole. A status that a crash swallowed is found again by asking the executor.
+ * Writes hold nobody up: a changed task is marked, and written a moment later, only as it is by then. A file is replaced as a
+ * whole. It is not forced to the disk: what runs does not outlive the machine's power either, and a status that a crash of
+ * the agent swallowed is found again by asking the executor.
  */
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 
 const SUFFIX = ".task";
-const WRITERS = 2;
+/** Gathers the quick changes of a task that comes up. */
+const GATHER_MS = 20;
+const WRITES_AT_ONCE = 4;
 
 export class TaskStore {
   readonly #folder: string;
   readonly #log: (line: string) => void;
-  /** Undefined: to be deleted. */
+  /** What is to be written; undefined: to be deleted. */
   readonly #dirty = new Map<string, Task | undefined>();
-  readonly #writers = new Set<Promise<void>>();
-  /** Ids being written now: one writer per file. */
-  readonly #busy = new Set<string>();
+  #timer: NodeJS.Timeout | undefined;
+  #writing: Promise<void> = Promise.resolve();
+  /** The round after the one under way: it takes all that is marked until it begins. */
+  #next: Promise<void> | undefined;
 
   constructor(stateDir: string, log: (line: string) => void) {
     this.#folder = join(stateDir, "worker");
@@ -44,63 +48,51 @@ export class TaskStore {
   }
 
   save(task: Task): void {
-    this.#dirty.set(task.id, task);
-    this.#wake();
+    this.#mark(task.id, task);
   }
 
   delete(taskId: string): void {
-    this.#dirty.set(taskId, undefined);
-    this.#wake();
+    this.#mark(taskId, undefined);
   }
 
-  /** Resolves when all that was marked before is on disk. */
-  async flush(): Promise<void> {
-    while (this.#writers.size > 0) await Promise.all(this.#writers);
-  }
-
-  #wake(): void {
-    if (this.#writers.size >= WRITERS) return;
-    const writer = this.#drain().finally(() => {
-      this.#writers.delete(writer);
-      if (this.#nextId() !== undefined) this.#wake();
+  /** Resolves when all that was marked before is written, or has been reported as impossible to write. */
+  flush(): Promise<void> {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#next ??= this.#writing.then(() => {
+      this.#next = undefined;
+      this.#writing = this.#writeAll();
+      return this.#writing;
     });
-    this.#writers.add(writer);
+    return this.#next;
   }
 
-  #nextId(): string | undefined {
-    for (const id of this.#dirty.keys()) if (!this.#busy.has(id)) return id;
-    return undefined;
+  #mark(taskId: string, task: Task | undefined): void {
+    this.#dirty.set(taskId, task);
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined;
+      void this.flush();
+    }, GATHER_MS);
   }
 
-  async #drain(): Promise<void> {
-    for (let id = this.#nextId(); id !== undefined; id = this.#nextId()) {
-      const task = this.#dirty.get(id);
-      this.#dirty.delete(id);
-      this.#busy.add(id);
-      try {
-        await this.#write(id, task);
-      } catch (error) {
-        this.#log(`cannot write the state of task ${id}: ${(error as Error).message}`);
-      } finally {
-        this.#busy.delete(id);
-      }
-    }
+  async #writeAll(): Promise<void> {
+    const batch = [...this.#dirty];
+    this.#dirty.clear();
+    const writer = async () => {
+      for (let entry = batch.pop(); entry; entry = batch.pop()) await this.#write(...entry);
+    };
+    await Promise.all(Array.from({ length: WRITES_AT_ONCE }, writer));
   }
 
   async #write(id: string, task: Task | undefined): Promise<void> {
     const path = join(this.#folder, `${id}${SUFFIX}`);
-    if (!task) {
-      await rm(path, { force: true });
-      return;
-    }
-    const file = await open(`${path}.new`, "w", 0o600);
     try {
-      await file.writeFile(Task.encode(task).finish());
-      await file.datasync();
-    } finally {
-      await file.close();
+      if (!task) return await rm(path, { force: true });
+      await writeFile(`${path}.new`, Task.encode(task).finish(), { mode: 0o600 });
+      await rename(`${path}.new`, path);
+    } catch (error) {
+      this.#log(`cannot write the state of task ${id}: ${(error as Error).message}`);
     }
-    await rename(`${path}.new`, path);
   }
 }
 
@@ -108,6 +100,7 @@ function decode(bytes: Uint8Array): Task | undefined {
   try {
     return Task.decode(bytes);
   } catch {
+    // The caller reports it, with its path.
     return undefined;
   }
 }

@@ -126,13 +126,14 @@ export class Worker {
       return;
     }
     this.#store.save(task);
-    this.#manage(task);
+    // A process that is not on record would be taken for a stray one by the next agent.
+    this.#manage(task, this.#store.flush());
   }
 
-  #manage(task: Task): void {
+  #manage(task: Task, recorded?: Promise<void>): void {
     const manager = new TaskManager(task, this.#around);
     this.#managers.set(task.id, manager);
-    manager.start();
+    manager.start(recorded);
   }
 
   #remove(id: string): void {
