@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { readHierarchies } from "../../../src/agent/executor/process/task-cgroup.js";
@@ -54,6 +54,15 @@ test("the limit on processes counts the task's own only", async (t) => {
   t.false(stdout.includes("four"));
   t.not(exit.code, 0);
   t.is((await bed.shell("echo alone", { pidsLimit: 1 })).stdout, "alone\n");
+});
+
+test("cgroups that somebody removed before the start are made again, limits included", async (t) => {
+  const bed = makeTaskBed(t);
+  const task = bed.controller(["sleep", "600"], { pidsLimit: 20 });
+  await task.prepare();
+  for (const { mountPoint } of hierarchies) rmdirSync(join(mountPoint, "tswarm", bed.nodeId.slice(0, 8), task.id));
+  await task.start(bed.sandbox);
+  t.is(limitFile(bed, task.id, "pids", "pids.max", "pids.max"), "21");
 });
 
 test("a fork bomb is stopped by the limit and removed with the task", async (t) => {

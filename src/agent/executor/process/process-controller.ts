@@ -121,6 +121,8 @@ export class ProcessController implements TaskController {
   async #launch(sandbox: TaskSandbox): Promise<void> {
     const { files } = this.#supervision;
     const { account, mountTargets } = await this.#check();
+    // A task may have waited long for its start, and somebody may have tidied up meanwhile.
+    await createCgroups(this.#cgroups, this.#task.label);
     const facts: LaunchFacts = {
       name: `${this.#task.label}.${this.#task.id}`,
       hostname: sandbox.hostname,
