@@ -4,6 +4,7 @@
  */
 import { fstatSync } from "node:fs";
 import { parseArgs } from "node:util";
+import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
 import { DEFAULT_DATA_PATH_PORT, Manager, type ManagerOptions } from "./manager.js";
 import { ManagerStartError } from "./manager-error.js";
 
@@ -66,6 +67,8 @@ function onParentGone(action: () => void): void {
 
 async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
+  // What goes wrong in gRPC reaches us as errors; it need not be told twice.
+  setLogVerbosity(logVerbosity.NONE);
   const manager = new Manager(options);
   let isStopping = false;
   const stop = () => {

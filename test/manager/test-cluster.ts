@@ -98,6 +98,8 @@ export class TestCluster {
   }
 
   async updateService(id: string, change: (spec: ServiceSpec) => ServiceSpec): Promise<Service> {
+    // What the reconcilers write changes the version too.
+    await this.manager.idle();
     const { service } = await this.call(ControlService.getService, { serviceId: id, insertDefaults: false });
     const request = {
       serviceId: id,

@@ -51,6 +51,8 @@ export class AddressPool {
     const offset = address - this.subnet.first;
     if (this.#taken.has(offset) && !this.#resting.delete(offset)) throw new AllocationError("the address is in use");
     this.#taken.add(offset);
+    // After a restart the search goes on behind what was given out: what came back just before is not given out at once.
+    if (offset < this.#end) this.#cursor = Math.max(this.#cursor, offset + 1);
   }
 
   /** Gives back an address that nobody has used: it need not rest. */
