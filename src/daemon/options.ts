@@ -68,7 +68,9 @@ export function readCommandLine(argv: readonly string[]): DaemonCommand {
     .description("end this node's tasks and remove all that the daemon made in the kernel; the daemon must not run")
     .option("-d, --state-dir <dir>", "the node's state folder", DEFAULT_STATE_DIR)
     .action((_flags: unknown, self: Command) => {
-      command = { kind: "leave", stateDir: resolve(String(self.optsWithGlobals().stateDir)) };
+      // The flag may stand before the command too.
+      const own = self.getOptionValueSource("stateDir") === "cli" ? self : program;
+      command = { kind: "leave", stateDir: resolve(String(own.opts().stateDir)) };
     });
   program.enablePositionalOptions();
   program.parse([...argv], { from: "user" });
