@@ -115,7 +115,8 @@ export class Allocator implements Reconciler {
     this.#hasReleased = false;
     if (this.#wakeMs !== undefined && this.#wakeMs <= clock.now()) this.#retryAll();
     await this.#allocateNetworks();
-    for (const id of await this.#nodes.run()) log(`allocator: node ${id}: ${this.#nodes.waiting.get(id)}`);
+    const [node, ...more] = await this.#nodes.run();
+    if (node) log(`allocator: node ${node} and ${more.length} others: ${this.#nodes.waiting.get(node)}`);
     const services = await this.#services.run();
     for (const id of services) log(`allocator: service ${id}: ${this.#services.waiting.get(id)}`);
     // Their tasks say why they wait.

@@ -36,7 +36,8 @@ export class RelayMachine {
   readonly #links = new Map<string, Link>();
   readonly #subscribers = new Map<string, Set<string>>();
   readonly #acknowledgements = new Acknowledgements();
-  readonly #applied: AppliedRow[] = [];
+  /** Rows whose owners are to be told that everybody has them, by endpoint id. */
+  readonly #applied = new Map<string, AppliedRow>();
   /** Nodes of which rows are expected: until they are there, no complete update goes out that would leave them out. */
   readonly #expected = new Set<string>();
   #revision = 0;
@@ -71,7 +72,7 @@ export class RelayMachine {
     if (!link) return;
     this.#links.delete(nodeId);
     for (const networkId of link.subscription ?? []) this.#unsubscribe(nodeId, networkId);
-    this.#applied.push(...this.#acknowledgements.nodeLeft(nodeId));
+    this.#markApplied(this.#acknowledgements.nodeLeft(nodeId));
   }
 
   blocked(nodeId: string, isBlocked: boolean): void {
@@ -87,7 +88,7 @@ export class RelayMachine {
       if (wanted.has(networkId)) continue;
       this.#unsubscribe(nodeId, networkId);
       for (const id of this.rows.endpointsOfNetwork(networkId)) {
-        this.#applied.push(...this.#acknowledgements.leave(nodeId, id));
+        this.#markApplied(this.#acknowledgements.leave(nodeId, id));
       }
     }
     const added = [...wanted].filter((networkId) => !link.subscription?.has(networkId));
@@ -121,7 +122,7 @@ export class RelayMachine {
 
   applied(nodeId: string, revision: number): void {
     if (revision > this.#revision) return;
-    this.#applied.push(...this.#acknowledgements.applied(nodeId, revision));
+    this.#markApplied(this.#acknowledgements.applied(nodeId, revision));
   }
 
   /** The rows that a service has now; none when it is gone. */
@@ -149,7 +150,9 @@ export class RelayMachine {
 
   /** @returns whether {@link flush} has something to send */
   get hasOutput(): boolean {
-    if (this.#applied.length > 0) return true;
+    for (const { ownerNodeId } of this.#applied.values()) {
+      if (this.#links.get(ownerNodeId)?.blocked === false) return true;
+    }
     for (const link of this.#links.values()) if (this.#isDue(link)) return true;
     return false;
   }
@@ -205,8 +208,12 @@ export class RelayMachine {
 
   #appliedMessages(): readonly RelayOutput[] {
     const byOwner = new Map<string, { endpointId: string; revision: number }[]>();
-    for (const { ownerNodeId, endpointId, rowRevision } of this.#applied.splice(0)) {
-      if (!this.#links.has(ownerNodeId)) continue;
+    for (const { ownerNodeId, endpointId, rowRevision } of [...this.#applied.values()]) {
+      const owner = this.#links.get(ownerNodeId);
+      if (owner?.blocked) continue;
+      this.#applied.delete(endpointId);
+      // An owner without a link asks again when it has one.
+      if (!owner) continue;
       const row = { endpointId, revision: rowRevision };
       const rows = byOwner.get(ownerNodeId);
       if (rows) rows.push(row);
@@ -224,14 +231,14 @@ export class RelayMachine {
     if (known && known.revision >= endpoint.revision) {
       // The owner says again what is known, after its link broke: it asks whether all have applied it.
       const isDone = known.revision === endpoint.revision && !this.#acknowledgements.isWaiting(endpoint.id);
-      if (isDone) this.#applied.push(row);
+      if (isDone) this.#markApplied([row]);
       return;
     }
     if (known && known.networkId !== endpoint.networkId) this.#removeEndpoint(endpoint.id);
     this.rows.putEndpoint(endpoint);
     this.#tell(endpoint.networkId, (link) => link.endpoints.add(endpoint.id));
     const others = [...(this.#subscribers.get(endpoint.networkId) ?? [])].filter((id) => id !== endpoint.nodeId);
-    this.#applied.push(...this.#acknowledgements.begin(row, this.#revision, others));
+    this.#markApplied(this.#acknowledgements.begin(row, this.#revision, others));
   }
 
   #removeEndpoint(id: string): void {
@@ -249,6 +256,10 @@ export class RelayMachine {
       note(link);
       if (link.endpoints.size + link.services.size > MAX_PENDING) this.#makeComplete(link);
     }
+  }
+
+  #markApplied(rows: readonly AppliedRow[]): void {
+    for (const row of rows) this.#applied.set(row.endpointId, row);
   }
 
   #makeComplete(link: Link): void {

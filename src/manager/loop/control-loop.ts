@@ -4,6 +4,8 @@ import type { Store } from "../../store/store.js";
 import type { Reconciler } from "./reconciler.js";
 
 const RETRY_MS = 1000;
+/** Timers hold no more than some weeks: a longer wait is cut up. */
+const MAX_SLEEP_MS = 3_600_000;
 
 interface Entry {
   readonly reconciler: Reconciler;
@@ -73,26 +75,32 @@ export class ControlLoop {
       });
   }
 
+  /** Round after round, so that a reconciler with much to do does not keep the others from theirs. */
   async #untilIdle(): Promise<void> {
-    for (;;) {
-      const entry = this.#entries.find(({ due }) => due);
-      if (!entry || this.#stopped) return;
-      entry.due = false;
-      try {
-        entry.wakeAtMs = await entry.reconciler.reconcile();
-      } catch (error) {
-        this.#log(`${entry.reconciler.name}: ${error instanceof Error ? error.stack : String(error)}`);
-        entry.wakeAtMs = this.#clock.now() + RETRY_MS;
+    while (this.#entries.some(({ due }) => due)) {
+      for (const entry of this.#entries) {
+        if (this.#stopped) return;
+        if (entry.due) await this.#reconcile(entry);
       }
-      await new Promise((resolve) => setImmediate(resolve));
     }
+  }
+
+  async #reconcile(entry: Entry): Promise<void> {
+    entry.due = false;
+    try {
+      entry.wakeAtMs = await entry.reconciler.reconcile();
+    } catch (error) {
+      this.#log(`${entry.reconciler.name}: ${error instanceof Error ? error.stack : String(error)}`);
+      entry.wakeAtMs = this.#clock.now() + RETRY_MS;
+    }
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   #arm(): void {
     if (this.#stopped) return;
     const times = this.#entries.flatMap(({ wakeAtMs }) => wakeAtMs ?? []);
     if (times.length === 0) return;
-    const delayMs = Math.max(0, Math.min(...times) - this.#clock.now());
+    const delayMs = Math.min(Math.max(0, Math.min(...times) - this.#clock.now()), MAX_SLEEP_MS);
     this.#cancelTimer = this.#clock.after(delayMs, () => {
       const now = this.#clock.now();
       for (const entry of this.#entries) {

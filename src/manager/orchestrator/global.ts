@@ -5,23 +5,23 @@ import { NodeStatus_State as NodeState, TaskState } from "../../api/generated/do
 import { nodeMatches, parseConstraints } from "../scheduler/constraint.js";
 import { isOver, isWanted, stateOf } from "../task-life.js";
 import { desire, merge, NOTHING, type Outcome } from "./action.js";
-import { newestTask, type Slot, type Surroundings, slotsOf } from "./slot.js";
+import { newestTask, type Slot, type Surroundings } from "./slot.js";
 import { careForSlot, isRemoved, removeSlot, replacement } from "./slot-care.js";
 import { updateSlots } from "./updater.js";
 
 export function reconcileGlobal(
   service: Service,
-  tasks: readonly Task[],
+  slots: readonly Slot[],
   nodes: readonly Node[],
   around: Surroundings,
 ): Outcome {
   const constraints = parseConstraints(service.spec?.task?.placement?.constraints ?? []);
-  const slots = new Map(slotsOf(tasks).map((slot) => [slot.nodeId, slot]));
+  const slotOfNode = new Map(slots.map((slot) => [slot.nodeId, slot]));
   const fits = (node: Node) => nodeMatches(constraints, node);
   const served = new Set<Slot>();
   const outcomes: Outcome[] = [];
   for (const node of nodes) {
-    const slot = slots.get(node.id);
+    const slot = slotOfNode.get(node.id);
     const availability = node.spec?.availability;
     if (availability === Availability.PAUSE) continue;
     if (availability === Availability.DRAIN || node.status?.state === NodeState.DOWN || !fits(node)) {
@@ -36,7 +36,7 @@ export function reconcileGlobal(
       served.add(slot);
     }
   }
-  for (const slot of slots.values()) {
+  for (const slot of slots) {
     if (isRemoved(slot)) outcomes.push(removeSlot(slot));
     else if (!around.node(slot.nodeId)) outcomes.push(deleteSlot(slot));
   }

@@ -1,16 +1,15 @@
 /** Which tasks need not be kept any more. Pure. */
-import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { isOver, isWanted } from "../task-life.js";
 import { restartRules } from "./defaults.js";
-import { newestTask, type Slot, slotsOf } from "./slot.js";
+import { newestTask, type Slot } from "./slot.js";
 
 /**
  * @param historyLimit how many tasks a slot keeps, the current one included; negative: all
  * @returns ids of tasks to delete
  */
-export function reapableTasks(tasks: readonly Task[], historyLimit: number): readonly string[] {
-  return slotsOf(tasks).flatMap((slot) => [
+export function reapableTasks(slots: readonly Slot[], historyLimit: number): readonly string[] {
+  return slots.flatMap((slot) => [
     ...slot.tasks.filter((task) => isOver(task) && task.desiredState === TaskState.REMOVE).map(({ id }) => id),
     ...surplusHistory(slot, historyLimit),
   ]);

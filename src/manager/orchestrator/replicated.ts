@@ -3,13 +3,12 @@ import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objec
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { hasEnded, isNodeLost, stateOf } from "../task-life.js";
 import { merge, type Outcome } from "./action.js";
-import { currentTask, type Slot, type Surroundings, slotsOf } from "./slot.js";
+import { currentTask, type Slot, type Surroundings } from "./slot.js";
 import { careForSlot, isRemoved, removeSlot } from "./slot-care.js";
 import { updateSlots } from "./updater.js";
 
-export function reconcileReplicated(service: Service, tasks: readonly Task[], around: Surroundings): Outcome {
+export function reconcileReplicated(service: Service, slots: readonly Slot[], around: Surroundings): Outcome {
   const replicas = service.spec?.mode?.$case === "replicated" ? service.spec.mode.value.replicas : 0;
-  const slots = slotsOf(tasks);
   const counted = slots.filter((slot) => !isRemoved(slot));
   const isLost = (task: Task) => task.nodeId !== "" && isNodeLost(around.node(task.nodeId));
   const ranked = counted.length > replicas ? rankSlots(counted, isLost) : counted;

@@ -1,6 +1,6 @@
 /** Runs the orchestrators for services of which something changed, and writes down what they want. */
 import type { Node, Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { TaskState, UpdateStatus_UpdateState as UpdateState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { StoreEvent } from "../../store/change.js";
 import type { Clock } from "../../store/clock.js";
 import { newObjectId, type RandomBytes } from "../../store/object-id.js";
@@ -9,13 +9,13 @@ import type { Store } from "../../store/store.js";
 import type { Transaction } from "../../store/transaction.js";
 import type { Selector } from "../../store/watch-hub.js";
 import type { Reconciler } from "../loop/reconciler.js";
-import { isWanted, stateOf } from "../task-life.js";
+import { hasEnded, stateOf } from "../task-life.js";
 import { type Action, desire, type Outcome, type Step } from "./action.js";
 import { reconcileGlobal } from "./global.js";
 import { newTask } from "./new-task.js";
 import { reapableTasks } from "./reaper.js";
 import { reconcileReplicated } from "./replicated.js";
-import type { Surroundings } from "./slot.js";
+import { type Slot, type Surroundings, slotsOf } from "./slot.js";
 
 export interface OrchestratorOptions {
   readonly store: Store;
@@ -57,9 +57,7 @@ export class ServiceOrchestrator implements Reconciler {
           else this.#seeService(event.object);
           break;
         case "task":
-          if (matters(event.object, event.action === "remove" ? undefined : event.previous)) {
-            this.#dirty.add(event.object.serviceId);
-          }
+          if (this.#matters(event)) this.#dirty.add(event.object.serviceId);
           break;
         case "node":
           this.#seeNode(event.object, event.action === "update" ? event.previous : undefined);
@@ -97,8 +95,9 @@ export class ServiceOrchestrator implements Reconciler {
     const service = read.get("service", serviceId);
     const tasks = read.find("task", "service", serviceId);
     const around: Surroundings = { nowMs: this.#options.clock.now(), node: (id) => read.get("node", id) };
-    const outcome = service ? orchestrate(service, tasks, read, around) : endTasks(serviceId, tasks);
-    const deletions = reapableTasks(tasks, historyLimit(read)).map((taskId) => [{ kind: "delete", taskId }] as const);
+    const slots = slotsOf(tasks);
+    const outcome = service ? orchestrate(service, slots, read, around) : endTasks(serviceId, tasks);
+    const deletions = reapableTasks(slots, historyLimit(read)).map((taskId) => [{ kind: "delete", taskId }] as const);
     return { ...outcome, steps: [...outcome.steps, ...deletions] };
   }
 
@@ -131,6 +130,22 @@ export class ServiceOrchestrator implements Reconciler {
     }
   }
 
+  /** A task on its way to RUNNING concerns nobody here; what it is meant to be, its end, and its start in an update do. */
+  #matters({ action, object: task, previous }: StoreEvent & { readonly kind: "task" }): boolean {
+    if (action === "remove") return true;
+    // Made here, and as it was wanted; one in READY has a time at which it starts.
+    if (!previous) return task.desiredState === TaskState.READY;
+    if (task.desiredState !== previous.desiredState) return true;
+    if (stateOf(task) === stateOf(previous)) return false;
+    return hasEnded(task) || (stateOf(task) === TaskState.RUNNING && this.#isUpdating(task.serviceId));
+  }
+
+  #isUpdating(serviceId: string): boolean {
+    const service = this.#options.store.view((read) => read.get("service", serviceId));
+    const state = service?.updateStatus?.state;
+    return state === UpdateState.UPDATING || state === UpdateState.ROLLBACK_STARTED;
+  }
+
   #seeService(service: Service): void {
     this.#dirty.add(service.id);
     if (service.spec?.mode?.$case === "global") this.#globals.add(service.id);
@@ -153,12 +168,12 @@ export class ServiceOrchestrator implements Reconciler {
   }
 }
 
-function orchestrate(service: Service, tasks: readonly Task[], read: StoreReader, around: Surroundings): Outcome {
+function orchestrate(service: Service, slots: readonly Slot[], read: StoreReader, around: Surroundings): Outcome {
   switch (service.spec?.mode?.$case) {
     case "replicated":
-      return reconcileReplicated(service, tasks, around);
+      return reconcileReplicated(service, slots, around);
     case "global":
-      return reconcileGlobal(service, tasks, read.all("node"), around);
+      return reconcileGlobal(service, slots, read.all("node"), around);
     default:
       // The API takes no other service.
       return { steps: [] };
@@ -170,12 +185,6 @@ function endTasks(serviceId: string, tasks: readonly Task[]): Outcome {
   if (serviceId === "") return { steps: [] };
   const kept = tasks.filter((task) => task.desiredState < TaskState.REMOVE);
   return { steps: kept.map((task) => [desire(task.id, TaskState.REMOVE)]) };
-}
-
-/** A task on its way to RUNNING concerns nobody here; what it is meant to be, its end and its start do. */
-function matters(task: Task, previous: Task | undefined): boolean {
-  if (!previous || task.desiredState !== previous.desiredState) return true;
-  return stateOf(task) !== stateOf(previous) && (stateOf(task) >= TaskState.RUNNING || !isWanted(task));
 }
 
 /** What of a node decides about tasks on it. */

@@ -1,7 +1,6 @@
 /** A slot: a number in a replicated service, a node in a global one, and the tasks that have had it, one after the other. */
 import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { timestampMs } from "../../api/time.js";
-import { taskSlotKey } from "../../store/tables.js";
 import { isWanted } from "../task-life.js";
 
 export interface Slot {
@@ -18,16 +17,17 @@ export interface Surroundings {
   node(id: string): Node | undefined;
 }
 
+/** @param tasks tasks of one service */
 export function slotsOf(tasks: readonly Task[]): readonly Slot[] {
-  const groups = new Map<string, Task[]>();
+  const groups = new Map<number | string, Task[]>();
   for (const task of tasks) {
-    const key = taskSlotKey(task);
+    const key = task.slot === 0 ? task.nodeId : task.slot;
     const group = groups.get(key);
     if (group) group.push(task);
     else groups.set(key, [task]);
   }
   return [...groups.values()].map((group) => {
-    group.sort((a, b) => createdMs(a) - createdMs(b));
+    if (group.length > 1) group.sort((a, b) => createdMs(a) - createdMs(b));
     const { slot, nodeId } = group[0]!;
     return { number: slot, nodeId: slot === 0 ? nodeId : "", tasks: group };
   });

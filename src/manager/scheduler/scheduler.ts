@@ -13,6 +13,8 @@ import { isWanted, stateOf, statusAt } from "../task-life.js";
 import { ClusterLoad } from "./node-load.js";
 import { type Placement, placeGroup, placeOnItsNode } from "./placement.js";
 
+const MAX_GROUP = 500;
+
 export class Scheduler implements Reconciler {
   readonly name = "scheduler";
   readonly selectors: readonly Selector[] = [{ kind: "task" }, { kind: "node" }];
@@ -129,7 +131,10 @@ function opensPlaces(node: Node, previous: Node | undefined): boolean {
   );
 }
 
-/** Tasks of one service and specification are placed together; tasks that have their node form groups of their own. */
+/**
+ * Tasks of one service and specification are placed together, so many at a time as take a few milliseconds; tasks that have their
+ * node form groups of their own.
+ */
 function groupTasks(tasks: readonly Task[]): readonly (readonly Task[])[] {
   const groups = new Map<string, Task[]>();
   for (const task of tasks) {
@@ -139,5 +144,8 @@ function groupTasks(tasks: readonly Task[]): readonly (readonly Task[])[] {
     if (group) group.push(task);
     else groups.set(key, [task]);
   }
-  return [...groups.values()];
+  return [...groups.values()].flatMap((group) => {
+    const parts = Math.ceil(group.length / MAX_GROUP);
+    return Array.from({ length: parts }, (_, i) => group.slice(i * MAX_GROUP, (i + 1) * MAX_GROUP));
+  });
 }

@@ -2,6 +2,7 @@ import test from "ava";
 import { RestartPolicy_RestartCondition as Condition } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { reconcileGlobal } from "../../../src/manager/orchestrator/global.js";
 import { reapableTasks } from "../../../src/manager/orchestrator/reaper.js";
+import { slotsOf } from "../../../src/manager/orchestrator/slot.js";
 import {
   around,
   globalService,
@@ -15,7 +16,7 @@ import {
 
 function reconcile(nodes: Readonly<Record<string, NodeRow>>, rows: readonly TaskRow[], service = globalService()) {
   const tasks = tasksOf(rows.map((row) => ({ slot: 0, ...row })));
-  return lines(reconcileGlobal(service, tasks, nodesOf(nodes), around(1000, nodes)));
+  return lines(reconcileGlobal(service, slotsOf(tasks), nodesOf(nodes), around(1000, nodes)));
 }
 
 const run = (id: string, node: string, more: Partial<TaskRow> = {}): TaskRow => ({
@@ -67,7 +68,7 @@ test("constraints say which nodes", (t) => {
   ]);
 });
 
-const reap = (limit: number, ...rows: readonly TaskRow[]) => reapableTasks(tasksOf(rows), limit);
+const reap = (limit: number, ...rows: readonly TaskRow[]) => reapableTasks(slotsOf(tasksOf(rows)), limit);
 
 test("reaper: what is to be removed and is over goes at once, what runs stays", (t) => {
   const ids = reap(

@@ -1,6 +1,7 @@
 import test from "ava";
 import { RestartPolicy_RestartCondition as Condition } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { reconcileReplicated } from "../../../src/manager/orchestrator/replicated.js";
+import { slotsOf } from "../../../src/manager/orchestrator/slot.js";
 import { around, lines, type NodeRow, replicated, type TaskRow, taskSpec, tasksOf } from "./service-model.js";
 
 const A = { a: "ready", b: "ready", c: "ready" } as const satisfies Record<string, NodeRow>;
@@ -267,7 +268,7 @@ for (const { name, replicas, tasks, nodes = A, now = 1000, expected, wakeAt } of
     const specs = new Set(tasks.map(({ spec }) => spec));
     const [spec] = specs.size === 1 ? specs : [undefined];
     const service = replicated(replicas, spec ? { task: spec } : {});
-    const outcome = reconcileReplicated(service, tasksOf(tasks), around(now, nodes));
+    const outcome = reconcileReplicated(service, slotsOf(tasksOf(tasks)), around(now, nodes));
     t.deepEqual(lines(outcome), expected);
     t.is(outcome.wakeAtMs, wakeAt === undefined ? undefined : wakeAt * 1000);
   });

@@ -5,6 +5,7 @@ import {
   UpdateStatus_UpdateState as UpdateState,
 } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { reconcileReplicated } from "../../../src/manager/orchestrator/replicated.js";
+import { slotsOf } from "../../../src/manager/orchestrator/slot.js";
 import { around, lines, replicated, type TaskRow, taskSpec, tasksOf } from "./service-model.js";
 
 const NODES = { a: "ready", b: "ready", c: "ready" } as const;
@@ -38,7 +39,7 @@ function service(update: NonNullable<Parameters<typeof replicated>[1]>["update"]
 }
 
 const reconcile = (one: Service, tasks: readonly TaskRow[], now = 200) =>
-  reconcileReplicated(one, tasksOf(tasks), around(now, NODES));
+  reconcileReplicated(one, slotsOf(tasksOf(tasks)), around(now, NODES));
 
 test("the first slot is replaced, the update begins", (t) => {
   t.deepEqual(lines(reconcile(service(), [old(1), old(2), old(3)])), [
