@@ -1,7 +1,7 @@
 /** A tswarm cluster on a {@link HostFabric}: one tswarmd per host, each with its own state and run folder. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { createService, type ProcessService } from "./control-client.js";
@@ -135,19 +135,12 @@ export class Cluster {
     return tasks.filter((task) => task.currentState === "running").length;
   }
 
-  /** The daemon on this host and every process that it started, its tasks' own ones included. */
-  agentProcesses(name: string): readonly number[] {
-    const children = new Map<number, number[]>();
-    for (const entry of readdirSync("/proc")) {
-      const parent = parentOf(entry);
-      if (parent === undefined) continue;
-      const siblings = children.get(parent);
-      if (siblings) siblings.push(Number(entry));
-      else children.set(parent, [Number(entry)]);
-    }
-    const found = [this.pid(name)];
-    for (const pid of found) found.push(...(children.get(pid) ?? []));
-    return found;
+  /** Every process of this node's tasks, the ones that hold them included: they belong to nobody and outlive the daemon. */
+  taskProcesses(name: string): readonly number[] {
+    const nodeId = readFileSync(join(this.stateDir(name), "node-id"), "utf8").slice(0, 8);
+    return readdirSync("/proc")
+      .filter((entry) => /^\d+$/.test(entry) && isTaskProcess(entry, nodeId, this.stateDir(name)))
+      .map(Number);
   }
 
   /** Runs a command inside a host and returns what it prints. */
@@ -222,14 +215,14 @@ interface TaskRow {
   readonly currentState: string;
 }
 
-function parentOf(entry: string): number | undefined {
-  if (!/^\d+$/.test(entry)) return undefined;
+/** In a control group of the node's tasks, or at work in a task's folder. */
+function isTaskProcess(entry: string, nodeId: string, stateDir: string): boolean {
   try {
-    const stat = readFileSync(`/proc/${entry}/stat`, "utf8");
-    return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    const groups = readFileSync(`/proc/${entry}/cgroup`, "utf8");
+    return groups.includes(`/tswarm/${nodeId}/`) || readlinkSync(`/proc/${entry}/cwd`).startsWith(`${stateDir}/tasks/`);
   } catch (error) {
-    // It ended while it was looked at.
-    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
+    // It ended while it was looked at, or is a thread of the kernel.
+    if (["ENOENT", "ESRCH", "EACCES"].includes((error as NodeJS.ErrnoException).code ?? "")) return false;
     throw error;
   }
 }

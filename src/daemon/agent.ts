@@ -36,6 +36,8 @@ const LOOK_INTERVAL_MS = 4000;
 
 export interface AgentOptions {
   readonly nodeId: string;
+  /** A folder in memory. */
+  readonly runDir: string;
   readonly daemon: DaemonOptions;
   readonly underlay: Underlay;
   /** A manager's socket or HOST:PORT. */
@@ -114,7 +116,7 @@ export class Agent {
       now: Date.now,
       log,
     });
-    this.#executor = new ProcessExecutor({ stateDir: daemon.stateDir, nodeId, log });
+    this.#executor = new ProcessExecutor({ stateDir: daemon.stateDir, runDir: options.runDir, nodeId, log });
     this.#worker = new Worker({
       stateDir: daemon.stateDir,
       executors: [withTemplates(this.#executor, templateNode)],

@@ -10,7 +10,7 @@ import type { StateDirectory } from "./state-directory.js";
 const PARTS = ["worker", "tasks", "network", "manager"];
 
 export async function leave(state: StateDirectory, log: (line: string) => void): Promise<void> {
-  const executor = new ProcessExecutor({ stateDir: state.path, nodeId: state.nodeId, log });
+  const executor = new ProcessExecutor({ stateDir: state.path, runDir: state.runPath, nodeId: state.nodeId, log });
   const taskIds = await executor.list();
   await Promise.all(taskIds.map((id) => executor.purge(id)));
   const { client } = await DataPlaneClient.start(
@@ -29,5 +29,6 @@ export async function leave(state: StateDirectory, log: (line: string) => void):
   );
   await client.teardown();
   await client.stop();
+  rmSync(state.runPath, { recursive: true, force: true });
   for (const part of PARTS) rmSync(join(state.path, part), { recursive: true, force: true });
 }

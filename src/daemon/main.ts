@@ -57,6 +57,7 @@ async function run(options: DaemonOptions, state: StateDirectory): Promise<void>
   }
   agent = await Agent.start({
     nodeId: state.nodeId,
+    runDir: state.runPath,
     daemon: options,
     underlay,
     managerAddress: options.joinAddress ?? options.controlSocket,

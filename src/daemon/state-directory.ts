@@ -10,11 +10,14 @@ export class StateDirectoryError extends Error {
 export class StateDirectory {
   readonly path: string;
   readonly nodeId: string;
+  /** What need not outlive a reboot, in memory. */
+  readonly runPath: string;
   readonly #lockFile: string;
 
   private constructor(path: string, nodeId: string, lockFile: string) {
     this.path = path;
     this.nodeId = nodeId;
+    this.runPath = `/run/tswarm/${nodeId.slice(0, 8)}`;
     this.#lockFile = lockFile;
   }
 
