@@ -5,8 +5,10 @@ import type { Timestamp } from "./generated/google/protobuf/timestamp.js";
 /** @param ms milliseconds since 1970 */
 export function timestampOf(ms: number): Timestamp {
   const seconds = Math.floor(ms / 1000);
-  return { seconds, nanos: Math.round((ms - seconds * 1000) * 1e6) };
+  return { seconds, nanos: Math.min(Math.round((ms - seconds * 1000) * 1e6), LAST_NANO) };
 }
+
+const LAST_NANO = 999_999_999;
 
 /** Milliseconds since 1970; 0 for an absent time. */
 export function timestampMs(timestamp: Timestamp | undefined): number {

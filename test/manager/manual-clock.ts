@@ -38,6 +38,12 @@ export class ManualClock implements Clock {
     this.#now = end;
   }
 
+  /** Time passes in which nothing runs, as when the machine was suspended; then all that is due rings. */
+  sleep(ms: number): void {
+    this.#now += ms;
+    this.advance(0);
+  }
+
   #ring(alarm: Alarm): void {
     if (this.#alarms.delete(alarm)) alarm.action();
   }

@@ -79,10 +79,13 @@ export class NodeSessions {
   /** The node must be heard of within the grace period, from now on. */
   expect(nodeId: string, periods = this.#settings().graceFactor): void {
     this.#alarms.get(nodeId)?.();
-    const cancel = this.#clock.after(this.#settings().periodMs * periods, () => {
+    const { periodMs } = this.#settings();
+    const dueMs = this.#clock.now() + periodMs * periods;
+    const cancel = this.#clock.after(periodMs * periods, () => {
       this.#alarms.delete(nodeId);
-      this.close(nodeId, notFound("node not registered: it was not heard of for too long"));
-      this.#onSilent(nodeId);
+      // Whoever slept so long himself cannot know what was said meanwhile.
+      if (this.#clock.now() - dueMs > periodMs) this.expect(nodeId, periods);
+      else this.#giveUp(nodeId);
     });
     this.#alarms.set(nodeId, cancel);
   }
@@ -104,5 +107,10 @@ export class NodeSessions {
 
   stop(error: Error): void {
     for (const nodeId of new Set([...this.#sessions.keys(), ...this.#alarms.keys()])) this.forget(nodeId, error);
+  }
+
+  #giveUp(nodeId: string): void {
+    this.close(nodeId, notFound("node not registered: it was not heard of for too long"));
+    this.#onSilent(nodeId);
   }
 }

@@ -77,3 +77,16 @@ test("a node that only lost its connection has its grace period; a removed one h
   all.stop(new Error("stop"));
   t.is(clock.pending, 0);
 });
+
+test("after a sleep of its own the manager does not give up nodes that had no chance to be heard", (t) => {
+  const { clock, silent, sessions: all } = sessions();
+  const session = all.open("n1", SUPERSEDED);
+  all.open("n2", SUPERSEDED);
+  clock.sleep(3_600_000);
+  t.deepEqual(silent, []);
+  all.beat("n1", session.id);
+  clock.advance(14_000);
+  all.beat("n1", session.id);
+  clock.advance(1000);
+  t.deepEqual(silent, ["n2"]);
+});

@@ -111,6 +111,44 @@ test("with nobody else in the network a row is applied at once; said again after
   t.true(world.agent(1).acknowledged.has("n1.web@1"));
 });
 
+test("an owner whose link broke while its row is on the way is not told before the others have it", (t) => {
+  const world = new RelayWorld(2);
+  for (const number of [1, 2]) {
+    world.link(number);
+    world.subscribe(number, "shop");
+  }
+  world.settle();
+  world.publish(1, "web", "shop", 1);
+  world.managerReceives(1);
+  world.flush();
+  world.link(1);
+  while (world.managerReceives(1));
+  world.flush();
+  while (world.agent(1).fromManager.length > 0) world.agent(1).receive();
+  t.false(world.agent(1).acknowledged.has("n1.web@1"));
+  world.settle();
+  t.true(world.agent(1).acknowledged.has("n1.web@1"));
+});
+
+test("an owner that takes no messages hears of its applied rows later, of each once", (t) => {
+  const machine = new RelayMachine();
+  machine.linkUp("n1");
+  machine.subscribe("n1", []);
+  machine.flush();
+  machine.blocked("n1", true);
+  for (const revision of [1, 2]) {
+    const row = Endpoint.fromPartial({ id: "e", nodeId: "n1", networkId: "shop", revision });
+    machine.update("n1", { complete: false, endpoints: [row], removedIds: [] });
+    t.deepEqual(machine.flush(), []);
+  }
+  machine.blocked("n1", false);
+  t.true(machine.hasOutput);
+  const [output, ...more] = machine.flush();
+  t.deepEqual(more, []);
+  const applied = output?.message.message;
+  t.deepEqual(applied, { $case: "applied", value: { rows: [{ endpointId: "e", revision: 2 }] } });
+});
+
 test("rows outlive a broken link and go with the node; a node that comes again has to say them again", (t) => {
   const world = new RelayWorld(2);
   for (const number of [1, 2]) {

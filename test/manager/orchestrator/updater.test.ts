@@ -119,6 +119,13 @@ test("start-first: the old task stops when the new one runs", (t) => {
   t.deepEqual(lines(reconcile(going, [old(1), young(1), young(2), young(3)])), ["old1 → SHUTDOWN", "update completed"]);
 });
 
+test("start-first: when the new task fails, the next does not wait for the old one, which is meant to run on", (t) => {
+  const going = service({ order: Order.START_FIRST }, UpdateState.UPDATING);
+  const failed = young(1, { state: "FAILED", wanted: "SHUTDOWN" });
+  const retry = young(1, { id: "retry1", state: "READY", wanted: "READY", at: 195 });
+  t.deepEqual(lines(reconcile(going, [old(1), failed, retry, young(2), young(3)])), ["retry1 → RUNNING"]);
+});
+
 test("what only looks different is not replaced: another version, replicas, a placement that still fits", (t) => {
   const same = replicated(3, {}, 9);
   t.deepEqual(lines(reconcile(same, [old(1), old(2), old(3)])), []);
