@@ -4,7 +4,7 @@ import type { ChannelOptions } from "@grpc/grpc-js";
 /** Objects may be large (a COMPLETE assignment of a full node); SwarmKit's own clients take messages of any size too. */
 const MAX_MESSAGE_BYTES = 64 * 1024 * 1024;
 const KEEPALIVE_PERIOD_MS = 10_000;
-const KEEPALIVE_TIMEOUT_MS = 5000;
+const KEEPALIVE_TIMEOUT_MS = 10_000;
 
 export const SERVER_OPTIONS: ChannelOptions = {
   "grpc.max_receive_message_length": MAX_MESSAGE_BYTES,
