@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 export const PROJECT = fileURLToPath(new URL("../../", import.meta.url)).replace(/\/$/, "");
 
 /** What is made, not written. */
-const MADE = new Set([".git", "node_modules", "build", "src/api/generated"]);
+const MADE = new Set([".git", "node_modules", "build", "src/api/generated", "src/api/generated-json"]);
 
 /** All files that belong to the project; paths from its root. */
 export function projectFiles(folder = ""): string[] {

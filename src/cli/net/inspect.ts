@@ -1,8 +1,5 @@
-import {
-  InspectorService,
-  type NodeObservation,
-  NodeObservation as NodeObservationCodec,
-} from "../../api/generated/tswarm/v1/link.js";
+import { InspectorService, type NodeObservation } from "../../api/generated/tswarm/v1/link.js";
+import { NodeObservation as NodeObservationCodec } from "../../api/generated-json/tswarm/v1/link.js";
 import type { Connection } from "../connection.js";
 import { ExitCode } from "../failure.js";
 import { FlagReader, nonEmpty } from "../flag-reader.js";

@@ -1,4 +1,4 @@
-import { Network } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { Network } from "../../api/generated-json/docker/swarmkit/v1/objects.js";
 import { inspectEach } from "../inspect.js";
 import type { Action } from "../invocation.js";
 import { findNetwork, networkName } from "../objects.js";

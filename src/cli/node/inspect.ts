@@ -1,5 +1,5 @@
-import { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { NodeRole, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { Node } from "../../api/generated-json/docker/swarmkit/v1/objects.js";
 import { inspectEach } from "../inspect.js";
 import type { Action } from "../invocation.js";
 import { findNode, listTasks, nodeName } from "../objects.js";

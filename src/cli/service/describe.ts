@@ -6,7 +6,7 @@ import {
   type RestartPolicy,
   type UpdateConfig,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { ProcessSpec } from "../../api/generated/tswarm/v1/process.js";
+import { ProcessSpec } from "../../api/generated-json/tswarm/v1/process.js";
 import type { NameOf } from "../names.js";
 import type { PayloadTypes } from "../render/protobuf-json.js";
 import type { Section } from "../render/sections.js";

@@ -1,5 +1,5 @@
-import { Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { EndpointSpec_ResolutionMode as Mode } from "../../api/generated/docker/swarmkit/v1/specs.js";
+import { Service } from "../../api/generated-json/docker/swarmkit/v1/objects.js";
 import { inspectEach } from "../inspect.js";
 import type { Action } from "../invocation.js";
 import { type NameOf, namesOf } from "../names.js";

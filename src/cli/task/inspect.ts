@@ -1,4 +1,4 @@
-import { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { Task } from "../../api/generated-json/docker/swarmkit/v1/objects.js";
 import { inspectEach } from "../inspect.js";
 import type { Action } from "../invocation.js";
 import { type NameOf, namesOf } from "../names.js";

@@ -19,7 +19,7 @@ import { choosePacketFilter } from "../../../netns/packet-filter/choose.js";
 import type { Endpoint, ServiceRow } from "../../../src/agent/cluster-view.js";
 import type { NameServerOptions } from "../../../src/agent/dns/name-server.js";
 import { DNS_PORT } from "../../../src/agent/dns/port.js";
-import { RowUpdate } from "../../../src/api/generated/tswarm/v1/link.js";
+import { RowUpdate } from "../../../src/api/generated-json/tswarm/v1/link.js";
 import { testNamespace } from "../../kernel/sandbox-name.js";
 import { update } from "../network/rows.js";
 import type { FromServer, ToServer } from "./name-server-process.js";

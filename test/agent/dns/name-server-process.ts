@@ -5,7 +5,7 @@
 import type { ClusterView } from "../../../src/agent/cluster-view.js";
 import { type NamedSandbox, NameServer, type NameServerOptions } from "../../../src/agent/dns/name-server.js";
 import { RowTable } from "../../../src/agent/network/row-table.js";
-import { type RowUpdate, RowUpdate as RowUpdateType } from "../../../src/api/generated/tswarm/v1/link.js";
+import { type RowUpdate, RowUpdate as RowUpdateType } from "../../../src/api/generated-json/tswarm/v1/link.js";
 
 export type ToServer =
   | { readonly do: "add"; readonly sandbox: NamedSandbox }
