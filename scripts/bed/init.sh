@@ -45,6 +45,13 @@ while read -r controller _ _ enabled; do
   fi
 done </proc/cgroups
 
+# This kernel knows only the old iptables: it gets the plain names, as on a host that has no other.
+mkdir /run/bin
+for name in iptables iptables-save iptables-restore ip6tables ip6tables-save ip6tables-restore; do
+  ln -s "$(command -v xtables-legacy-multi)" "/run/bin/$name"
+done
+export PATH="/run/bin:$PATH"
+
 hostname bed
 ip link set lo up
 for module in veth bridge br_netfilter vxlan tun ip_vs ip_vs_rr ip_vs_wrr nf_conntrack nf_conntrack_netlink \

@@ -1,7 +1,5 @@
 /** The kernel suites inside User-Mode Linux: what each test gave, as they give it on the host. */
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { kernelSuites } from "./kernel-suites.js";
 import { parseTap, type TapReport } from "./tap.js";
 import { runMachine } from "./user-mode-linux.js";
@@ -32,7 +30,7 @@ const PROGRESS_MS = 1000;
 export async function runKernelSuites(options: KernelRunOptions): Promise<KernelRun> {
   const { project } = options;
   const suites = options.suites ?? kernelSuites(project);
-  const share = mkdtempSync(join(tmpdir(), "tswarm-bed-"));
+  const share = mkdtempSync(`${project}/build/bed-`);
   const tapPath = `${share}/tap`;
   writeFileSync(tapPath, "");
   mkdirSync(`${share}/records`);

@@ -23,9 +23,14 @@ export interface MachineResult {
   readonly console: string;
 }
 
-/** Boots, runs the command, and waits for the machine's end. @throws an error of spawn when there is no bash */
+/** Boots, runs the command, and waits for the machine's end. @throws an error for a project whose path cannot be told to a kernel */
 export async function runMachine(options: MachineOptions): Promise<MachineResult> {
   const { share, project, memoryMb, timeoutMs } = options;
+  if (/[\s,]/.test(share + project)) {
+    throw new Error(
+      `"${project}" cannot be named on a kernel's command line: it holds a blank or a comma; move the project`,
+    );
+  }
   const consolePath = `${share}/console.log`;
   mkdirSync(`${share}/uml`, { recursive: true });
   writeFileSync(`${share}/run`, options.command);
