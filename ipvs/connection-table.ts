@@ -1,13 +1,16 @@
 /** The connections that the kernel tracks in one namespace: what the drivers need to look at and to end. */
 import { readFileSync } from "node:fs";
-import { type Flow, type FlowRules, isEmpty, isStale } from "./flows.js";
+import { type Flow, type FlowQuery, type FlowRules, flowQueries, isEmpty, isStale } from "./flows.js";
 
 /** The tracked connections of the namespace in which it was opened: what a ConntrackSocket can do. */
 export interface ConnectionTable {
   entries(): Flow[];
   /** Looks again for such as came meanwhile. */
-  deleteMatching(matches: (flow: Flow) => boolean): { readonly deleted: number };
+  deleteMatching(matches: (flow: Flow) => boolean, query?: FlowQuery): { readonly deleted: number };
 }
+
+/** Each query walks the kernel's whole table: with more of them than this, one list of everything costs less. */
+const QUERIES_MAX = 16;
 
 const COUNT_FILE = "/proc/sys/net/netfilter/nf_conntrack_count";
 
@@ -32,5 +35,8 @@ export function tracksConnections(): boolean {
  */
 export function endStaleFlows(rules: FlowRules, kernel: { readonly connections: ConnectionTable }): number {
   if (isEmpty(rules) || !tracksConnections()) return 0;
-  return kernel.connections.deleteMatching((flow) => isStale(flow, rules)).deleted;
+  const queries = flowQueries(rules);
+  const lists = queries.length > QUERIES_MAX ? [undefined] : queries;
+  const stale = (flow: Flow) => isStale(flow, rules);
+  return lists.reduce((sum, query) => sum + kernel.connections.deleteMatching(stale, query).deleted, 0);
 }

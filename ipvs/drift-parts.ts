@@ -1,6 +1,7 @@
 /** The parts of a drift report that both drivers have: routes, and the ways that lead to services. Pure. */
 import type { DestinationDrift, VirtualService } from "./load-balancer.js";
 import { portKey } from "./published-port.js";
+import type { Sysctl } from "./sysctl.js";
 import type { VirtualRoutes } from "./virtual-routes.js";
 import { isCallable, type Ways } from "./ways.js";
 
@@ -52,4 +53,15 @@ export function extraWays(wanted: readonly VirtualService[], ways: Ways, routes:
   for (const port of ways.refusedPorts) if (!ports.has(port)) extra(0, "mark", port);
   for (const address of routes.keys()) if (!addresses.has(address)) extra(0, "route", `local ${address}`);
   return drifts;
+}
+
+/** Settings of the namespace that are not as they must be. */
+export function settingDrift(differing: readonly Sysctl[]): DestinationDrift[] {
+  return differing.map(([path, value]) => ({
+    serviceId: "",
+    mark: 0,
+    part: "setting",
+    state: "different",
+    wanted: `${path} ${value}`,
+  }));
 }

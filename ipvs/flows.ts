@@ -30,12 +30,27 @@ interface Allowed {
   readonly destinations: ReadonlySet<string>;
   /** Somebody takes new connections, so untranslated ones are left over from before. */
   readonly callable: boolean;
+  /** The destinations that are gone; undefined: unknown. */
+  readonly lost?: readonly string[];
+  /** Untranslated connections may be left over. */
+  readonly awoken: boolean;
 }
 
 /** Virtual addresses and published ports to look at; undefined: gone, so no translated connection may go on. */
 export interface FlowRules {
   readonly virtual: ReadonlyMap<string, Allowed | undefined>;
+  /** By protocol's number and port: `6/80`. */
   readonly published: ReadonlyMap<string, Allowed | undefined>;
+}
+
+/** Which connections to list: what is given must agree. */
+export interface FlowQuery {
+  readonly original?: {
+    readonly protocol?: number;
+    readonly destination?: string;
+    readonly destinationPort?: number;
+  };
+  readonly reply?: { readonly source: string };
 }
 
 export function isStale(flow: Flow, rules: FlowRules): boolean {
@@ -54,6 +69,29 @@ export function isEmpty({ virtual, published }: FlowRules): boolean {
   return virtual.size + published.size === 0;
 }
 
+/**
+ * Lists that together hold every connection that {@link isStale} can be true of, and little else: a namespace may have many
+ * thousands that a change does not concern, and the kernel sorts those out faster.
+ */
+export function flowQueries({ virtual, published }: FlowRules): FlowQuery[] {
+  const queries: FlowQuery[] = [];
+  for (const [destination, allowed] of virtual) {
+    const original = { destination };
+    if (!allowed?.lost) queries.push({ original });
+    else {
+      for (const source of allowed.lost) queries.push({ original, reply: { source } });
+      if (allowed.awoken) queries.push({ original, reply: { source: destination } });
+    }
+  }
+  for (const [key, allowed] of published) {
+    const [protocol, destinationPort] = key.split("/").map(Number);
+    const original = { protocol, destinationPort };
+    if (!allowed?.lost || allowed.awoken) queries.push({ original });
+    else for (const source of allowed.lost) queries.push({ original, reply: { source } });
+  }
+  return queries;
+}
+
 /** After a change from one known list to another: only services that lost a destination, a way in, or were not callable. */
 export function flowRulesOfChanges({ removed, added, changed }: ServiceChanges): FlowRules {
   const rules = new RuleBuilder();
@@ -61,8 +99,10 @@ export function flowRulesOfChanges({ removed, added, changed }: ServiceChanges):
   for (const { before, after } of changed) {
     rules.gone(before);
     const kept = new Set(after.destinations.map(({ address }) => address));
-    const lost = before.destinations.some(({ address }) => !kept.has(address));
-    if (lost || !sameWays(before, after) || (!isCallable(before) && isCallable(after))) rules.stands(after);
+    const lost = before.destinations.map(({ address }) => address).filter((address) => !kept.has(address));
+    const awoken = isCallable(after) && !isCallable(before);
+    if (!sameWays(before, after)) rules.stands(after);
+    else if (lost.length > 0 || awoken) rules.stands(after, lost, awoken);
     else rules.unchanged(after);
   }
   for (const service of added) if (isCallable(service)) rules.stands(service);
@@ -95,10 +135,12 @@ class RuleBuilder implements FlowRules {
     }
   }
 
-  stands(service: VirtualService): void {
+  stands(service: VirtualService, lost?: readonly string[], awoken = true): void {
     const allowed: Allowed = {
       destinations: new Set(service.destinations.map(({ address }) => address)),
       callable: isCallable(service),
+      awoken,
+      ...(lost ? { lost } : {}),
     };
     if (service.virtual) this.virtual.set(service.virtual.address, allowed);
     for (const port of service.published) this.published.set(numericKey(portKey(port)), allowed);

@@ -32,9 +32,10 @@ export interface VirtualService {
 }
 
 export interface DestinationDrift {
+  /** "" for what belongs to no wanted service. */
   readonly serviceId: string;
   readonly mark: number;
-  /** `route`, `mark`, `service` or a destination's address. */
+  /** `route`, `mark` (what leads to the service, or refuses), `service`, `setting`, or a destination's address. */
   readonly part: string;
   readonly state: "present" | "missing" | "different" | "extra";
   readonly wanted?: string;
@@ -45,23 +46,31 @@ export interface DestinationDrift {
 }
 
 export interface ApplyResult {
-  /** Kernel objects written. */
+  /** Kernel objects written, and connections ended. */
   readonly changed: number;
 }
 
 /**
- * Works on the network namespace that the calling thread is in. Synchronous: belongs in the data-plane Worker.
+ * Works on the network namespace that the calling thread is in: one instance for one namespace. Synchronous: belongs in the
+ * data-plane Worker. The namespace has `lo` up and carries the services' source addresses before they are applied.
  *
  * Order is part of the contract. A backend is there before its service, the service before the virtual address and the
  * published port that lead to it; removal goes the other way round. Connections to a destination that is gone do not linger:
  * established TCP is reset or ends, UDP flows move to another backend with the next packet.
+ *
+ * An instance keeps a reference to the list that it applied last and compares by identity first: hand in the same objects for
+ * what did not change, and share lists of destinations between namespaces.
  */
 export interface LoadBalancer {
   readonly name: "ipvs" | "nftables";
-  /** Makes the namespace's services be exactly `wanted`. `previous`, when given, is what the last apply here wanted. */
+  /**
+   * Makes the namespace's services be exactly `wanted`. Writes what differs from the last apply; the first time, and after
+   * a drift that {@link observe} saw, what differs from the kernel.
+   * @throws WantedServiceError before anything is written, LoadBalancerWriteError when the kernel refuses
+   */
   apply(wanted: readonly VirtualService[]): ApplyResult;
-  /** Compares without writing, with connection counts. */
+  /** Looks at the kernel and compares without writing, with connection counts. */
   observe(wanted: readonly VirtualService[]): readonly DestinationDrift[];
-  /** Removes all that the driver ever wrote in this namespace. */
+  /** Removes all that the driver ever wrote in this namespace, but for settings. */
   clear(): void;
 }

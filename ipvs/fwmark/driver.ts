@@ -5,16 +5,16 @@ import { PacketFilterError } from "../../netns/packet-filter/errors.js";
 import { type IptablesCommands, restoreTables, saveTables } from "../../netns/packet-filter/iptables-command.js";
 import { parseIptablesSave } from "../../netns/packet-filter/iptables-save.js";
 import { endStaleFlows } from "../connection-table.js";
+import { settingDrift } from "../drift-parts.js";
 import { LoadBalancerWriteError } from "../errors.js";
-import { type FlowRules, flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
+import { flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
 import { KernelSockets } from "../kernel-sockets.js";
 import type { ApplyResult, DestinationDrift, LoadBalancer, VirtualService } from "../load-balancer.js";
 import { hasChanges, type ServiceChanges, serviceChanges } from "../service-changes.js";
-import { setSysctls } from "../sysctl.js";
+import { differingSysctls, setSysctls } from "../sysctl.js";
 import { validateChanges } from "../validation.js";
 import {
   planRoutes,
-  type RoutePlan,
   readRoutes,
   removeRoutes,
   type VirtualRoutes,
@@ -23,20 +23,12 @@ import {
 } from "../virtual-routes.js";
 import { wantedWays } from "../ways.js";
 import { fwmarkDrift } from "./drift.js";
-import { type IpvsPlan, planIpvs } from "./ipvs-plan.js";
+import { planIpvs } from "./ipvs-plan.js";
 import { readIpvs, wantedIpvs } from "./ipvs-state.js";
 import { waysOfRules } from "./mark-rules.js";
 import { changeInput, clearInput, isAsWanted, type KernelRules, rebuildInput, rulesOfSave } from "./restore-plan.js";
 import { ipvsSettings } from "./settings.js";
-
-/** What one apply does, in this order: routes that go, IPVS build, rules, IPVS removal, connections, routes that come. */
-interface Steps {
-  readonly routes: RoutePlan;
-  readonly ipvs: IpvsPlan;
-  /** Input of one `iptables-restore`; empty: nothing to write. */
-  readonly rules: string;
-  readonly flows: FlowRules;
-}
+import { countWrites, orderedSteps, type Step } from "./steps.js";
 
 export class FwmarkLoadBalancer implements LoadBalancer {
   readonly name = "ipvs";
@@ -67,12 +59,14 @@ export class FwmarkLoadBalancer implements LoadBalancer {
   observe(wanted: readonly VirtualService[]): readonly DestinationDrift[] {
     using kernel = new KernelSockets();
     const rules = this.#readRules();
-    const drifts = fwmarkDrift(wanted, {
+    const settings = wanted.length > 0 ? settingDrift(differingSysctls(ipvsSettings(release()))) : [];
+    const services = fwmarkDrift(wanted, {
       ipvs: readIpvs(kernel.ipvs),
       ways: waysOfRules(rules.chains),
       rulesAsWanted: isAsWanted(rules, wantedWays(wanted)),
       routes: readRoutes(kernel.route),
     });
+    const drifts = [...services, ...settings];
     if (drifts.some(({ state }) => state !== "present")) this.#known = undefined;
     return drifts;
   }
@@ -84,25 +78,23 @@ export class FwmarkLoadBalancer implements LoadBalancer {
     const rules = this.#readRules();
     const { services } = readIpvs(kernel.ipvs);
     const ports = waysOfRules(rules.chains).publishedServices.keys();
-    this.#carryOut(kernel, {
-      routes: { remove: [...routes.keys()], write: [] },
-      ipvs: planIpvs(services, new Map()),
-      rules: clearInput(rules),
-      flows: flowRulesOfLook([], routes.keys(), ports),
-    });
+    const removal = { remove: [...routes.keys()], write: [] };
+    const flows = flowRulesOfLook([], routes.keys(), ports);
+    this.#carryOut(kernel, orderedSteps(removal, planIpvs(services, new Map()), clearInput(rules), flows));
   }
 
   #change(kernel: KernelSockets, changes: ServiceChanges, wanted: readonly VirtualService[]): number {
     const before = [...changes.removed, ...changes.changed.map((change) => change.before)];
     const after = [...changes.added, ...changes.changed.map((change) => change.after)];
+    const steps = orderedSteps(
+      planRoutes(wantedRoutes(before), wantedRoutes(after)),
+      planIpvs(wantedIpvs(before), wantedIpvs(after)),
+      changeInput(wantedWays(before), wantedWays(after)),
+      flowRulesOfChanges(changes),
+    );
     this.#known = undefined;
     try {
-      const changed = this.#carryOut(kernel, {
-        routes: planRoutes(wantedRoutes(before), wantedRoutes(after)),
-        ipvs: planIpvs(wantedIpvs(before), wantedIpvs(after)),
-        rules: changeInput(wantedWays(before), wantedWays(after)),
-        flows: flowRulesOfChanges(changes),
-      });
+      const changed = this.#carryOut(kernel, steps);
       this.#known = wanted;
       return changed;
     } catch (error) {
@@ -117,27 +109,30 @@ export class FwmarkLoadBalancer implements LoadBalancer {
     const settings = setSysctls(ipvsSettings(release()));
     const routes: VirtualRoutes = readRoutes(kernel.route);
     const rules = this.#readRules();
-    const changed = this.#carryOut(kernel, {
-      routes: planRoutes(routes, wantedRoutes(wanted)),
-      ipvs: planIpvs(readIpvs(kernel.ipvs).services, wantedIpvs(wanted)),
-      rules: rebuildInput(rules, wantedWays(wanted)),
-      flows: flowRulesOfLook(wanted, routes.keys(), waysOfRules(rules.chains).publishedServices.keys()),
-    });
+    const steps = orderedSteps(
+      planRoutes(routes, wantedRoutes(wanted)),
+      planIpvs(readIpvs(kernel.ipvs).services, wantedIpvs(wanted)),
+      rebuildInput(rules, wantedWays(wanted)),
+      flowRulesOfLook(wanted, routes.keys(), waysOfRules(rules.chains).publishedServices.keys()),
+    );
+    const changed = this.#carryOut(kernel, steps);
     this.#known = wanted;
     return settings + changed;
   }
 
-  /** @returns kernel objects written */
-  #carryOut(kernel: KernelSockets, { routes, ipvs, rules, flows }: Steps): number {
-    const refusals = routes.remove.length > 0 ? removeRoutes(kernel.route, routes.remove) : [];
-    if (ipvs.build.length > 0) refusals.push(...write(kernel.ipvs, ipvs.build));
-    if (rules !== "") this.#restore(rules);
-    if (ipvs.remove.length > 0) refusals.push(...write(kernel.ipvs, ipvs.remove));
-    const ended = endStaleFlows(flows, kernel);
-    if (routes.write.length > 0) refusals.push(...writeRoutes(kernel.route, routes.write));
+  /** Refused rules end it there, so that nothing is removed that marks still lead to. @returns kernel objects written */
+  #carryOut(kernel: KernelSockets, steps: readonly Step[]): number {
+    const refusals: string[] = [];
+    let ended = 0;
+    for (const step of steps) {
+      if (step.kind === "remove-routes") refusals.push(...removeRoutes(kernel.route, step.addresses));
+      else if (step.kind === "restore-rules") this.#restore(step.input);
+      else if (step.kind === "end-flows") ended += endStaleFlows(step.rules, kernel);
+      else if (step.kind === "write-routes") refusals.push(...writeRoutes(kernel.route, step.routes));
+      else refusals.push(...write(kernel.ipvs, step.operations));
+    }
     if (refusals.length > 0) throw new LoadBalancerWriteError(this.name, refusals);
-    const lines = rules.match(/^-[ADI] /gm)?.length ?? 0;
-    return routes.remove.length + ipvs.build.length + lines + ipvs.remove.length + ended + routes.write.length;
+    return countWrites(steps) + ended;
   }
 
   #readRules(): KernelRules {

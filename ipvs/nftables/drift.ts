@@ -9,14 +9,16 @@ import type { TableState } from "./table-state.js";
 
 /** What a look at the kernel found. */
 export interface Observation {
-  readonly table: TableState;
+  readonly state: TableState;
+  /** Beside the services' own parts the table stands as this driver writes it. */
+  readonly intact: boolean;
   readonly routes: VirtualRoutes;
   /** @returns connections that the kernel tracks from one service to one destination */
   readonly connections: (service: VirtualService, destination: string) => number;
 }
 
 export function tableDrift(wanted: readonly VirtualService[], found: Observation): DestinationDrift[] {
-  const { table, routes } = found;
+  const { state: table, intact, routes } = found;
   const drifts: DestinationDrift[] = [];
   for (const service of wanted) {
     const add = (part: Part) => drifts.push({ serviceId: service.id, mark: service.mark, ...part });
@@ -33,13 +35,23 @@ export function tableDrift(wanted: readonly VirtualService[], found: Observation
     }
   }
   drifts.push(...extraWays(wanted, table, routes));
+  if (!intact && wanted.length > 0) {
+    const text = "the table's own sets, chains and rules";
+    drifts.push({
+      serviceId: "",
+      mark: 0,
+      part: "service",
+      state: "different",
+      wanted: `${text} as they were written`,
+    });
+  }
   return drifts;
 }
 
 /** The same report when the table is known to be exactly as wanted: only routes and connections are looked at. */
 export function untouchedDrift(
   wanted: readonly VirtualService[],
-  { routes, connections }: Omit<Observation, "table">,
+  { routes, connections }: Omit<Observation, "state" | "intact">,
 ): DestinationDrift[] {
   const drifts: DestinationDrift[] = [];
   let virtualAddresses = 0;
@@ -74,7 +86,7 @@ function servicePart({ mark }: VirtualService, slots: number, table: TableState)
 }
 
 function destinationParts(service: VirtualService, slots: readonly string[], found: Observation): Part[] {
-  const actual = found.table.services.get(service.mark)?.slots ?? [];
+  const actual = found.state.services.get(service.mark)?.slots ?? [];
   const due = countByAddress(slots);
   const there = countByAddress(actual);
   const parts = service.destinations.map(({ address, weight }): Part => {

@@ -2,18 +2,20 @@
 import { NftTransactionError } from "../../native-bindings/nftables/errors.js";
 import type { NftSocket } from "../../native-bindings/nftables/socket.js";
 import { endStaleFlows, tracksConnections } from "../connection-table.js";
+import { settingDrift } from "../drift-parts.js";
 import { LoadBalancerWriteError } from "../errors.js";
 import { countFlows } from "../flow-counts.js";
-import { type FlowRules, flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
+import { flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
 import { KernelSockets } from "../kernel-sockets.js";
 import type { ApplyResult, DestinationDrift, LoadBalancer, VirtualService } from "../load-balancer.js";
 import { hasChanges, type ServiceChanges, serviceChanges } from "../service-changes.js";
-import { ARP_IGNORE, setSysctls } from "../sysctl.js";
+import { ARP_IGNORE, differingSysctls, setSysctls } from "../sysctl.js";
 import { validateChanges } from "../validation.js";
-import { planRoutes, type RoutePlan, readRoutes, removeRoutes, wantedRoutes, writeRoutes } from "../virtual-routes.js";
+import { planRoutes, readRoutes, removeRoutes, wantedRoutes, writeRoutes } from "../virtual-routes.js";
 import { tableDrift, untouchedDrift } from "./drift.js";
 import { type KernelTable, readTable } from "./kernel-table.js";
-import { countObjects, planNewTable, planTable, type TableOperation } from "./table-plan.js";
+import { countWrites, orderedSteps, type Step } from "./steps.js";
+import { planNewTable, planTable, type TableOperation } from "./table-plan.js";
 import { wantedTable } from "./table-state.js";
 import { batchOf } from "./transaction.js";
 
@@ -24,13 +26,6 @@ interface Known {
   readonly generation: number;
   /** Endpoints maps that are there. */
   readonly shards: ReadonlySet<number>;
-}
-
-/** What one apply does, in this order. Table operations are one transaction. */
-interface Steps {
-  readonly routes: RoutePlan;
-  readonly table: readonly TableOperation[];
-  readonly flows: FlowRules;
 }
 
 export class NftablesLoadBalancer implements LoadBalancer {
@@ -67,7 +62,8 @@ export class NftablesLoadBalancer implements LoadBalancer {
     const connections = tracksConnections() ? countFlows(kernel.connections.entries()) : () => 0;
     const drifts = untouched
       ? untouchedDrift(wanted, { routes, connections })
-      : tableDrift(wanted, { table: readTable(kernel.nft).state, routes, connections });
+      : tableDrift(wanted, { ...readTable(kernel.nft), routes, connections });
+    if (wanted.length > 0) drifts.push(...settingDrift(differingSysctls([ARP_IGNORE])));
     if (drifts.some(({ state }) => state !== "present")) this.#known = undefined;
     return drifts;
   }
@@ -75,13 +71,12 @@ export class NftablesLoadBalancer implements LoadBalancer {
   clear(): void {
     using kernel = new KernelSockets();
     this.#known = undefined;
-    const table = readTable(kernel.nft);
+    const found = readTable(kernel.nft);
     const routes = readRoutes(kernel.route);
-    this.#carryOut(kernel, {
-      routes: { remove: [...routes.keys()], write: [] },
-      table: table.exists ? [{ kind: "delete-table" }] : [],
-      flows: flowRulesOfLook([], routes.keys(), table.state.publishedServices.keys()),
-    });
+    const removal = { remove: [...routes.keys()], write: [] };
+    const table: TableOperation[] = found.exists ? [{ kind: "delete-table" }] : [];
+    const flows = flowRulesOfLook([], routes.keys(), found.state.publishedServices.keys());
+    this.#carryOut(kernel, orderedSteps(removal, table, flows));
   }
 
   /** From what the kernel is known to have. */
@@ -89,11 +84,8 @@ export class NftablesLoadBalancer implements LoadBalancer {
     const before = [...changes.removed, ...changes.changed.map((change) => change.before)];
     const after = [...changes.added, ...changes.changed.map((change) => change.after)];
     const table = planTable(wantedTable(before), wantedTable(after), known.shards);
-    const steps = {
-      routes: planRoutes(wantedRoutes(before), wantedRoutes(after)),
-      table,
-      flows: flowRulesOfChanges(changes),
-    };
+    const routes = planRoutes(wantedRoutes(before), wantedRoutes(after));
+    const steps = orderedSteps(routes, table, flowRulesOfChanges(changes));
     this.#known = undefined;
     let changed: number;
     try {
@@ -117,26 +109,27 @@ export class NftablesLoadBalancer implements LoadBalancer {
     const found = readTable(kernel.nft);
     const routes = readRoutes(kernel.route);
     const table = planLook(found, wanted);
-    const changed = this.#carryOut(kernel, {
-      routes: planRoutes(routes, wantedRoutes(wanted)),
-      table,
-      flows: flowRulesOfLook(wanted, routes.keys(), found.state.publishedServices.keys()),
-    });
+    const flows = flowRulesOfLook(wanted, routes.keys(), found.state.publishedServices.keys());
+    const changed = this.#carryOut(kernel, orderedSteps(planRoutes(routes, wantedRoutes(wanted)), table, flows));
     this.#remember(kernel.nft, wanted, generation, table, found.intact ? found.shards : new Set());
     return settings + changed;
   }
 
   /**
-   * The order is the contract's: a virtual address goes before the service behind it and comes after it.
+   * A refused route keeps the steps behind it from nothing; a refused transaction does, since it changes nothing.
    * @returns kernel objects written
    */
-  #carryOut(kernel: KernelSockets, { routes, table, flows }: Steps): number {
-    const refusals = routes.remove.length > 0 ? removeRoutes(kernel.route, routes.remove) : [];
-    if (table.length > 0) commit(kernel.nft, table);
-    const ended = endStaleFlows(flows, kernel);
-    if (routes.write.length > 0) refusals.push(...writeRoutes(kernel.route, routes.write));
+  #carryOut(kernel: KernelSockets, steps: readonly Step[]): number {
+    const refusals: string[] = [];
+    let ended = 0;
+    for (const step of steps) {
+      if (step.kind === "remove-routes") refusals.push(...removeRoutes(kernel.route, step.addresses));
+      else if (step.kind === "commit-table") commit(kernel.nft, step.operations);
+      else if (step.kind === "end-flows") ended += endStaleFlows(step.rules, kernel);
+      else refusals.push(...writeRoutes(kernel.route, step.routes));
+    }
     if (refusals.length > 0) throw new LoadBalancerWriteError(this.name, refusals);
-    return routes.remove.length + countObjects(table) + ended + routes.write.length;
+    return countWrites(steps) + ended;
   }
 
   /** Only if nobody else committed meanwhile is the kernel known to have what is wanted. */

@@ -26,6 +26,7 @@ export interface KernelTable {
   readonly intact: boolean;
   /** Endpoints maps that are there. */
   readonly shards: ReadonlySet<number>;
+  /** Empty when its sets are not such as can be read. */
   readonly state: TableState;
 }
 
@@ -44,10 +45,14 @@ export function readTable(socket: NftSocket): KernelTable {
     const shard = shardOfName(name);
     if (shard !== undefined) shards.add(shard);
   }
-  const intact = setsIntact(sets) && chainsIntact(chains, rules);
-  if (!intact) return { exists: true, intact, shards, state: EMPTY_TABLE };
+  if (!setsIntact(sets)) return { exists: true, intact: false, shards, state: EMPTY_TABLE };
   const elements = (name: string) => socket.elements({ ...TABLE, name });
-  return { exists: true, intact, shards, state: readState(chains, rules, shards, elements) };
+  return {
+    exists: true,
+    intact: chainsIntact(chains, rules),
+    shards,
+    state: readState(chains, rules, shards, elements),
+  };
 }
 
 function readState(

@@ -1,5 +1,13 @@
 import test from "ava";
-import { type Flow, flowRulesOfChanges, flowRulesOfLook, isEmpty, isStale } from "../../ipvs/flows.js";
+import {
+  type Flow,
+  type FlowQuery,
+  flowQueries,
+  flowRulesOfChanges,
+  flowRulesOfLook,
+  isEmpty,
+  isStale,
+} from "../../ipvs/flows.js";
 import type { VirtualService } from "../../ipvs/load-balancer.js";
 import { serviceChanges } from "../../ipvs/service-changes.js";
 import { A, B, TCP80, web } from "./services.js";
@@ -105,6 +113,13 @@ for (const { title, before, after, stale, looks } of tables) {
     const rules = flowRulesOfChanges(serviceChanges(before, after));
     t.is(isEmpty(rules), looks === false);
     const found = Object.entries(flows).filter(([, flow]) => isStale(flow, rules));
+    // What cannot have been there before need not be listed.
+    const possible = found.filter(([, flow]) => !isStale(flow, flowRulesOfLook(before, [], [])));
+    const queries = flowQueries(rules);
+    t.deepEqual(
+      possible.filter(([, flow]) => !queries.some((query) => agrees(flow, query))),
+      [],
+    );
     t.deepEqual(
       found.map(([name]) => name),
       stale as string[],
@@ -121,4 +136,29 @@ test("after a look: what leads to nobody wanted ends, also by ways that only the
   t.true(ends(tcp("10.99.0.5", 80, A)));
   t.false(ends(tcp("10.99.0.5", 80, "10.99.0.5")));
   t.false(ends(flows["port 80→A"]));
+});
+
+function agrees({ original, reply }: Flow, query: FlowQuery): boolean {
+  const { protocol, destination, destinationPort } = query.original ?? {};
+  return (
+    (protocol ?? original.protocol) === original.protocol &&
+    (destination ?? original.destination) === original.destination &&
+    (destinationPort ?? original.destinationPort) === original.destinationPort &&
+    (query.reply?.source ?? reply.source) === reply.source
+  );
+}
+
+test("a lost destination is asked for alone; what is not known is asked for as a whole", (t) => {
+  const before = web(300, { [A]: 1, [B]: 1 }, { published: TCP80 });
+  const after = web(300, { [B]: 1 }, { published: TCP80 });
+  t.deepEqual(flowQueries(flowRulesOfChanges(serviceChanges([before], [after]))), [
+    { original: { destination: VIP }, reply: { source: A } },
+    { original: { protocol: 6, destinationPort: 80 }, reply: { source: A } },
+  ]);
+  t.deepEqual(flowQueries(flowRulesOfLook([after], [], [])), [
+    { original: { destination: VIP } },
+    { original: { protocol: 6, destinationPort: 80 } },
+  ]);
+  const awoken = flowRulesOfChanges(serviceChanges([web(300, {})], [web(300, { [A]: 1 })]));
+  t.deepEqual(flowQueries(awoken), [{ original: { destination: VIP }, reply: { source: VIP } }]);
 });

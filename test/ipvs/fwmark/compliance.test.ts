@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { FwmarkLoadBalancer } from "../../../ipvs/fwmark/driver.js";
 import { findIptables } from "../../../netns/packet-filter/iptables-command.js";
 import { kernelTest } from "../../kernel/kernel-test.js";
@@ -34,6 +35,8 @@ complianceSuite(kernelTest, {
   },
   dump: () => ipvsadm("-Sn") + rules() + ip("route", "show", "table", "local"),
   tampering: {
+    "interfaces answer for every address": () => writeFileSync("/proc/sys/net/ipv4/conf/all/arp_ignore", "0"),
+    "IPVS no longer works with connection tracking": () => writeFileSync("/proc/sys/net/ipv4/vs/conntrack", "0"),
     "IPVS was cleared": () => ipvsadm("-C"),
     "one destination was removed": () => ipvsadm("-d", "-f", `${TAMPERED.mark}`, "-r", "10.77.0.11"),
     "one destination's weight was changed": () =>

@@ -1,4 +1,5 @@
 import { execFileSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
 import { NftablesLoadBalancer } from "../../../ipvs/nftables/driver.js";
 import { kernelTest } from "../../kernel/kernel-test.js";
 import { TAMPERED } from "../compliance/driver.js";
@@ -24,6 +25,7 @@ complianceSuite(kernelTest, {
   },
   dump: () => nft("-s", "list", "ruleset") + ip("route", "show", "table", "local"),
   tampering: {
+    "interfaces answer for every address": () => writeFileSync("/proc/sys/net/ipv4/conf/all/arp_ignore", "0"),
     "the ruleset was flushed": () => nft("flush", "ruleset"),
     "the table's rules were flushed": () => nft("flush", "table", "ip", "tswarm-lb"),
     "a route was deleted": () => ip("route", "del", "local", TAMPERED.address, "table", "local"),
