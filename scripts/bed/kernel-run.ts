@@ -24,7 +24,7 @@ export interface KernelRunOptions {
 
 const MEMORY_MB = 2048;
 /** Of AVA inside: one test may be silent for this long. */
-const SILENCE = "3m";
+const SILENCE = "8m";
 const PROGRESS_MS = 1000;
 
 export async function runKernelSuites(options: KernelRunOptions): Promise<KernelRun> {

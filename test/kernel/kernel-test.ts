@@ -36,7 +36,7 @@ function declare(declareTest: Declare, title: string, { needs }: KernelTestOptio
   const missing = missingProbe(needs);
   if (!missing) {
     declareTest(title, async (t) => {
-      recordOutcome({ title, outcome: "ran" });
+      recordOutcome(test.meta.file, { title, outcome: "ran" });
       await run(t);
     });
     return;
@@ -53,7 +53,7 @@ function declare(declareTest: Declare, title: string, { needs }: KernelTestOptio
 function declareRecord(): void {
   test("what this kernel cannot run is left to another", (t) => {
     for (const { title, probe, reason } of left) {
-      recordOutcome({ title, outcome: "left", probe, reason });
+      recordOutcome(test.meta.file, { title, outcome: "left", probe, reason });
       t.log(`${title}: needs ${probe}: ${reason}`);
     }
     t.pass();

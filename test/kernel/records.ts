@@ -4,7 +4,6 @@
 import { appendFileSync, readdirSync, readFileSync } from "node:fs";
 import { relative } from "node:path";
 import { fileURLToPath } from "node:url";
-import test from "ava";
 
 export interface KernelRecord {
   readonly kernel: string;
@@ -23,11 +22,17 @@ export function recordsAreKept(): boolean {
   return FOLDER !== "";
 }
 
-/** @throws the error of fs when the record cannot be written: the test fails then */
-export function recordOutcome(outcome: Pick<KernelRecord, "title" | "outcome" | "probe" | "reason">): void {
+/**
+ * @param testFile URL of the compiled test file
+ * @throws the error of fs when the record cannot be written: the test fails then
+ */
+export function recordOutcome(
+  testFile: string,
+  outcome: Pick<KernelRecord, "title" | "outcome" | "probe" | "reason">,
+): void {
   if (!recordsAreKept()) return;
   const build = fileURLToPath(new URL("../../", import.meta.url));
-  const file = relative(build, fileURLToPath(test.meta.file)).replace(/\.test\.js$/, "");
+  const file = relative(build, fileURLToPath(testFile)).replace(/\.test\.js$/, "");
   const record: KernelRecord = { kernel: KERNEL, file, ...outcome };
   appendFileSync(`${FOLDER}/${KERNEL}-${process.pid}.jsonl`, `${JSON.stringify(record)}\n`);
 }
