@@ -32,11 +32,12 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 
 try {
   stage.title("Three hosts and a client, joined by one bridge");
-  cluster = await Cluster.start({
+  cluster = Cluster.prepare({
     tag: `d${process.pid % 100000}`,
     hosts: ["host1", "host2", "host3"],
     clients: ["client"],
   });
+  await cluster.begin();
   const demonstration = new Demonstration(cluster, stage, abort.signal);
   await demonstration.run();
   if (values.stay) {

@@ -23,6 +23,9 @@ function request() {
   });
 }
 
+// Whoever read the answers is gone.
+process.stdout.on("error", () => process.exit(0));
+
 let stopped = false;
 process.on("SIGTERM", () => {
   stopped = true;

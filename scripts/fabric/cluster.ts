@@ -40,6 +40,8 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #fabric: HostFabric;
   readonly #daemons = new Map<string, Daemon>();
+  readonly #children = new Set<ChildProcess>();
+  #removing = false;
 
   private constructor(options: ClusterOptions) {
     this.#options = options;
@@ -52,21 +54,32 @@ export class Cluster {
     });
   }
 
+  /** Makes the hosts. From here on {@link remove} takes everything away, also while {@link begin} is under way. */
+  static prepare(options: ClusterOptions): Cluster {
+    return new Cluster(options);
+  }
+
   /** Makes the hosts and starts every daemon; ready when all nodes are. On failure nothing stays. */
   static async start(options: ClusterOptions): Promise<Cluster> {
-    const cluster = new Cluster(options);
+    const cluster = Cluster.prepare(options);
     try {
-      for (const name of options.hosts) await cluster.startDaemon(name);
-      await cluster.until("all nodes are ready", () => {
-        const nodes = cluster.control(["node", "ls", "--format", "json"]);
-        return readyCount(nodes) === options.hosts.length;
-      });
+      await cluster.begin();
       return cluster;
     } catch (error) {
       const logs = cluster.logs();
       await cluster.remove();
       throw new Error(`${(error as Error).message}\n${logs}`);
     }
+  }
+
+  /** Starts every daemon; ready when all nodes are. */
+  async begin(): Promise<void> {
+    const { hosts } = this.#options;
+    for (const name of hosts) await this.startDaemon(name);
+    await this.until(
+      "all nodes are ready",
+      () => readyCount(this.control(["node", "ls", "--format", "json"])) === hosts.length,
+    );
   }
 
   get hosts(): readonly FabricHost[] {
@@ -78,6 +91,7 @@ export class Cluster {
   }
 
   async startDaemon(name: string): Promise<void> {
+    if (this.#removing) throw new Error("the cluster is being removed");
     const host = this.#fabric.host(name);
     const stateDir = join(this.directory, name);
     mkdirSync(stateDir, { recursive: true });
@@ -151,7 +165,10 @@ export class Cluster {
 
   spawn(host: string, command: readonly string[]): ChildProcess {
     const [program, ...args] = inNamespaceCommand(this.#fabric.host(host).namespace, command);
-    return spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"] });
+    const child = spawn(program!, args, { stdio: ["ignore", "pipe", "inherit"] });
+    this.#children.add(child);
+    child.once("exit", () => this.#children.delete(child));
+    return child;
   }
 
   stateDir(name: string): string {
@@ -180,6 +197,8 @@ export class Cluster {
 
   /** Ends every daemon with all that it made in the kernel, and removes the hosts and the folder. */
   async remove(): Promise<void> {
+    this.#removing = true;
+    for (const child of this.#children) child.kill("SIGKILL");
     const workers = [...this.#daemons.keys()].reverse();
     for (const name of workers) await this.stopDaemon(name);
     for (const name of workers) this.#leave(name);
