@@ -6,51 +6,38 @@
  * nothing leads to them any more, unwanted entries and links go.
  */
 import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
-import type { PacketRule, PacketRules } from "../../../netns/packet-filter/rules.js";
+import type { PacketRules } from "../../../netns/packet-filter/rules.js";
 import type { NodeWanted } from "../../../overlay/wanted.js";
-import { EndpointKind, type RowUpdate } from "../../api/generated/tswarm/v1/link.js";
+import type { RowUpdate } from "../../api/generated/tswarm/v1/link.js";
 import type { DataPlaneChange, DataPlaneOptions, DataPlaneProblem } from "./data-plane-protocol.js";
+import { DirtyState } from "./dirty-state.js";
 import type { GatewayAddresses } from "./gateway-addresses.js";
-import { hostRules } from "./host-rules.js";
-import { ingressRules } from "./ingress-rules.js";
-import type { KernelPort, NamespacePlace, OverlayScope } from "./kernel-port.js";
-import { bareAddress, type LocalTask } from "./local-task.js";
-import { ingressGateways, keepsClientAddress } from "./mesh-return.js";
-import type { NetworkFacts } from "./network-facts.js";
-import {
-  hasWayOut,
-  INGRESS_SANDBOX,
-  ingressAttachment,
-  interfaceNames,
-  type NodeNetworkState,
-  nodeWanted,
-} from "./node-wanted.js";
-import { RowTable } from "./row-table.js";
-import { sandboxRules } from "./sandbox-rules.js";
+import { changedUdpPorts, sameRules, stillWanted } from "./host-rule-changes.js";
+import type { KernelPort, OverlayScope } from "./kernel-port.js";
+import { bareAddress } from "./local-task.js";
+import { INGRESS_SANDBOX, ingressAttachment } from "./node-wanted.js";
 import { SandboxServices } from "./sandbox-services.js";
 import { ServiceMarks } from "./service-marks.js";
-import { SharedDestinations, transportProtocol } from "./virtual-services.js";
+import { SharedDestinations } from "./virtual-services.js";
+import { WantedState } from "./wanted-state.js";
 
 export class DataPlane {
-  readonly rows = new RowTable();
-  readonly #options: DataPlaneOptions;
+  readonly wanted: WantedState;
+  readonly #nodeId: string;
   readonly #kernel: KernelPort;
-  readonly #addresses: GatewayAddresses;
-  readonly #networks = new Map<string, NetworkFacts>();
-  readonly #tasks = new Map<string, LocalTask>();
   readonly #marks = new ServiceMarks();
-  readonly #shared = new SharedDestinations(this.rows);
+  readonly #shared: SharedDestinations;
   readonly #sandboxes = new Map<string, SandboxServices>();
-  #ingress: NodeNetworkState["ingress"];
   #restored = false;
   #hostRules: PacketRules = [];
   #networksHere: ReadonlySet<string> = new Set();
   #dirty = new DirtyState();
 
   constructor(options: DataPlaneOptions, kernel: KernelPort, addresses: GatewayAddresses) {
-    this.#options = options;
+    this.#nodeId = options.nodeId;
     this.#kernel = kernel;
-    this.#addresses = addresses;
+    this.wanted = new WantedState(options, kernel, addresses);
+    this.#shared = new SharedDestinations(this.wanted.rows);
   }
 
   /** Takes a change in; {@link flush} brings it to the kernel. */
@@ -60,16 +47,14 @@ export class DataPlane {
         this.#takeRows(change.update);
         return;
       case "networks":
-        for (const facts of change.networks) this.#networks.set(facts.id, facts);
+        for (const facts of change.networks) this.wanted.networks.set(facts.id, facts);
         return;
       case "ingress":
-        this.#ingress = change.ingress;
-        this.#addresses.take(INGRESS_SANDBOX);
+        this.wanted.setIngress(change.ingress);
         this.#touchSandbox(INGRESS_SANDBOX, [change.ingress.networkId]);
         return;
       case "task":
-        this.#tasks.set(change.task.id, change.task);
-        if (hasWayOut(change.task, this.#networks)) this.#addresses.take(change.task.id);
+        this.wanted.setTask(change.task);
         this.#touchSandbox(
           change.task.id,
           change.task.attachments.map((attachment) => attachment.networkId),
@@ -80,7 +65,7 @@ export class DataPlane {
         return;
       case "restored":
         this.#restored = true;
-        this.#addresses.keepOnly(new Set([...this.#tasks.keys(), INGRESS_SANDBOX]));
+        this.wanted.releaseAddresses();
         this.#dirty.everything = true;
     }
   }
@@ -117,45 +102,12 @@ export class DataPlane {
     return sandbox ? this.#attempt(sandboxId, () => this.#healSandbox(sandboxId, sandbox)) : [];
   }
 
-  /** What is wanted now: for observing. */
-  wanted(): NodeWanted {
-    return nodeWanted(this.#state(), this.rows);
-  }
-
-  wantedHostRules(): PacketRules {
-    return hostRules({
-      bridge: this.#options.bridgeName,
-      bridgeSubnet: this.#addresses.subnet,
-      ingressAddress: this.#ingress && bareAddress(this.#addresses.bySandbox.get(INGRESS_SANDBOX) ?? ""),
-      meshPorts: this.#meshPorts(),
-      hostPorts: [...this.#tasks.values()].flatMap((task) =>
-        task.hostPorts.map((port) => ({ ...port, address: bareAddress(this.#addresses.bySandbox.get(task.id) ?? "") })),
-      ),
-    });
-  }
-
-  wantedSandboxRules(sandboxId: string): PacketRules {
-    return sandboxId === INGRESS_SANDBOX ? this.#ingressSandboxRules() : this.#taskSandboxRules(sandboxId);
-  }
-
   wantedServices(sandboxId: string): readonly VirtualService[] {
     return this.#sandboxes.get(sandboxId)?.list ?? [];
   }
 
   balancer(sandboxId: string): LoadBalancer | undefined {
     return this.#sandboxes.get(sandboxId)?.balancer;
-  }
-
-  get networks(): ReadonlyMap<string, NetworkFacts> {
-    return this.#networks;
-  }
-
-  get tasks(): ReadonlyMap<string, LocalTask> {
-    return this.#tasks;
-  }
-
-  get ingress(): NodeNetworkState["ingress"] {
-    return this.#ingress;
   }
 
   /** Removes every kernel object of this node. */
@@ -166,24 +118,24 @@ export class DataPlane {
       : [];
     this.#hostRules = [];
     this.#sandboxes.clear();
-    return [...problems, ...this.#kernel.overlay.removeAll(this.wanted())];
+    return [...problems, ...this.#kernel.overlay.removeAll(this.wanted.node())];
   }
 
   #takeRows(update: RowUpdate): void {
-    const gatewaysBefore = this.#gatewayAddresses();
-    const change = this.rows.apply(update, (endpoint) => endpoint.nodeId === this.#options.nodeId);
+    const gatewaysBefore = this.wanted.meshGateways();
+    const change = this.wanted.rows.apply(update, (endpoint) => endpoint.nodeId === this.#nodeId);
     this.#shared.forget(change.serviceKeys);
     for (const key of change.serviceKeys) this.#dirty.serviceKeys.add(key);
     for (const networkId of change.networkIds) this.#dirty.networkIds.add(networkId);
-    if (this.#gatewayAddresses() !== gatewaysBefore) this.#touchMesh();
+    if (this.wanted.meshGateways() !== gatewaysBefore) this.#touchMesh();
   }
 
   /** Nodes came or went: tasks on the ingress network answer by other gateways. */
   #touchMesh(): void {
-    for (const task of this.#tasks.values()) {
-      if (ingressAttachment(task, this.#networks)) this.#dirty.sandboxIds.add(task.id);
+    for (const task of this.wanted.tasks.values()) {
+      if (ingressAttachment(task, this.wanted.networks)) this.#dirty.sandboxIds.add(task.id);
     }
-    if (this.#ingress) this.#dirty.sandboxIds.add(INGRESS_SANDBOX);
+    if (this.wanted.ingress) this.#dirty.sandboxIds.add(INGRESS_SANDBOX);
   }
 
   #touchSandbox(sandboxId: string, networkIds: readonly string[]): void {
@@ -196,26 +148,26 @@ export class DataPlane {
     const known = this.#sandboxes.get(sandboxId);
     const balancer = known?.balancer ?? this.#kernel.loadBalancer(sandboxId);
     const sources = new Map<string, string>();
-    for (const attachment of this.#tasks.get(sandboxId)?.attachments ?? []) {
-      if (!this.#networks.get(attachment.networkId)?.ingress) {
+    for (const attachment of this.wanted.tasks.get(sandboxId)?.attachments ?? []) {
+      if (!this.wanted.networks.get(attachment.networkId)?.ingress) {
         sources.set(attachment.networkId, bareAddress(attachment.addressPrefix));
       }
     }
-    const meshNetworkId = sandboxId === INGRESS_SANDBOX ? this.#ingress?.networkId : undefined;
+    const meshNetworkId = sandboxId === INGRESS_SANDBOX ? this.wanted.ingress?.networkId : undefined;
     return new SandboxServices({
       balancer,
       sources,
       meshNetworkId,
       marks: this.#marks,
       shared: this.#shared,
-      rows: this.rows,
+      rows: this.wanted.rows,
     });
   }
 
   #removeTask(taskId: string): void {
-    const task = this.#tasks.get(taskId);
+    const task = this.wanted.tasks.get(taskId);
     if (!task) return;
-    this.#tasks.delete(taskId);
+    this.wanted.tasks.delete(taskId);
     this.#sandboxes.delete(taskId);
     this.#dirty.sandboxIds.add(taskId);
     for (const attachment of task.attachments) this.#dirty.networkIds.add(attachment.networkId);
@@ -224,16 +176,16 @@ export class DataPlane {
 
   #pass(dirty: DirtyState, look: boolean): readonly DataPlaneProblem[] {
     if (!dirty.any) return [];
-    const wanted = this.wanted();
+    const wanted = this.wanted.node();
     const scope = this.#scope(dirty, wanted);
     const problems: DataPlaneProblem[] = [];
-    const hostWanted = this.wantedHostRules();
+    const hostWanted = this.wanted.hostRules();
     problems.push(...this.#applyHostRules(stillWanted(this.#hostRules, hostWanted), false));
     problems.push(...this.#kernel.overlay.extend(wanted, scope));
     if (!look) problems.push(...this.#passSandboxes(dirty));
     problems.push(...this.#applyHostRules(hostWanted, look));
     problems.push(...this.#kernel.overlay.trim(wanted, scope));
-    this.#releaseAddresses(dirty.goneSandboxIds);
+    if (dirty.goneSandboxIds.size > 0) this.wanted.releaseAddresses();
     this.#releaseMarks(dirty.serviceKeys);
     return problems;
   }
@@ -263,7 +215,7 @@ export class DataPlane {
             sandbox.rebuild();
             this.#healSandbox(sandboxId, sandbox);
           } else if (sandbox.update(dirty.serviceKeys)) {
-            this.#kernel.inside(placeOf(sandboxId), () => sandbox.apply());
+            this.#kernel.inside({ sandboxId }, () => sandbox.apply());
           }
         }),
       );
@@ -272,8 +224,8 @@ export class DataPlane {
   }
 
   #healSandbox(sandboxId: string, sandbox: SandboxServices): void {
-    this.#kernel.inside(placeOf(sandboxId), () => {
-      this.#kernel.packetFilter?.apply(this.wantedSandboxRules(sandboxId));
+    this.#kernel.inside({ sandboxId }, () => {
+      this.#kernel.packetFilter?.apply(this.wanted.sandboxRules(sandboxId));
       sandbox.heal();
     });
   }
@@ -300,146 +252,11 @@ export class DataPlane {
     }
   }
 
-  #releaseAddresses(gone: ReadonlySet<string>): void {
-    if (gone.size === 0) return;
-    this.#addresses.keepOnly(new Set([...this.#tasks.keys(), INGRESS_SANDBOX]));
-  }
-
   #releaseMarks(keys: Iterable<string>): void {
-    for (const key of keys) if (!this.rows.services.has(key)) this.#marks.release(key);
-  }
-
-  #state(): NodeNetworkState {
-    return {
-      nodeId: this.#options.nodeId,
-      bridge: {
-        name: this.#options.bridgeName,
-        addressPrefix: this.#addresses.bridgePrefix,
-        mtu: this.#options.underlayMtu,
-        isolated: this.#kernel.canIsolatePorts(),
-      },
-      hasIpv6: this.#kernel.hasIpv6,
-      vxlanPort: this.#options.vxlanPort,
-      underlayMtu: this.#options.underlayMtu,
-      networks: this.#networks,
-      tasks: this.#tasks,
-      ...(this.#ingress ? { ingress: this.#ingress } : {}),
-      gatewayAddresses: this.#addresses.bySandbox,
-    };
-  }
-
-  #taskSandboxRules(sandboxId: string): PacketRules {
-    const task = this.#tasks.get(sandboxId);
-    if (!task) return [];
-    const gatewayPrefix = hasWayOut(task, this.#networks) ? this.#addresses.bySandbox.get(task.id) : undefined;
-    const names = interfaceNames(task.attachments.length, gatewayPrefix !== undefined);
-    const ingress = ingressAttachment(task, this.#networks);
-    return sandboxRules({
-      ...(ingress && {
-        ingress: {
-          interfaceName: names.overlays[0]!,
-          address: bareAddress(ingress.attachment.addressPrefix),
-          subnet: ingress.facts.subnet,
-        },
-      }),
-      ...(gatewayPrefix === undefined
-        ? {}
-        : { gateway: { interfaceName: names.gateway!, address: bareAddress(gatewayPrefix) } }),
-      ingressPorts: task.ingressPorts,
-      hostPorts: task.hostPorts,
-      gateways: ingress ? ingressGateways(this.rows.endpointsOf(ingress.facts.id).values()) : [],
-    });
-  }
-
-  #ingressSandboxRules(): PacketRules {
-    if (!this.#ingress) return [];
-    const names = interfaceNames(1, true);
-    return ingressRules({
-      overlayInterface: names.overlays[0]!,
-      overlayAddress: bareAddress(this.#ingress.addressPrefix),
-      gatewayInterface: names.gateway!,
-      gatewaySubnet: this.#addresses.subnet,
-      keepClientAddress: keepsClientAddress(ingressGateways(this.rows.endpointsOf(this.#ingress.networkId).values())),
-    });
-  }
-
-  #meshPorts() {
-    if (!this.#ingress) return [];
-    return [...this.rows.servicesOf(this.#ingress.networkId).values()].flatMap((row) =>
-      row.ports.map((port) => ({ protocol: transportProtocol(port.protocol), port: port.publishedPort })),
-    );
-  }
-
-  #gatewayAddresses(): string {
-    if (!this.#ingress) return "";
-    let text = "";
-    for (const endpoint of this.rows.endpointsOf(this.#ingress.networkId).values()) {
-      if (endpoint.kind === EndpointKind.ENDPOINT_INGRESS_GATEWAY) text += `${endpoint.address} ${endpoint.mac};`;
-    }
-    return text;
-  }
-}
-
-class DirtyState {
-  everything = false;
-  readonly networkIds = new Set<string>();
-  readonly wholeNetworkIds = new Set<string>();
-  readonly sandboxIds = new Set<string>();
-  readonly serviceKeys = new Set<string>();
-  readonly goneSandboxIds = new Set<string>();
-
-  get any(): boolean {
-    return (
-      this.everything ||
-      this.networkIds.size + this.sandboxIds.size + this.serviceKeys.size + this.goneSandboxIds.size > 0
-    );
-  }
-
-  add(other: DirtyState): void {
-    this.everything ||= other.everything;
-    for (const id of other.networkIds) this.networkIds.add(id);
-    for (const id of other.wholeNetworkIds) this.wholeNetworkIds.add(id);
-    for (const id of other.sandboxIds) this.sandboxIds.add(id);
-    for (const key of other.serviceKeys) this.serviceKeys.add(key);
-    for (const id of other.goneSandboxIds) this.goneSandboxIds.add(id);
+    for (const key of keys) if (!this.wanted.rows.services.has(key)) this.#marks.release(key);
   }
 }
 
 function symmetricDifference(a: ReadonlySet<string>, b: ReadonlySet<string>): readonly string[] {
   return [...[...a].filter((id) => !b.has(id)), ...[...b].filter((id) => !a.has(id))];
-}
-
-function placeOf(sandboxId: string): NamespacePlace {
-  return { sandboxId };
-}
-
-/** The rules of `before` that `after` holds too, with their new text: what may stay while the rest goes. */
-function stillWanted(before: PacketRules, after: PacketRules): PacketRules {
-  const keys = new Set(before.map((rule) => rule.key));
-  return after.filter((rule) => keys.has(rule.key)).map((rule) => narrowPorts(rule, before));
-}
-
-/** A port list that grows keeps its old ports until the new ones may be led anywhere. */
-function narrowPorts(rule: PacketRule, before: PacketRules): PacketRule {
-  const old = before.find((candidate) => candidate.key === rule.key)?.match.destinationPorts;
-  const ports = rule.match.destinationPorts;
-  if (!old || !ports) return rule;
-  const common = ports.filter((port) => old.includes(port));
-  return common.length === 0 ? rule : { ...rule, match: { ...rule.match, destinationPorts: common } };
-}
-
-function sameRules(a: PacketRules, b: PacketRules): boolean {
-  return a === b || JSON.stringify(a) === JSON.stringify(b);
-}
-
-/** UDP ports that are led somewhere else than before. */
-function changedUdpPorts(before: PacketRules, after: PacketRules): ReadonlySet<number> {
-  const ports = (rules: PacketRules) =>
-    new Set(
-      rules
-        .filter((rule) => rule.action.kind === "dnat" && rule.match.protocol === "udp")
-        .flatMap((rule) => rule.match.destinationPorts ?? []),
-    );
-  const [old, fresh] = [ports(before), ports(after)];
-  return new Set([...old, ...fresh].filter((port) => old.has(port) !== fresh.has(port)));
 }

@@ -19,10 +19,10 @@ export function observeNode(
   request: ObserveRequest,
   options: DataPlaneOptions,
 ): ObserveResult {
-  const items: ObservedItem[] = [...kernel.overlay.observe(plane.wanted())];
+  const items: ObservedItem[] = [...kernel.overlay.observe(plane.wanted.node())];
   const { packetFilter } = kernel;
   if (packetFilter) {
-    items.push(...observed(kernel, "host", () => ruleItems("host", packetFilter.observe(plane.wantedHostRules()))));
+    items.push(...observed(kernel, "host", () => ruleItems("host", packetFilter.observe(plane.wanted.hostRules()))));
   }
   for (const sandboxId of plane.sandboxIds()) {
     items.push(...observed(kernel, { sandboxId }, () => sandboxItems(plane, kernel, sandboxId)));
@@ -39,7 +39,7 @@ export function observeNode(
 
 function sandboxItems(plane: DataPlane, kernel: KernelPort, sandboxId: string): readonly ObservedItem[] {
   const place = placeName(plane, sandboxId);
-  const rules = kernel.packetFilter?.observe(plane.wantedSandboxRules(sandboxId)) ?? [];
+  const rules = kernel.packetFilter?.observe(plane.wanted.sandboxRules(sandboxId)) ?? [];
   const balanced = plane.balancer(sandboxId)?.observe(plane.wantedServices(sandboxId)) ?? [];
   return [...ruleItems(place, rules), ...balanced.map((drift) => balancerItem(place, drift, plane))];
 }
@@ -82,10 +82,10 @@ function ruleItems(place: string, drift: readonly RuleDrift[]): readonly Observe
 
 function balancerItem(place: string, drift: DestinationDrift, plane: DataPlane): ObservedItem {
   const [serviceId = "", networkId = ""] = drift.serviceId.split("/");
-  const name = plane.rows.services.get(drift.serviceId)?.name ?? serviceId;
+  const name = plane.wanted.rows.services.get(drift.serviceId)?.name ?? serviceId;
   const isDestination = /^\d/.test(drift.part);
   const endpoint = isDestination
-    ? [...plane.rows.endpointsOfService(drift.serviceId).values()].find((one) => one.address === drift.part)
+    ? [...plane.wanted.rows.endpointsOfService(drift.serviceId).values()].find((one) => one.address === drift.part)
     : undefined;
   return item({
     kind: isDestination ? "destination" : "load-balancer",
@@ -108,15 +108,15 @@ function concerns(one: ObservedItem, request: ObserveRequest, plane: DataPlane):
   if (request.networkId === "") return true;
   if (one.networkId !== "") return one.networkId === request.networkId;
   if (one.place === "host") return true;
-  if (one.place === INGRESS_SANDBOX) return plane.ingress?.networkId === request.networkId;
-  const task = [...plane.tasks.values()].find(
+  if (one.place === INGRESS_SANDBOX) return plane.wanted.ingress?.networkId === request.networkId;
+  const task = [...plane.wanted.tasks.values()].find(
     (candidate) => candidate.id === one.place || candidate.name === one.place,
   );
   return task?.attachments.some((attachment) => attachment.networkId === request.networkId) ?? false;
 }
 
 export function placeName(plane: DataPlane, sandboxId: string): string {
-  return plane.tasks.get(sandboxId)?.name ?? sandboxId;
+  return plane.wanted.tasks.get(sandboxId)?.name ?? sandboxId;
 }
 
 function itemState(state: "present" | "missing" | "different" | "extra"): ItemState {

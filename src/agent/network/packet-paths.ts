@@ -6,10 +6,10 @@ import { serviceKey } from "./row-table.js";
 
 export function packetPaths(plane: DataPlane, request: ObserveRequest, options: DataPlaneOptions): string[] {
   const paths: string[] = [];
-  for (const row of plane.rows.services.values()) {
+  for (const row of plane.wanted.rows.services.values()) {
     if (request.serviceId !== "" && row.serviceId !== request.serviceId) continue;
     if (request.networkId !== "" && row.networkId !== request.networkId && row.ports.length === 0) continue;
-    const backends = [...plane.rows.endpointsOfService(serviceKey(row)).values()]
+    const backends = [...plane.wanted.rows.endpointsOfService(serviceKey(row)).values()]
       .filter((endpoint) => endpoint.kind === EndpointKind.ENDPOINT_TASK)
       .map((endpoint) =>
         endpoint.nodeId === options.nodeId
@@ -18,7 +18,7 @@ export function packetPaths(plane: DataPlane, request: ObserveRequest, options: 
       )
       .sort();
     const choice = backends.length === 0 ? "refused: no task serves" : backends.join(" | ");
-    const vni = plane.networks.get(row.networkId)?.vni;
+    const vni = plane.wanted.networks.get(row.networkId)?.vni;
     for (const port of row.ports) {
       paths.push(
         `:${port.publishedPort}/${port.protocol.toLowerCase()} → ${options.bridgeName} → ingress sandbox → ${row.name} → VXLAN ${vni ?? "?"} → ${choice} → :${port.targetPort}`,
