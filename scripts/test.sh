@@ -10,7 +10,7 @@ bash scripts/setup.sh test </dev/null
 
 # Marks every process that the tests start; the leak check looks for it.
 TSWARM_TEST_RUN="run-$$-$(date +%s)"
-work="$(mktemp -d "${TMPDIR:-/tmp}/tswarm-run-XXXXXX")"
+work="$(mktemp -d "$PWD/build/run-XXXXXX")"
 TSWARM_KERNEL_RECORDS="$work/records"
 export TSWARM_TEST_RUN TSWARM_KERNEL_RECORDS
 mkdir "$TSWARM_KERNEL_RECORDS"
@@ -37,23 +37,28 @@ ticks() { # AVA says how many passed only when all did
   grep -cE '^  ✔ ' build/test.log || true
 }
 
-node build/test/leaks/leaks.js remember "$work/before"
+# A function is read whole before it runs: a change of this file meanwhile does no harm.
+main() {
+  node build/test/leaks/leaks.js remember "$work/before"
 
-status=0
-node_modules/.bin/ava </dev/null 2>&1 | tee build/test.log || status=$?
-passed=$((passed + $(ticks)))
-for kind in 'tests? failed' 'uncaught exceptions?' 'unhandled rejections?' 'tests? skipped' 'tests? todo' 'known failures?'; do
-  failed=$((failed + $(count "$kind")))
-done
-if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
-  echo "  ✘ ava ended with status $status"
-  failed=1
-fi
+  status=0
+  node_modules/.bin/ava </dev/null 2>&1 | tee build/test.log || status=$?
+  passed=$((passed + $(ticks)))
+  for kind in 'tests? failed' 'uncaught exceptions?' 'unhandled rejections?' 'tests? skipped' 'tests? todo' 'known failures?'; do
+    failed=$((failed + $(count "$kind")))
+  done
+  if [ "$status" != 0 ] && [ "$failed" = 0 ]; then
+    echo "  ✘ ava ended with status $status"
+    failed=1
+  fi
 
-echo
-check "every kernel test ran on some kernel" node build/test/kernel/final-check.js "$TSWARM_KERNEL_RECORDS"
-check "the sources are linted" node_modules/.bin/biome check --diagnostic-level=error .
-check "nothing is left on the machine" node build/test/leaks/leaks.js compare "$work/before"
-echo
-echo "$passed passed, $failed failed"
-[ "$failed" = 0 ]
+  echo
+  check "every kernel test ran on some kernel" node build/test/kernel/final-check.js "$TSWARM_KERNEL_RECORDS"
+  check "the sources are linted" node_modules/.bin/biome check --diagnostic-level=error .
+  check "nothing is left on the machine" node build/test/leaks/leaks.js compare "$work/before"
+  echo
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ]
+  exit
+}
+main

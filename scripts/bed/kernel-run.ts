@@ -1,5 +1,14 @@
 /** The kernel suites inside User-Mode Linux: what each test gave, as they give it on the host. */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import { kernelSuites } from "./kernel-suites.js";
 import { parseTap, type TapReport } from "./tap.js";
 import { runMachine } from "./user-mode-linux.js";
@@ -30,7 +39,8 @@ const PROGRESS_MS = 1000;
 export async function runKernelSuites(options: KernelRunOptions): Promise<KernelRun> {
   const { project } = options;
   const suites = options.suites ?? kernelSuites(project);
-  const share = mkdtempSync(`${project}/build/bed-`);
+  removeAbandoned(project);
+  const share = mkdtempSync(`${project}/build/bed-${process.pid}-`);
   const tapPath = `${share}/tap`;
   writeFileSync(tapPath, "");
   mkdirSync(`${share}/records`);
@@ -56,6 +66,14 @@ export async function runKernelSuites(options: KernelRunOptions): Promise<Kernel
   } finally {
     clearInterval(progress);
     rmSync(share, { recursive: true, force: true });
+  }
+}
+
+/** Shares of runs that were killed. */
+function removeAbandoned(project: string): void {
+  for (const name of readdirSync(`${project}/build`)) {
+    const pid = /^bed-(\d+)-/.exec(name)?.[1];
+    if (pid && !existsSync(`/proc/${pid}`)) rmSync(`${project}/build/${name}`, { recursive: true, force: true });
   }
 }
 
