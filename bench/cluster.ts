@@ -20,10 +20,10 @@ const leave = () => void cluster.remove().then(() => process.exit(130));
 process.once("SIGINT", leave);
 process.once("SIGTERM", leave);
 try {
+  const idleMb = agentMb("host2");
   const nodeStartMs = await nodeStart();
   const createMs: number[] = [];
   for (let run = 0; run < RUNS; run++) createMs.push(await createToAnswer(8080 + run));
-  const idleMb = agentMb("host2");
   const full = await manyTasks("host2");
   printFigures([
     { what: "floor: a Node HTTP server, start to first answer, ms", value: spread(nodeStartMs, 0) },
