@@ -5,6 +5,7 @@
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { join } from "node:path";
+import { Worker } from "node:worker_threads";
 import {
   createNamespace,
   inNamespace,
@@ -27,14 +28,20 @@ const SERVICES = 500;
 const TASKS = 3;
 const OUTSTANDING = 32;
 const PACED = 20_000;
+/** Queries a second beside a busy data plane. */
+const CALM = 2000;
 const ECHO_PORT = 61_054;
 /** As an answer with one address to a query for `service123`. */
 const ECHO_BYTES = 28 + 16;
 
 const name = `tsw-bench${process.pid}-dns`;
 const namespace = createNamespace(name);
+const busy = createNamespace(`${name}-busy`);
 process.once("SIGINT", () => process.exit(130));
-process.on("exit", () => removeNamespace(name));
+process.on("exit", () => {
+  removeNamespace(name);
+  removeNamespace(busy.name);
+});
 
 const rows = new RowTable();
 interface Round extends LoadResult {
@@ -57,6 +64,20 @@ async function measure(load: Load): Promise<Round> {
   const { user, system } = process.cpuUsage(before);
   const result = JSON.parse(output) as LoadResult;
   return { ...result, cpuUs: (user + system) / result.answers };
+}
+
+/** With a data plane at its busiest beside it. */
+async function measureWhileProgramming(load: Load): Promise<Round> {
+  const worker = new Worker(new URL("./programming-worker.js", import.meta.url), {
+    workerData: { namespace: busy.name },
+    trackUnmanagedFds: false,
+  });
+  await once(worker, "message");
+  try {
+    return await measure(load);
+  } finally {
+    await worker.terminate();
+  }
 }
 
 try {
@@ -120,9 +141,11 @@ try {
     [`floor: UDP echo, ${PACED} a second`, { ...resolver, port: ECHO_PORT, perSecond: PACED }],
     [`virtual address, ${PACED} a second`, { ...resolver, perSecond: PACED }],
   ];
-  const results = new Map<string, Round[]>(loads.map(([what]) => [what, []]));
+  const whileProgramming = `virtual address, ${CALM} a second, while 5,000 services are programmed`;
+  const results = new Map<string, Round[]>([...loads, [whileProgramming]].map(([what]) => [what as string, []]));
   for (let round = 0; round < ROUNDS; round++) {
     for (const [what, load] of loads) results.get(what)!.push(await measure(load));
+    results.get(whileProgramming)!.push(await measureWhileProgramming({ ...resolver, perSecond: CALM }));
   }
   printFigures(
     [...results].flatMap(([what, rounds]) => {

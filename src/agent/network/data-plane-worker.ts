@@ -3,6 +3,7 @@
  * wait for it. Changes that arrive together go to the kernel together. Looks at everything are cut into pieces, one sandbox
  * each, so that a change never waits for a whole look.
  */
+import { setPriority } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
 import { DataPlane } from "./data-plane.js";
@@ -15,11 +16,16 @@ const RETRY_MS = 1000;
 /** A look may take this share of the Worker's time at most: on a full node looks come less often. */
 const LOOK_SHARE = 0.1;
 
+/** Nice value of this thread alone: where cores are scarce, answering names and heartbeats comes before programming the kernel. */
+const NICE = 5;
+
 const port = parentPort!;
 const options = workerData as DataPlaneOptions;
 const say = (message: FromDataPlane) => port.postMessage(message);
 
 function start(): void {
+  // On Linux a process id of 0 means the calling thread.
+  setPriority(0, NICE);
   const kernel = openKernel(options);
   const addresses = new GatewayAddresses(join(options.stateDir, "network", "gateway.json"), () =>
     chooseBridgeSubnet(options.bridgeName),
