@@ -11,6 +11,7 @@ const TIMEOUT_MS = 10 * 60_000;
 const project = fileURLToPath(new URL("../../../", import.meta.url)).replace(/\/$/, "");
 const consolePath = `${project}/build/bed-console.log`;
 
+const begun = performance.now();
 let told = 0;
 const run = await runKernelSuites({
   project,
@@ -21,9 +22,11 @@ const run = await runKernelSuites({
     told = results;
   },
 });
+const tookSeconds = ((performance.now() - begun) / 1000).toFixed(0);
 writeFileSync(consolePath, run.console);
 
 test("uml: the machine ran every kernel suite to its end", (t) => {
+  t.log(`${run.results.length} results of ${run.suites.length} suites in ${tookSeconds} s`);
   t.true(run.suites.length > 0, "there are kernel suites");
   const last = `the last result was of "${run.results.at(-1)?.title}"; the machine's console is in ${consolePath}`;
   t.not(run.status, undefined, `the machine ended before the suites did: ${last}`);
