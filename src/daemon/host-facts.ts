@@ -2,12 +2,13 @@
 import { lookup } from "node:dns/promises";
 import { isIP } from "node:net";
 import { RouteSocket } from "../../native-bindings/index.js";
+import { underlayPath } from "../../overlay/underlay.js";
 
 export interface Underlay {
   /** The address that other nodes send VXLAN packets to. */
   readonly address: string;
   readonly linkName: string;
-  /** Bytes. */
+  /** Of the way to the manager, or of the link, in bytes. */
   readonly mtu: number;
 }
 
@@ -37,7 +38,7 @@ export async function findUnderlay(question: UnderlayQuestion): Promise<Underlay
   if (wanted) {
     const found = addresses.find((one) => one.address === wanted);
     if (!found) throw new HostFactsError(`${wanted} is no address of this host: it has ${list(addresses)}`);
-    return underlay(found);
+    return underlay(found, managerAddress);
   }
   const candidates = addresses.filter(
     ({ link }) => link.up && link.kind !== "loopback" && link.name !== "lo" && link.kind !== "bridge",
@@ -48,7 +49,7 @@ export async function findUnderlay(question: UnderlayQuestion): Promise<Underlay
       `this host has several addresses: ${list(candidates)}. Say which carries the overlays: --data-path-addr`,
     );
   }
-  return underlay(candidates[0]!);
+  return underlay(candidates[0]!, managerAddress);
 }
 
 interface Candidate {
@@ -56,8 +57,8 @@ interface Candidate {
   readonly link: { readonly name: string; readonly mtu: number };
 }
 
-function underlay({ address, link }: Candidate): Underlay {
-  return { address, linkName: link.name, mtu: link.mtu };
+function underlay({ address, link }: Candidate, managerAddress: string | undefined): Underlay {
+  return { address, linkName: link.name, mtu: underlayPath(managerAddress ?? address).mtu ?? link.mtu };
 }
 
 function list(candidates: readonly Candidate[]): string {
