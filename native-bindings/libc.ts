@@ -190,11 +190,6 @@ export function encodeSocketAddress(addressBytes: Uint8Array, port: number): Buf
   return address;
 }
 
-/** The port of an address encoded by the kernel (sockaddr_in or sockaddr_in6). */
-export function portOfSocketAddress(address: Buffer): number {
-  return address.readUInt16BE(2);
-}
-
 function describeAddress(address: Uint8Array): string {
   return Buffer.from(address).toString("hex");
 }

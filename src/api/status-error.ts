@@ -13,7 +13,6 @@ export class StatusError extends Error {
 
 export const invalidArgument = (message: string) => new StatusError(status.INVALID_ARGUMENT, message);
 export const notFound = (message: string) => new StatusError(status.NOT_FOUND, message);
-export const alreadyExists = (message: string) => new StatusError(status.ALREADY_EXISTS, message);
 export const permissionDenied = (message: string) => new StatusError(status.PERMISSION_DENIED, message);
 export const unauthenticated = (message: string) => new StatusError(status.UNAUTHENTICATED, message);
 export const failedPrecondition = (message: string) => new StatusError(status.FAILED_PRECONDITION, message);

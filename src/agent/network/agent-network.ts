@@ -249,7 +249,8 @@ export class AgentNetwork implements TaskNetwork {
     const { directory, dataPlane, owner } = this.#options;
     const before = this.#ingress;
     this.#ingress = ingress;
-    if (before && before.networkId !== ingress.networkId) directory.withdraw(endpointId(owner.nodeId, before.networkId));
+    if (before && before.networkId !== ingress.networkId)
+      directory.withdraw(endpointId(owner.nodeId, before.networkId));
     this.#change(dataPlane.change({ kind: "ingress", ingress }), (problems) => this.#report(problems));
     void directory.publish(ingressEndpoint(ingress, this.#nextRevision(), owner), 0);
   }

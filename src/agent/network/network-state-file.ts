@@ -2,7 +2,7 @@
  * What the agent must know of its own networks after a restart with no manager in reach: its tasks and how far they were in
  * service, its ingress address, and the rows of the others. Without it a restarted agent would take all of that for unwanted.
  */
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type EndpointState, RowUpdate } from "../../api/generated/tswarm/v1/link.js";
 import type { IngressFacts } from "./data-plane-protocol.js";
@@ -49,11 +49,6 @@ export class NetworkStateFile {
 
   writeRows(rows: RowUpdate): void {
     replace(this.#rowsFile, RowUpdate.encode(rows).finish());
-  }
-
-  remove(): void {
-    rmSync(this.#localFile, { force: true });
-    rmSync(this.#rowsFile, { force: true });
   }
 }
 
