@@ -13,23 +13,27 @@ import { query, SHOP_ROWS, task } from "./sandbox.js";
 const needs = ["network-namespaces", "packet-filter", "bridge"] as const;
 const TASKS = ["10.0.1.11", "10.0.1.12", "10.0.1.13"];
 
-kernelTest("dig and the C library find services, tasks and addresses, over UDP and TCP", { needs }, async (t) => {
-  const host = await DnsHost.make(t);
-  const box = await host.sandbox("t1");
-  t.deepEqual(await digShort(box, "web"), ["10.0.1.2"]);
-  t.deepEqual(await digShort(box, "+tcp", "WEB.shop"), ["10.0.1.2"]);
-  t.deepEqual(await digShort(box, "tasks.web"), TASKS);
-  t.deepEqual(await digShort(box, "+tcp", "tasks.web"), TASKS);
-  t.deepEqual(await digShort(box, "-x", "10.0.1.12"), ["web.2.t2.shop."]);
-  t.regex(await dig(box, "web", "AAAA"), /status: NOERROR.*\n.*ANSWER: 0/);
-  t.regex(await dig(box, "tasks.nosuch"), /status: NXDOMAIN/);
-  t.regex(await dig(box, "web"), /web\.\s+600\s+IN\s+A\s+10\.0\.1\.2/);
-  const settings = "nameserver 127.0.0.11\noptions ndots:0\n";
-  t.regex(await getent(box, settings, "ahostsv4", "web"), /^10\.0\.1\.2\s+STREAM/);
-  t.regex(await getent(box, settings, "hosts", "10.0.1.12"), /^10\.0\.1\.12\s+web\.2\.t2\.shop/);
-});
+kernelTest.serial(
+  "dig and the C library find services, tasks and addresses, over UDP and TCP",
+  { needs },
+  async (t) => {
+    const host = await DnsHost.make(t);
+    const box = await host.sandbox("t1");
+    t.deepEqual(await digShort(box, "web"), ["10.0.1.2"]);
+    t.deepEqual(await digShort(box, "+tcp", "WEB.shop"), ["10.0.1.2"]);
+    t.deepEqual(await digShort(box, "tasks.web"), TASKS);
+    t.deepEqual(await digShort(box, "+tcp", "tasks.web"), TASKS);
+    t.deepEqual(await digShort(box, "-x", "10.0.1.12"), ["web.2.t2.shop."]);
+    t.regex(await dig(box, "web", "AAAA"), /status: NOERROR.*\n.*ANSWER: 0/);
+    t.regex(await dig(box, "tasks.nosuch"), /status: NXDOMAIN/);
+    t.regex(await dig(box, "web"), /web\.\s+600\s+IN\s+A\s+10\.0\.1\.2/);
+    const settings = "nameserver 127.0.0.11\noptions ndots:0\n";
+    t.regex(await getent(box, settings, "ahostsv4", "web"), /^10\.0\.1\.2\s+STREAM/);
+    t.regex(await getent(box, settings, "hosts", "10.0.1.12"), /^10\.0\.1\.12\s+web\.2\.t2\.shop/);
+  },
+);
 
-kernelTest("an answer that UDP cannot carry comes over TCP, whole", { needs }, async (t) => {
+kernelTest.serial("an answer that UDP cannot carry comes over TCP, whole", { needs }, async (t) => {
   const host = await DnsHost.make(t);
   const box = await host.sandbox("t1");
   const many = Array.from({ length: 150 }, (_, index) => task(index + 1, { revision: 2 }));
@@ -40,7 +44,7 @@ kernelTest("an answer that UDP cannot carry comes over TCP, whole", { needs }, a
   t.is(new Set(found.match(/10\.0\.1\.\d+/g)).size, 150);
 });
 
-kernelTest("a task may have port 53 for itself", { needs }, async (t) => {
+kernelTest.serial("a task may have port 53 for itself", { needs }, async (t) => {
   const host = await DnsHost.make(t);
   const box = await host.sandbox("t1");
   using namespace = openNamespace(box);
@@ -60,7 +64,7 @@ kernelTest("a task may have port 53 for itself", { needs }, async (t) => {
   t.deepEqual(await digShort(box, "+tcp", "web"), ["10.0.1.2"]);
 });
 
-kernelTest("other names go to the host's name servers, in the host's namespace", { needs }, async (t) => {
+kernelTest.serial("other names go to the host's name servers, in the host's namespace", { needs }, async (t) => {
   const host = await DnsHost.make(t);
   const box = await host.sandbox("t1");
   t.regex(await dig(box, "example.com"), /status: SERVFAIL/, "without a server at once");
@@ -87,7 +91,7 @@ kernelTest("other names go to the host's name servers, in the host's namespace",
   t.like(result, { outstanding: 0, overLimit: 0, sandboxes: 1 });
 });
 
-kernelTest("a truncated answer from upstream leads the client to TCP, all the way", { needs }, async (t) => {
+kernelTest.serial("a truncated answer from upstream leads the client to TCP, all the way", { needs }, async (t) => {
   const host = await DnsHost.make(t);
   const box = await host.sandbox("t1");
   const upstream = await FakeUpstream.open(t, host.namespace, "127.0.0.53", ({ transport, query: asked }) =>
@@ -102,7 +106,7 @@ kernelTest("a truncated answer from upstream leads the client to TCP, all the wa
   );
 });
 
-kernelTest("a new server takes the sandboxes over at the same port", { needs }, async (t) => {
+kernelTest.serial("a new server takes the sandboxes over at the same port", { needs }, async (t) => {
   const host = await DnsHost.make(t);
   const box = await host.sandbox("t1");
   await host.restart();
@@ -121,7 +125,7 @@ kernelTest("a new server takes the sandboxes over at the same port", { needs }, 
   t.deepEqual(await digShort(box, "+tcp", "web"), ["10.0.1.2"]);
 });
 
-kernelTest("a change of rows is answered at once, in every sandbox", { needs }, async (t) => {
+kernelTest.serial("a change of rows is answered at once, in every sandbox", { needs }, async (t) => {
   const host = await DnsHost.make(t);
   const boxes = [await host.sandbox("t1"), await host.sandbox("t2")];
   for (const box of boxes) t.deepEqual(await digShort(box, "tasks.web"), TASKS);
@@ -151,7 +155,7 @@ kernelTest(
   },
 );
 
-kernelTest("no more TCP connections than a sandbox may have; UDP goes on", { needs }, async (t) => {
+kernelTest.serial("no more TCP connections than a sandbox may have; UDP goes on", { needs }, async (t) => {
   const host = await DnsHost.make(t, { maxTcpConnections: 8, tcpIdleTimeoutMs: 600_000 });
   const box = await host.sandbox("t1");
   const connections: Socket[] = [];
@@ -170,14 +174,17 @@ kernelTest("no more TCP connections than a sandbox may have; UDP goes on", { nee
   t.like((await host.order({ do: "stats" })).result, { tcpConnections: 8 });
 });
 
-kernelTest("an idle TCP connection is closed", { needs }, async (t) => {
-  const host = await DnsHost.make(t, { tcpIdleTimeoutMs: 2000 });
+kernelTest.serial("an idle TCP connection is closed", { needs }, async (t) => {
+  const host = await DnsHost.make(t, { tcpIdleTimeoutMs: 3000 });
   const box = await host.sandbox("t1");
   const connection = tcpClient(box);
   connection.write(frame(query("web")));
-  const [answer] = await once(connection, "data");
-  t.is(parseMessage((answer as Buffer).subarray(2)).answers.length, 1);
-  await once(connection, "close");
+  const closed = once(connection, "close");
+  const answered = once(connection, "data").then(
+    ([chunk]) => parseMessage((chunk as Buffer).subarray(2)).answers.length,
+  );
+  t.is(await Promise.race([answered, closed.then(() => "closed before it was answered")]), 1);
+  await closed;
   t.like((await host.order({ do: "stats" })).result, { queries: 1 });
 });
 
