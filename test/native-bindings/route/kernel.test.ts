@@ -257,14 +257,17 @@ kernelTest(
 
       for (const value of ["02:42:0a:00:01:05", "02:42:0a:00:01:07"])
         socket.execute(nb.replaceNeighbour({ linkIndex, address: "10.0.1.5", mac: value }));
-      t.deepEqual(socket.neighbours({ linkIndex }), [
+      // The kernel adds multicast ones of its own when it speaks IGMP.
+      const unicast = (index: number) =>
+        socket.neighbours({ linkIndex: index }).filter(({ state }) => ((state ?? 0) & rt.NUD_NOARP) === 0);
+      t.deepEqual(unicast(linkIndex), [
         { linkIndex, address: "10.0.1.5", mac: "02:42:0a:00:01:07", state: rt.NUD_PERMANENT, flags: 0 },
       ]);
-      t.deepEqual(socket.neighbours({ linkIndex: master }), []);
+      t.deepEqual(unicast(master), []);
       socket.execute(nb.replaceNeighbour({ linkIndex, address: "fd00::5", mac }));
       t.is(socket.neighbours({ linkIndex, family: AF_INET6 }).filter((one) => one.address === "fd00::5").length, 1);
       socket.execute(nb.deleteNeighbour({ linkIndex, address: "10.0.1.5" }));
-      t.deepEqual(socket.neighbours({ linkIndex }), []);
+      t.deepEqual(unicast(linkIndex), []);
     });
   },
 );
@@ -286,7 +289,7 @@ kernelTest("1,000 operations with one refused in the middle: 999 are done", { ne
       failures.get(500)?.message ?? "",
       /^replace neighbour 10\.0\.1\.244 at 02:42:0a:00:00:01 on link 999: .*ENODEV/,
     );
-    t.is(socket.neighbours({ linkIndex }).length, 999);
+    t.is(socket.neighbours({ linkIndex }).filter(({ address }) => address.startsWith("10.0.")).length, 999);
 
     const gone = socket.executeAll(
       operations.map((_, count) => nb.deleteNeighbour({ linkIndex, address: `10.1.${count >> 8}.${count & 255}` })),
