@@ -28,7 +28,16 @@ const LAYERS: readonly Layer[] = [
   },
   { folder: "src/api", imports: [], reason: "the wire types stand on nothing, so that everybody can speak" },
   { folder: "src/security", imports: ["src/api"], reason: "identity is needed by both ends and by neither's inside" },
-  { folder: "src/store", imports: ["src/api", "src/security"], reason: "a store of objects decides nothing" },
+  {
+    folder: "src/raft",
+    imports: ["src/api", "src/security"],
+    reason: "a replicated log knows nothing of what it is for",
+  },
+  {
+    folder: "src/store",
+    imports: ["src/api", "src/security", "src/raft"],
+    reason: "a store of objects decides nothing",
+  },
   {
     folder: "src/agent",
     imports: [...KERNEL, "src/api", "src/security"],
@@ -36,17 +45,17 @@ const LAYERS: readonly Layer[] = [
   },
   {
     folder: "src/manager",
-    imports: [...KERNEL, "src/api", "src/security", "src/store"],
+    imports: [...KERNEL, "src/api", "src/security", "src/raft", "src/store"],
     reason: "agent and manager meet on the wire alone: they run on different hosts, in different versions",
   },
   {
     folder: "src/cli",
-    imports: [...KERNEL, "src/api", "src/security"],
-    reason: "tsctl is a client like any other, and starts fast",
+    imports: [...KERNEL, "src/api", "src/security", "src/raft", "src/store"],
+    reason: "tsctl is a client like any other, and starts fast; offline it reads a manager's log",
   },
   {
     folder: "src/daemon",
-    imports: [...KERNEL, "src/api", "src/security", "src/store", "src/agent", "src/manager"],
+    imports: [...KERNEL, "src/api", "src/security", "src/raft", "src/store", "src/agent", "src/manager"],
     reason: "the daemon wires everything, and is nobody's client",
   },
 ];
@@ -113,6 +122,20 @@ test("the manager never reaches libc: it runs without rights on the host, and mu
     ),
     [],
   );
+});
+
+test("Raft's core is pure: no clock, no disk, no network, so that a simulation is the truth", (t) => {
+  const wrong = files
+    .filter((path) => path.startsWith("src/raft/core/"))
+    .flatMap((path) =>
+      importsOf(path)
+        .filter(
+          ({ target, typeOnly }) =>
+            target.startsWith("node:") || (!typeOnly && !/^src\/(raft\/core|api\/generated)\//.test(target)),
+        )
+        .map(({ target }) => `${path} imports ${target}`),
+    );
+  t.deepEqual(wrong, []);
 });
 
 test("product code imports neither tests nor scripts", (t) => {

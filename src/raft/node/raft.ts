@@ -1,0 +1,126 @@
+import type { RaftMember } from "../../api/generated/docker/swarmkit/v1/raft.js";
+import type { MachineStatus } from "../core/machine.js";
+import type { MemberId } from "../core/member-id.js";
+import type { LogStorageStats } from "../storage/log-storage.js";
+import type { PeerStatus } from "../transport/transport.js";
+
+/** An entry of the log that is safe on a quorum. */
+export interface CommittedEntry<Local> {
+  readonly index: number;
+  readonly term: number;
+  readonly data: Uint8Array;
+  /** What {@link Raft.propose} was given, when the entry was proposed by this very process. */
+  readonly local: Local | undefined;
+}
+
+/** What the log is for. Deterministic: the same entries give the same state on every member. */
+export interface StateMachine<Local> {
+  /** In order, without gaps, each once. Must be quick and must not throw. */
+  apply(entries: readonly CommittedEntry<Local>[]): void;
+  /**
+   * The state as of the last applied entry, in parts, later changes not among them. Taking hold of it is quick; each part is
+   * encoded when it is asked for, so that nothing stalls.
+   */
+  snapshot(): Iterable<Uint8Array>;
+  /** Replaces the state by that of a snapshot with this index: all or nothing. */
+  restore(parts: AsyncIterable<Uint8Array>, index: number): Promise<void>;
+}
+
+export type RaftErrorCode =
+  /** Another member leads, or nobody: nothing has happened. */
+  | "not-leader"
+  /** Too much is under way: nothing has happened; try again. */
+  | "busy"
+  | "too-large"
+  /** It was in the log when leadership was lost: it may yet be committed, or not. */
+  | "outcome-unknown"
+  | "stopped"
+  | "timeout"
+  /** The rest of the members would have no quorum, or another change is under way. */
+  | "membership-refused"
+  | "removed";
+
+export class RaftError extends Error {
+  override readonly name = "RaftError";
+  constructor(
+    readonly code: RaftErrorCode,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+export interface Leadership {
+  readonly role: "leader" | "follower" | "candidate";
+  /** NOBODY while there is none. */
+  readonly leader: MemberId;
+  readonly term: number;
+}
+
+export interface Member {
+  readonly raftId: MemberId;
+  readonly nodeId: string;
+  readonly address: string;
+  readonly isVoter: boolean;
+}
+
+export interface RaftStatus {
+  readonly machine: MachineStatus;
+  readonly members: readonly (Member & {
+    readonly isLeader: boolean;
+    readonly isSelf: boolean;
+    /** Heard of within an election timeout. Of a follower: what it knows (the leader alone). */
+    readonly isReachable: boolean;
+  })[];
+  readonly peers: readonly PeerStatus[];
+  readonly log: LogStorageStats;
+  /** Fewer than a quorum can be reached, as far as this member can tell. */
+  readonly hasLostQuorum: boolean;
+  readonly tickMs: number;
+  readonly electionTicks: number;
+  readonly heartbeatTicks: number;
+}
+
+/** One member of the replicated log, running. */
+export interface Raft<Local> {
+  readonly id: MemberId;
+  readonly leadership: Leadership;
+  /** Called on every change of leader, role or term; a leader is announced once it has applied all entries of earlier terms. @returns a function that ends it */
+  onLeadership(listener: (leadership: Leadership) => void): () => void;
+  /** Called when this member was taken out of the cluster; it does nothing more then. */
+  onRemoved(listener: () => void): () => void;
+
+  /** Index that the next proposal will have. Only while this member leads (and has announced it); else undefined. */
+  readonly nextIndex: number | undefined;
+  /**
+   * Puts data into the log, at {@link nextIndex}, at once. When it is committed, the state machine's apply gets it with `local`.
+   * @returns resolves when it was applied here; rejects with RaftError (outcome-unknown when nobody can know)
+   * @throws RaftError not-leader, busy, too-large, stopped: nothing has happened
+   */
+  propose(data: Uint8Array, local: Local): Promise<void>;
+  /** Resolves once this member's state holds everything that was acknowledged anywhere before the call: a linearizable read may follow. @throws RaftError not-leader (nobody leads), timeout */
+  readBarrier(): Promise<void>;
+  /** Resolves when this member has applied the index. @throws RaftError timeout, stopped */
+  whenApplied(index: number, timeoutMs: number): Promise<void>;
+  readonly appliedIndex: number;
+
+  /** Only on the leader. Takes a new member in, or gives a known node its id again. @returns its id and all members @throws RaftError not-leader, membership-refused */
+  join(
+    nodeId: string,
+    address: string,
+  ): Promise<{ readonly id: MemberId; readonly members: readonly RaftMember[]; readonly removed: readonly MemberId[] }>;
+  /** Only on the leader. @throws RaftError membership-refused when the rest would have no quorum, unless forced */
+  removeMember(id: MemberId): Promise<void>;
+  /** Whether removing it leaves a quorum of members that can be reached. */
+  canRemove(id: MemberId): boolean;
+  members(): readonly Member[];
+  removedMembers(): readonly MemberId[];
+
+  /** Resolves when another member leads. @throws RaftError */
+  transferLeadership(to?: MemberId): Promise<MemberId>;
+  /** Writes a snapshot now. */
+  takeSnapshot(): Promise<{ readonly index: number; readonly bytes: number; readonly tookMs: number }>;
+  status(): RaftStatus;
+  /** Hands leadership over where it can, and ends. */
+  stop(): Promise<void>;
+}
