@@ -15,9 +15,13 @@ export interface CallSettings {
   readonly metadata?: Metadata;
 }
 
-/** @param target "unix:/path" or "dns:host:port" */
-export function openChannel(target: string, credentials: ChannelCredentials): Client {
-  return new Client(target, credentials, CHANNEL_OPTIONS);
+/**
+ * @param target "unix:/path" or "dns:host:port"
+ * @param isOwnConnection not shared with other channels to the same target
+ */
+export function openChannel(target: string, credentials: ChannelCredentials, isOwnConnection = false): Client {
+  const options = isOwnConnection ? { ...CHANNEL_OPTIONS, "grpc.use_local_subchannel_pool": 1 } : CHANNEL_OPTIONS;
+  return new Client(target, credentials, options);
 }
 
 /** @throws ServiceError with the server's code and details, or DEADLINE_EXCEEDED, UNAVAILABLE */

@@ -1,0 +1,102 @@
+/** A generator of writes over gRPC, a process of its own: `load.js {"peer":…}` prints what it measured as one line of JSON. */
+
+import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-call.js";
+import {
+  CreateServiceRequest,
+  type CreateServiceResponse,
+} from "../../src/api/generated/docker/swarmkit/v1/control.js";
+import { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
+import { Any } from "../../src/api/generated/google/protobuf/any.js";
+import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
+import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
+import { PUT } from "./etcd.js";
+
+export interface LoadOrder {
+  readonly peer: "etcd" | "tswarm";
+  /** HOST:PORT or a socket's path. */
+  readonly address: string;
+  readonly connections: number;
+  /** Calls under way on each connection. */
+  readonly inFlight: number;
+  readonly seconds: number;
+  /** Bytes of each write's value. */
+  readonly valueBytes: number;
+  /** Makes names of this run unique. */
+  readonly run: string;
+}
+
+export interface LoadResult {
+  readonly writes: number;
+  readonly failed: number;
+  readonly seconds: number;
+  readonly p50Ms: number;
+  readonly p99Ms: number;
+  /** CPU time of the generator, ms. */
+  readonly cpuMs: number;
+}
+
+const CREATE: UnaryMethod<CreateServiceRequest, CreateServiceResponse | undefined> = {
+  path: "/docker.swarmkit.v1.Control/CreateService",
+  requestSerialize: (request) => Buffer.from(CreateServiceRequest.encode(request).finish()),
+  responseDeserialize: () => undefined,
+};
+const TIMEOUT_MS = 10_000;
+
+const order = JSON.parse(process.argv[2] ?? "{}") as LoadOrder;
+const value = Buffer.alloc(order.valueBytes, "v");
+const payload = Any.fromPartial({
+  typeUrl: "type.googleapis.com/tswarm.v1.ProcessSpec",
+  value: Buffer.from(ProcessSpec.encode(ProcessSpec.fromPartial({ command: ["/bin/true"] })).finish()),
+});
+const clients = Array.from({ length: order.connections }, () =>
+  openChannel(grpcTarget(order.address), trustingCredentials(), true),
+);
+const timesMs: number[] = [];
+let failed = 0;
+let next = 0;
+
+// The first calls open the connections.
+await Promise.all(clients.map((client) => write(client)));
+timesMs.length = 0;
+const cpuBefore = process.cpuUsage();
+const startedMs = performance.now();
+const endMs = startedMs + order.seconds * 1000;
+await Promise.all(clients.flatMap((client) => Array.from({ length: order.inFlight }, () => writer(client))));
+const seconds = (performance.now() - startedMs) / 1000;
+const { user, system } = process.cpuUsage(cpuBefore);
+timesMs.sort((a, b) => a - b);
+const at = (share: number) => timesMs[Math.floor(timesMs.length * share)] ?? 0;
+const result: LoadResult = {
+  writes: timesMs.length,
+  failed,
+  seconds,
+  p50Ms: at(0.5),
+  p99Ms: at(0.99),
+  cpuMs: (user + system) / 1000,
+};
+console.log(JSON.stringify(result));
+for (const client of clients) client.close();
+
+async function writer(client: (typeof clients)[number]): Promise<void> {
+  while (performance.now() < endMs) await write(client);
+}
+
+async function write(client: (typeof clients)[number]): Promise<void> {
+  const name = `${order.run}-${next++}`;
+  const begun = performance.now();
+  try {
+    if (order.peer === "etcd") await callUnary(client, PUT, { key: name, value }, { timeoutMs: TIMEOUT_MS });
+    else await callUnary(client, CREATE, { spec: specOf(name) }, { timeoutMs: TIMEOUT_MS });
+    timesMs.push(performance.now() - begun);
+  } catch (error) {
+    if (failed++ === 0) console.error(String(error));
+  }
+}
+
+function specOf(name: string): ServiceSpec {
+  return ServiceSpec.fromPartial({
+    annotations: { name, labels: { value: value.toString("latin1") } },
+    task: { runtime: { $case: "generic", value: { kind: "process", payload } } },
+    mode: { $case: "replicated", value: { replicas: 0 } },
+  });
+}

@@ -1,0 +1,155 @@
+/** Three real managers on loopback, a process each. */
+import { type ChildProcess, execFile, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { createInterface } from "node:readline";
+import { promisify } from "node:util";
+import { callUnary, openChannel } from "../../src/api/client-call.js";
+import { LocalManagerService, type ManagerStatusResponse } from "../../src/api/generated/tswarm/v1/manager.js";
+import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
+import type { LoadOrder, LoadResult } from "./load.js";
+import { freePorts } from "./ports.js";
+
+const PROGRAM = resolve(import.meta.dirname, "../../src/manager/main.js");
+const LOAD = resolve(import.meta.dirname, "load.js");
+const START_TIMEOUT_MS = 20_000;
+
+interface Member {
+  readonly name: string;
+  readonly socket: string;
+  readonly address: string;
+  process: ChildProcess;
+}
+
+export class Managers {
+  readonly #directory: string;
+  readonly #members: Member[] = [];
+
+  private constructor(directory: string) {
+    this.#directory = directory;
+  }
+
+  /** @param folder on the disk that is measured */
+  static async start(folder: string, count: number): Promise<Managers> {
+    const managers = new Managers(mkdtempSync(join(folder, "managers-")));
+    try {
+      const ports = await freePorts(count);
+      for (const [index, port] of ports.entries()) await managers.#add(index, port);
+      await managers.#until("every manager votes", async () => {
+        const status = await managers.status((await managers.leader()).socket);
+        return status.peers.filter(({ voter, reachable, self }) => voter && (reachable || self)).length === count;
+      });
+      return managers;
+    } catch (error) {
+      await managers.stop();
+      throw error;
+    }
+  }
+
+  get all(): readonly Member[] {
+    return this.#members;
+  }
+
+  async #add(index: number, port: number): Promise<void> {
+    const name = `m${index}`;
+    const member: Member = {
+      name,
+      socket: join(this.#directory, `${name}.sock`),
+      address: `127.0.0.1:${port}`,
+      process: undefined as unknown as ChildProcess,
+    };
+    this.#members.push(member);
+    const join_ = index === 0 ? [] : ["--join", this.#members[0]!.address];
+    await this.#launch(member, join_);
+    if (index === 0) await this.leader();
+  }
+
+  /** Starts a member whose process has ended. */
+  async restart(member: Member): Promise<void> {
+    await this.#launch(member, []);
+  }
+
+  async #launch(member: Member, more: readonly string[]): Promise<void> {
+    const child = spawn(
+      process.execPath,
+      [
+        PROGRAM,
+        ...["--state-dir", join(this.#directory, member.name), "--node-id", `${member.name}bench`.padEnd(25, "0")],
+        ...["--listen-control-api", member.socket, "--listen-remote-api", member.address],
+        ...["--advertise-remote-api", member.address],
+        ...more,
+      ],
+      { stdio: ["pipe", "pipe", "pipe"] },
+    );
+    member.process = child;
+    let lines = "";
+    child.stderr!.on("data", (chunk: Buffer) => {
+      lines = (lines + chunk).slice(-2000);
+    });
+    await new Promise<void>((ready, reject) => {
+      createInterface({ input: child.stdout! }).on("line", () => ready());
+      child.once("exit", () => reject(new Error(`manager ${member.name} ended: ${lines}`)));
+    });
+  }
+
+  /** Waits for one that leads. */
+  async leader(): Promise<Member> {
+    let found: Member | undefined;
+    await this.#until("a manager leads", async () => {
+      for (const member of this.#members) {
+        if (member.process.exitCode !== null || member.process.signalCode !== null) continue;
+        const status = await this.status(member.socket).catch(() => undefined);
+        if (status && status.raftId !== "0" && status.leaderRaftId === status.raftId) found = member;
+      }
+      return found !== undefined;
+    });
+    return found!;
+  }
+
+  async status(socket: string): Promise<ManagerStatusResponse> {
+    const client = openChannel(grpcTarget(socket), trustingCredentials(), true);
+    try {
+      return await callUnary(client, LocalManagerService.status, {}, { timeoutMs: 1000 });
+    } finally {
+      client.close();
+    }
+  }
+
+  async kill(member: Member): Promise<void> {
+    const ended = once(member.process, "exit");
+    member.process.kill("SIGKILL");
+    await ended;
+  }
+
+  /** Memory that a member has in use, MB. */
+  rssMb(member: Member): number {
+    const [, kb] = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${member.process.pid}/status`, "utf8")) ?? [];
+    return Number(kb) / 1024;
+  }
+
+  async stop(): Promise<void> {
+    for (const { process: child } of this.#members) {
+      if (!child || child.exitCode !== null || child.signalCode !== null) continue;
+      const ended = once(child, "exit");
+      child.kill("SIGKILL");
+      await ended;
+    }
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async #until(what: string, condition: () => Promise<boolean>): Promise<void> {
+    const end = Date.now() + START_TIMEOUT_MS;
+    while (!(await condition())) {
+      if (Date.now() > end) throw new Error(`${what}: not within ${START_TIMEOUT_MS / 1000} s`);
+      await new Promise((wake) => setTimeout(wake, 50));
+    }
+  }
+}
+
+/** Runs the generator as a process of its own. */
+export async function load(order: LoadOrder): Promise<LoadResult> {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [LOAD, JSON.stringify(order)]);
+  if (stderr) console.error(stderr.trim());
+  return JSON.parse(stdout) as LoadResult;
+}
