@@ -4,7 +4,7 @@
  * it has been: a place is the set of the operations done so far and the state (Lowe, Testing for linearizability, 2017).
  *
  * An operation with an unknown outcome may be done at any time after its call, or never: it is tried where the others alone lead nowhere.
- * Two rules keep the search short. What changes nothing and fits now is done now: done later it could only fit worse. And an unknown
+ * Two rules keep the search short. What can change nothing and fits now is done now: later it would do no more. And an unknown
  * operation is done only for the sake of the very next one: if that one would have gone the same way without it, it need not have happened.
  *
  *     const verdict = checkLinearizable(registerModel, readHistory(text));
@@ -55,7 +55,7 @@ export function checkLinearizable<State, Input, Output>(
 ): Verdict<Input, Output> {
   const byKey = new Map<string, Operation<Input, Output>[]>();
   for (const operation of history) {
-    if (operation.answeredAt === undefined && model.isRead(operation.input)) continue;
+    if (operation.answeredAt === undefined && model.changesNothing(operation.input, undefined)) continue;
     const list = byKey.get(operation.key);
     if (list) list.push(operation);
     else byKey.set(operation.key, [operation]);
@@ -197,6 +197,8 @@ class Search<State, Input, Output> {
     }
     const now = this.#model.fingerprint(state);
     const free = known.find((candidate) => {
+      const { input, output } = this.operations[candidate]!;
+      if (!this.#model.changesNothing(input, output)) return false;
       const then = this.#do(state, candidate);
       return then !== undefined && this.#model.fingerprint(then) === now;
     });

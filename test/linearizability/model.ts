@@ -1,8 +1,8 @@
 /** How an object behaves that does one operation after the other. */
 export interface Model<State, Input, Output> {
   readonly initial: State;
-  /** Neither changes the state nor matters when nobody saw its answer. */
-  isRead(input: Input): boolean;
+  /** An operation with this answer, or whatever its answer was, has changed nothing: it was a read, or was refused. */
+  changesNothing(input: Input, output: Output | undefined): boolean;
   /**
    * @returns the state after an operation with this answer; undefined when an object in `state` does not give it
    */

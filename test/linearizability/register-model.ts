@@ -16,7 +16,7 @@ export type RegisterOutput =
 /** Null before the first write. */
 export const registerModel: Model<string | null, RegisterInput, RegisterOutput> = {
   initial: null,
-  isRead: (input) => input.kind === "read",
+  changesNothing: (input, output) => input.kind === "read" || output?.kind === "differs",
   step(state, input, output) {
     switch (input.kind) {
       case "read":

@@ -29,7 +29,7 @@ export interface ObjectState {
 
 export const versionedObjectModel: Model<ObjectState, ObjectInput, ObjectOutput> = {
   initial: { value: undefined, version: undefined, above: 0 },
-  isRead: (input) => input.kind === "read",
+  changesNothing: (input, output) => input.kind === "read" || output?.kind === "refused",
   step(state, input, output) {
     if (output.kind === "refused") return refuses(state, input, output.reason) ? state : undefined;
     if (input.kind === "read") {
