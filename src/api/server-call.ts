@@ -131,7 +131,7 @@ function run<Response>(action: () => void | Promise<void>, stream: ResponseStrea
   new Promise<void>((resolve) => resolve(action())).catch((error: unknown) => stream.end(error));
 }
 
-function contextOf(call: { getPath(): string; readonly metadata: Metadata; getPeer(): string }): CallContext {
+export function contextOf(call: { getPath(): string; readonly metadata: Metadata; getPeer(): string }): CallContext {
   return { path: call.getPath(), metadata: call.metadata, peer: call.getPeer() };
 }
 
