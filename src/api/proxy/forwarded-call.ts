@@ -18,6 +18,8 @@ interface Ending {
 
 /** What grpc-js says by itself when a connection broke, as opposed to what a server answers. */
 const CONNECTION_LOST = /^Connection dropped$|^Write error|^Write failed|ECONNRESET|ETIMEDOUT|EPIPE|socket hang up/;
+/** What it says of a stream that the other side reset without a status, as a server does that is shut down by force. */
+const RESET = "Call cancelled";
 
 /**
  * Each side is read only as fast as the other takes it. To the other server every call is a bidirectional stream: on the wire
@@ -138,9 +140,12 @@ export class ForwardedCall {
   /** A caller is to read which of its managers was out of reach, not how this one's sockets failed. */
   #translated(ending: Ending): Ending {
     const hasAnswered = this.#answered || this.#status?.metadata.get("content-type").length !== 0;
-    const isLost = CONNECTION_LOST.test(ending.details);
-    if (ending.code === status.UNAVAILABLE && (!hasAnswered || isLost)) {
-      const reason = hasAnswered ? "the connection to it broke" : "it cannot be reached";
+    const isUnavailable = ending.code === status.UNAVAILABLE;
+    const broke =
+      (isUnavailable && CONNECTION_LOST.test(ending.details)) ||
+      (ending.code === status.CANCELLED && ending.details === RESET);
+    if (broke || (isUnavailable && !hasAnswered)) {
+      const reason = broke ? "the connection to it broke" : "it cannot be reached";
       return { code: status.UNAVAILABLE, details: `the call was passed on to the manager that leads, but ${reason}` };
     }
     return ending;
