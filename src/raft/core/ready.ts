@@ -35,7 +35,7 @@ export interface Ready {
   readonly mustSync: boolean;
   /** May go out at once, beside the write. */
   readonly messages: readonly Message[];
-  /** Promises: may go out only once the writes of this Ready, and of all before it, are durable. */
+  /** Promises, and requests for votes: may go out only once the writes of this Ready, and of all before it, are durable. */
   readonly messagesAfterPersist: readonly Message[];
   /** Durable here and on a quorum; to be applied in order. Empty ones and membership changes among them. */
   readonly committed: readonly Entry[];
