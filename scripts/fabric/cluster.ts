@@ -1,17 +1,28 @@
 /** A tswarm cluster on a {@link HostFabric}: one tswarmd per host, each with its own state and run folder. */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { createWriteStream, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync } from "node:fs";
+import {
+  createWriteStream,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  rmSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createService, type ProcessService } from "./control-client.js";
+import { createService, leaderSeenBy, managerAnswers, nodeStates, type ProcessService } from "./control-client.js";
 import { type FabricHost, HostFabric, inNamespaceCommand } from "./host-fabric.js";
 
 export interface ClusterOptions {
   /** Makes names unique on this machine; at most 6 characters of [a-z0-9]. */
   readonly tag: string;
-  /** The first is the manager; each also runs tasks. */
+  /** Each runs tasks. */
   readonly hosts: readonly string[];
+  /** Those that manage the cluster, the one that begins it first; the first host alone unless said otherwise. */
+  readonly managers?: readonly string[];
   /** Hosts that are no members. */
   readonly clients?: readonly string[];
   readonly subnet?: string;
@@ -31,12 +42,12 @@ interface Daemon {
 const ROOT = resolve(import.meta.dirname, "../../..");
 const DAEMON = join(ROOT, "build/src/daemon/main.js");
 const CONTROL = join(ROOT, "build/src/cli/main.js");
+const MANAGER = join(ROOT, "build/src/manager/main.js");
 const REMOTE_PORT = 4242;
 const DEFAULT_TIMEOUT_MS = 30_000;
 
 export class Cluster {
   readonly directory: string;
-  readonly socket: string;
   readonly #options: ClusterOptions;
   readonly #fabric: HostFabric;
   readonly #daemons = new Map<string, Daemon>();
@@ -46,7 +57,6 @@ export class Cluster {
   private constructor(options: ClusterOptions) {
     this.#options = options;
     this.directory = mkdtempSync(join(tmpdir(), `tswarm-${options.tag}-`));
-    this.socket = join(this.directory, "control.sock");
     this.#fabric = HostFabric.create({
       tag: options.tag,
       hosts: [...options.hosts, ...(options.clients ?? [])],
@@ -72,14 +82,30 @@ export class Cluster {
     }
   }
 
-  /** Starts every daemon; ready when all nodes are. */
+  /** Starts every daemon; ready when all nodes are, and all managers manage. */
   async begin(): Promise<void> {
     const { hosts } = this.#options;
-    for (const name of hosts) await this.startDaemon(name);
-    await this.until(
-      "all nodes are ready",
-      () => readyCount(this.control(["node", "ls", "--format", "json"])) === hosts.length,
-    );
+    const { managers } = this;
+    for (const name of [...managers, ...hosts.filter((host) => !managers.includes(host))]) await this.startDaemon(name);
+    await this.until("all nodes are ready", async () => {
+      const nodes = await nodeStates(this.socket);
+      const managing = nodes.filter((node) => node.isManager && node.isReachable);
+      return nodes.filter((node) => node.isReady).length === hosts.length && managing.length === managers.length;
+    });
+  }
+
+  get managers(): readonly string[] {
+    return this.#options.managers ?? this.#options.hosts.slice(0, 1);
+  }
+
+  /** The control socket of the manager that began the cluster. */
+  get socket(): string {
+    return this.socketOf(this.managers[0]!);
+  }
+
+  /** Every host has one of its own; it answers while the host manages. */
+  socketOf(name: string): string {
+    return join(this.directory, `${name}.sock`);
   }
 
   get hosts(): readonly FabricHost[] {
@@ -90,23 +116,25 @@ export class Cluster {
     return this.#fabric.host(name);
   }
 
-  async startDaemon(name: string): Promise<void> {
+  /**
+   * The first time a host begins the cluster, or joins the first manager; later its state folder alone says what it is.
+   * @param more flags for this start
+   */
+  async startDaemon(name: string, ...more: readonly string[]): Promise<void> {
     if (this.#removing) throw new Error("the cluster is being removed");
     const host = this.#fabric.host(name);
     const stateDir = join(this.directory, name);
+    const isNew = !existsSync(stateDir);
     mkdirSync(stateDir, { recursive: true });
-    const [manager] = this.hosts;
+    const [first] = this.managers;
     const logFile = join(this.directory, `${name}.log`);
     const command = [
-      DAEMON,
-      "-d",
-      stateDir,
-      "--hostname",
-      name,
-      ...(host === manager
-        ? ["--listen-control-api", this.socket, "--listen-remote-api", `${host.address}:${REMOTE_PORT}`]
-        : ["--join-addr", `${manager!.address}:${REMOTE_PORT}`]),
+      ...[DAEMON, "-d", stateDir, "--hostname", name],
+      ...["--listen-control-api", this.socketOf(name), "--listen-remote-api", `${host.address}:${REMOTE_PORT}`],
+      ...(isNew && name !== first ? ["--join-addr", `${this.#fabric.host(first!).address}:${REMOTE_PORT}`] : []),
+      ...(isNew && name !== first && this.managers.includes(name) ? ["--manager"] : []),
       ...(this.#options.daemonArguments ?? []),
+      ...more,
     ];
     const [program, ...args] = inNamespaceCommand(host.namespace, command);
     const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -114,8 +142,7 @@ export class Cluster {
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
     this.#daemons.set(name, { host, stateDir, logFile, process: child });
-    if (host === manager)
-      await this.until("the manager answers", () => this.#tryControl(["node", "ls", "-q"]) !== undefined);
+    if (this.managers.includes(name)) await this.until(`the manager on ${name} answers`, () => this.#answers(name));
   }
 
   /** The daemon's process id. */
@@ -131,9 +158,62 @@ export class Cluster {
     await ended;
   }
 
-  /** Runs tsctl and returns what it prints. @throws with its error text */
-  control(args: readonly string[]): string {
-    return execFileSync(process.execPath, [CONTROL, "-s", this.socket, ...args], {
+  /** Kills the manager's process on a host; the daemon lives on, and starts it again. @returns false when none ran */
+  killManager(name: string): boolean {
+    return this.#signalManager(name, "SIGKILL");
+  }
+
+  /** The manager's process on a host stands still, with all its connections open. */
+  pauseManager(name: string): boolean {
+    return this.#signalManager(name, "SIGSTOP");
+  }
+
+  continueManager(name: string): boolean {
+    return this.#signalManager(name, "SIGCONT");
+  }
+
+  /** The process of the manager on a host; undefined where none runs. */
+  managerPid(name: string): number | undefined {
+    const daemon = this.#daemons.get(name)?.process.pid;
+    return daemon === undefined ? undefined : childRunning(daemon, MANAGER);
+  }
+
+  /** @returns the name of the host whose manager leads, as any manager that answers sees it; undefined while none does */
+  async leaderName(): Promise<string | undefined> {
+    const views = await Promise.all(this.#options.hosts.map((name) => leaderSeenBy(this.socketOf(name))));
+    const [newest] = views.filter((view) => view !== undefined).sort((a, b) => b.term - a.term);
+    return newest && [...this.#daemons.keys()].find((name) => this.nodeId(name) === newest.nodeId);
+  }
+
+  /** Cuts a host off from all others, and joins it again. */
+  cut(name: string): void {
+    this.#fabric.cut(name);
+  }
+
+  heal(name: string): void {
+    this.#fabric.heal(name);
+  }
+
+  /** What one host sends to another is lost; the other way stays open. */
+  drop(from: string, to: string): void {
+    this.#fabric.drop(from, to);
+  }
+
+  dropNothing(): void {
+    this.#fabric.dropNothing();
+  }
+
+  nodeId(name: string): string {
+    return readFileSync(join(this.directory, name, "node-id"), "utf8").trim();
+  }
+
+  /**
+   * Runs tsctl and returns what it prints.
+   * @param host whose manager to ask; the first one's unless said otherwise
+   * @throws with its error text
+   */
+  control(args: readonly string[], host: string = this.managers[0]!): string {
+    return execFileSync(process.execPath, [CONTROL, "-s", this.socketOf(host), ...args], {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "pipe"],
     });
@@ -219,14 +299,16 @@ export class Cluster {
     return daemon;
   }
 
-  #tryControl(args: readonly string[]): string | undefined {
-    const daemon = [...this.#daemons.values()].find((one) => one.process.exitCode !== null);
-    if (daemon) throw new Error(`tswarmd on ${daemon.host.name} ended with status ${daemon.process.exitCode}`);
-    try {
-      return this.control(args);
-    } catch {
-      return undefined;
-    }
+  async #answers(name: string): Promise<boolean> {
+    const { process } = this.#daemon(name);
+    if (process.exitCode !== null) throw new Error(`tswarmd on ${name} ended with status ${process.exitCode}`);
+    return managerAnswers(this.socketOf(name));
+  }
+
+  #signalManager(name: string, signal: NodeJS.Signals): boolean {
+    const pid = this.managerPid(name);
+    if (pid !== undefined) process.kill(pid, signal);
+    return pid !== undefined;
   }
 }
 
@@ -246,7 +328,8 @@ function isTaskProcess(entry: string, nodeId: string, stateDir: string): boolean
   }
 }
 
-function readyCount(json: string): number {
-  const nodes = JSON.parse(json) as { readonly status?: string }[];
-  return nodes.filter((node) => node.status?.toLowerCase() === "ready").length;
+/** @returns the child of a process whose command line names the program */
+function childRunning(parent: number, program: string): number | undefined {
+  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ").filter(Boolean);
+  return children.map(Number).find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(program));
 }

@@ -1,7 +1,16 @@
 /** The control API of a cluster on the fabric, for what must not wait for a command to start. */
-import { ControlClient } from "../../src/api/generated/docker/swarmkit/v1/control.js";
+import type { Client, ServiceError } from "@grpc/grpc-js";
+import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-call.js";
+import { ControlService } from "../../src/api/generated/docker/swarmkit/v1/control.js";
+import { HealthService } from "../../src/api/generated/docker/swarmkit/v1/health.js";
 import { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
-import { PortConfig_Protocol } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import {
+  NodeRole,
+  NodeStatus_State,
+  PortConfig_Protocol,
+  RaftMemberStatus_Reachability,
+} from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { LocalManagerService } from "../../src/api/generated/tswarm/v1/manager.js";
 import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 
@@ -14,19 +23,69 @@ export interface ProcessService {
 }
 
 /** @returns when the request was sent, ms since 1970 */
-export async function createService(socket: string, service: ProcessService): Promise<number> {
-  const client = new ControlClient(grpcTarget(socket), trustingCredentials());
-  try {
+export function createService(socket: string, service: ProcessService): Promise<number> {
+  return withChannel(socket, async (channel) => {
     await new Promise<void>((resolve, reject) => {
-      client.waitForReady(Date.now() + 5000, (error) => (error ? reject(error) : resolve()));
+      channel.waitForReady(Date.now() + 5000, (error) => (error ? reject(error) : resolve()));
     });
     const started = Date.now();
-    await new Promise<void>((resolve, reject) => {
-      client.createService({ spec: serviceSpec(service) }, (error) => (error ? reject(error) : resolve()));
-    });
+    await callUnary(channel, ControlService.createService, { spec: serviceSpec(service) }, { timeoutMs: 60_000 });
     return started;
+  });
+}
+
+export interface NodeState {
+  readonly isReady: boolean;
+  readonly isManager: boolean;
+  readonly isReachable: boolean;
+}
+
+/** @returns nothing while no manager answers */
+export async function nodeStates(socket: string): Promise<readonly NodeState[]> {
+  const answer = await ask(socket, ControlService.listNodes, { filters: undefined });
+  return (answer?.nodes ?? []).map((node) => ({
+    isReady: node.status?.state === NodeStatus_State.READY,
+    isManager: node.role === NodeRole.MANAGER,
+    isReachable: node.managerStatus?.reachability === RaftMemberStatus_Reachability.REACHABLE,
+  }));
+}
+
+/** Whether a manager answers, whatever the state that it is in. */
+export async function managerAnswers(socket: string): Promise<boolean> {
+  return (await ask(socket, HealthService.check, { service: "ControlAPI" })) !== undefined;
+}
+
+/** The leader as one manager sees it; undefined where it sees none. */
+export async function leaderSeenBy(
+  socket: string,
+): Promise<{ readonly nodeId: string; readonly term: number } | undefined> {
+  const answer = await ask(socket, LocalManagerService.status, {});
+  const leader = answer?.peers.find((peer) => peer.leader);
+  return leader && answer && { nodeId: leader.nodeId, term: answer.term };
+}
+
+const LOOK_TIMEOUT_MS = 1000;
+
+/** Asks what may not be answered. */
+async function ask<Request, Response>(
+  socket: string,
+  method: UnaryMethod<Request, Response>,
+  request: Request,
+): Promise<Response | undefined> {
+  try {
+    return await withChannel(socket, (channel) => callUnary(channel, method, request, { timeoutMs: LOOK_TIMEOUT_MS }));
+  } catch (error) {
+    if (typeof (error as Partial<ServiceError>).code === "number") return undefined;
+    throw error;
+  }
+}
+
+async function withChannel<T>(socket: string, work: (channel: Client) => Promise<T>): Promise<T> {
+  const channel = openChannel(grpcTarget(socket), trustingCredentials(), true);
+  try {
+    return await work(channel);
   } finally {
-    client.close();
+    channel.close();
   }
 }
 

@@ -20,6 +20,7 @@ export interface FabricOptions {
 }
 
 const FIRST_HOST = 11;
+const DROP_TABLE = "cut";
 
 export class HostFabric {
   readonly hosts: readonly FabricHost[];
@@ -73,6 +74,38 @@ export class HostFabric {
     const host = this.hosts.find((candidate) => candidate.name === name);
     if (!host) throw new Error(`the fabric has no host ${name}`);
     return host;
+  }
+
+  /** Takes a host off the bridge, without a word to anybody: it reaches nobody, and nobody reaches it. */
+  cut(name: string): void {
+    ip("-n", this.#bridgeNamespace, "link", "set", `h${this.#number(name)}`, "down");
+  }
+
+  heal(name: string): void {
+    ip("-n", this.#bridgeNamespace, "link", "set", `h${this.#number(name)}`, "up");
+  }
+
+  /** Drops what one host sends to another; the other way stays open. Needs nf_tables on bridges. */
+  drop(from: string, to: string): void {
+    const [source, target] = [this.host(from).address, this.host(to).address];
+    this.#inBridge(
+      ...["nft", `add table bridge ${DROP_TABLE}; add chain bridge ${DROP_TABLE} forward { type filter hook forward`],
+      ...[`priority 0; }; add rule bridge ${DROP_TABLE} forward ip saddr ${source} ip daddr ${target} drop`],
+    );
+  }
+
+  /** Takes back every {@link drop}. */
+  dropNothing(): void {
+    this.#inBridge("nft", `add table bridge ${DROP_TABLE}; delete table bridge ${DROP_TABLE}`);
+  }
+
+  #number(name: string): number {
+    return this.hosts.indexOf(this.host(name));
+  }
+
+  #inBridge(...command: string[]): void {
+    const [program, ...args] = inNamespaceCommand(this.#bridgeNamespace, command);
+    execFileSync(program!, args, { stdio: ["ignore", "ignore", "pipe"] });
   }
 
   /** Removes the namespaces, and with them the links. */

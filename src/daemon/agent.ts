@@ -1,6 +1,5 @@
 /** The agent of a node, put together: data plane, rows, names, tasks, and the way to a manager. */
 import { hostname } from "node:os";
-import { Channel, credentials } from "@grpc/grpc-js";
 import { namespacePath } from "../../netns/index.js";
 import { sandboxNamespace } from "../../overlay/names.js";
 import { NameServer } from "../agent/dns/name-server.js";
@@ -14,19 +13,13 @@ import type { DataPlaneFacts } from "../agent/network/data-plane-protocol.js";
 import { dnsItems } from "../agent/network/dns-items.js";
 import { silentPorts } from "../agent/network/listening-ports.js";
 import { DispatcherSession } from "../agent/session/dispatcher-session.js";
-import {
-  DISPATCHER_CHANNEL_OPTIONS,
-  dispatcherClientOn,
-  grpcDispatcher,
-} from "../agent/session/dispatcher-transport.js";
+import type { ManagerList } from "../agent/session/manager-choice.js";
+import { Managers } from "../agent/session/managers.js";
 import { describeNode } from "../agent/session/node-description.js";
 import { expandTask, type TemplateNode } from "../agent/task-template.js";
 import { Worker } from "../agent/worker/worker.js";
-import type { NodeDescription } from "../api/generated/docker/swarmkit/v1/types.js";
-import { AgentLinkClient } from "../api/generated/tswarm/v1/link.js";
-import { CHANNEL_OPTIONS } from "../api/transport-options.js";
-import { nodeIdMetadata } from "../security/identity.js";
-import { grpcTarget, trustingCredentials } from "../security/transport.js";
+import type { Node } from "../api/generated/docker/swarmkit/v1/objects.js";
+import type { NodeDescription, WeightedPeer } from "../api/generated/docker/swarmkit/v1/types.js";
 import type { Underlay } from "./host-facts.js";
 import type { DaemonOptions } from "./options.js";
 
@@ -40,8 +33,11 @@ export interface AgentOptions {
   readonly runDir: string;
   readonly daemon: DaemonOptions;
   readonly underlay: Underlay;
-  /** A manager's socket or HOST:PORT. */
-  readonly managerAddress: string;
+  /** Whoever starts the agent keeps it up to date. */
+  readonly managers: ManagerList;
+  /** The node as the managers see it. */
+  readonly onNode: (node: Node) => void;
+  readonly onManagers: (managers: readonly WeightedPeer[]) => void;
   readonly version: string;
   readonly log: (line: string) => void;
   /** The data plane cannot go on. */
@@ -51,7 +47,7 @@ export interface AgentOptions {
 export class Agent {
   readonly #options: AgentOptions;
   readonly #dataPlane: DataPlaneClient;
-  readonly #channel: Channel;
+  readonly #managers: Managers;
   readonly #names: NameServer;
   readonly #directory: RelayDirectory;
   readonly #network: AgentNetwork;
@@ -90,10 +86,6 @@ export class Agent {
     const { nodeId, daemon, underlay, log } = options;
     this.#options = options;
     this.#dataPlane = dataPlane;
-    this.#channel = new Channel(grpcTarget(options.managerAddress), trustingCredentials(), {
-      ...CHANNEL_OPTIONS,
-      ...DISPATCHER_CHANNEL_OPTIONS,
-    });
     const owner = { nodeId, tunnelAddress: underlay.address };
     this.#directory = new RelayDirectory({ ...owner, hostname: daemon.hostname }, async (request) => {
       const result = await dataPlane.observe(request);
@@ -124,20 +116,27 @@ export class Agent {
       report: (taskId, status) => this.#session.report(taskId, status),
       log,
     });
-    const client = dispatcherClientOn(this.#channel);
+    this.#managers = new Managers({
+      nodeId,
+      list: options.managers,
+      random: Math.random,
+      now: Date.now,
+      onSilent: (address) => this.#link.leave(address),
+    });
     this.#session = new DispatcherSession({
-      connect: () => grpcDispatcher(client, nodeId, () => {}),
+      connect: () => this.#managers.session(),
       describe: () => this.#describe(facts),
       assignments: this.#worker,
-      onNode: (node) => this.#network.onNode(node),
+      onNode: (node) => {
+        this.#network.onNode(node);
+        options.onNode(node);
+      },
+      onManagers: options.onManagers,
       log,
-    });
-    const links = new AgentLinkClient(grpcTarget(options.managerAddress), credentials.createInsecure(), {
-      channelOverride: this.#channel,
     });
     this.#link = new LinkClient({
       directory: this.#directory,
-      open: () => links.link(nodeIdMetadata(nodeId)),
+      open: () => this.#managers.link(),
       random: Math.random,
       log,
     });
@@ -153,7 +152,7 @@ export class Agent {
     await this.#executor.stop();
     this.#directory.close();
     await this.#dataPlane.stop();
-    this.#channel.close();
+    this.#managers.close();
   }
 
   async #begin(): Promise<void> {

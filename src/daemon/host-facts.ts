@@ -21,13 +21,13 @@ export interface UnderlayQuestion {
   readonly dataPathAddress?: string;
   /** The address that a manager listens at for nodes. */
   readonly listenAddress?: string;
-  /** The manager to join, "HOST:PORT". */
-  readonly joinAddress?: string;
+  /** Managers on other hosts, "HOST:PORT" each. */
+  readonly managerAddresses: readonly string[];
 }
 
 /** @throws HostFactsError when no address, or no single one, is right */
 export async function findUnderlay(question: UnderlayQuestion): Promise<Underlay> {
-  const managerAddress = question.joinAddress && (await resolveHost(hostOf(question.joinAddress)));
+  const managerAddress = await resolveFirst(question.managerAddresses.map(hostOf));
   using socket = RouteSocket.open();
   const links = new Map(socket.links().map((link) => [link.index, link]));
   const addresses = socket
@@ -81,13 +81,20 @@ function sourceTowards(socket: RouteSocket, managerAddress: string | undefined):
   }
 }
 
-async function resolveHost(host: string): Promise<string> {
-  if (isIP(host) === 4) return host;
-  try {
-    return (await lookup(host, 4)).address;
-  } catch (error) {
-    throw new HostFactsError(`--join-addr: ${host} has no address (${(error as NodeJS.ErrnoException).code})`);
+/** One of several names is enough. @throws HostFactsError when there are some and none has an address */
+async function resolveFirst(hosts: readonly string[]): Promise<string | undefined> {
+  const known = hosts.find((host) => isIP(host) === 4);
+  if (known !== undefined) return known;
+  const errors: string[] = [];
+  for (const host of hosts) {
+    try {
+      return (await lookup(host, 4)).address;
+    } catch (error) {
+      errors.push(`${host} has no address (${(error as NodeJS.ErrnoException).code})`);
+    }
   }
+  if (errors.length === 0) return undefined;
+  throw new HostFactsError(`no manager can be found: ${errors.join(", ")}`);
 }
 
 function hostOf(address: string): string {

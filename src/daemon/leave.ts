@@ -4,10 +4,21 @@ import { join } from "node:path";
 import { ProcessExecutor } from "../agent/executor/process/process-executor.js";
 import { DataPlaneClient } from "../agent/network/data-plane-client.js";
 import { BRIDGE_NAME } from "./agent.js";
+import { MEMBERSHIP_FILE, type Membership } from "./membership.js";
 import type { StateDirectory } from "./state-directory.js";
 
 /** Parts of the state folder that belong to the life in the cluster; the node's id stays. */
-const PARTS = ["worker", "tasks", "network", "manager"];
+const PARTS = ["worker", "tasks", "network", "manager", MEMBERSHIP_FILE];
+
+/** @throws Error with one clear line on a manager that others count on: without it they may have no quorum */
+export function checkLeave(membership: Membership | undefined, nodeId: string): void {
+  if (membership?.role !== "manager") return;
+  const others = membership.managers.filter((manager) => manager.nodeId !== nodeId);
+  if (others.length === 0) return;
+  throw new Error(
+    `this node is one of the cluster's ${others.length + 1} managers: start it and run "tsctl cluster leave" on it first; --force leaves all the same, and the others then count it as dead`,
+  );
+}
 
 export async function leave(state: StateDirectory, log: (line: string) => void): Promise<void> {
   const executor = new ProcessExecutor({ stateDir: state.path, runDir: state.runPath, nodeId: state.nodeId, log });

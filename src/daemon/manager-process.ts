@@ -1,78 +1,76 @@
 /**
- * The manager as a process of its own beside the agent. It gets only what it is told on its command line, and ends when the pipe to its
- * standard input closes: with this process, however that ends.
+ * The manager as a process of its own beside the agent: one run of it. It gets only what it is told on its command line, and ends when
+ * the pipe to its standard input closes: with this process, however that ends.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import type { DaemonOptions } from "./options.js";
 
-const PROGRAM = fileURLToPath(new URL("../manager/main.js", import.meta.url));
-const READY = "ready";
+export const MANAGER_PROGRAM = fileURLToPath(new URL("../manager/main.js", import.meta.url));
+const READY = /^ready control=(\S+)(?: remote=(\S+))?(?: state=(\w+))?/;
+const REMOVED_STATUS = 3;
+/** Between asking it to end and ending it. */
+const STOP_GRACE_MS = 5000;
+
+/** How a run ended. */
+export interface ManagerExit {
+  /** It was taken out of the cluster's managers. */
+  readonly removed: boolean;
+  /** It was asked to. */
+  readonly stopped: boolean;
+  /** The manager's own last line, or how it ended. */
+  readonly reason: string;
+}
+
+export interface ManagerReady {
+  /** It waits for the unlock key. */
+  readonly locked: boolean;
+}
 
 export class ManagerProcess {
+  /** Its control socket answers. Never rejects: a run that ends before is seen in {@link ended} alone. */
+  readonly ready: Promise<ManagerReady>;
+  readonly ended: Promise<ManagerExit>;
   readonly #child: ChildProcess;
   #stopping = false;
 
-  private constructor(child: ChildProcess) {
+  constructor(program: string, args: readonly string[], log: (line: string) => void) {
+    const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "pipe"] });
     this.#child = child;
-  }
-
-  /**
-   * @returns once the manager answers
-   * @throws Error with the manager's own line when it cannot start
-   */
-  static async start(
-    nodeId: string,
-    options: DaemonOptions,
-    underlayAddress: string,
-    onExit: (reason: string) => void,
-    log: (line: string) => void,
-  ): Promise<ManagerProcess> {
-    const child = spawn(
-      process.execPath,
-      [
-        PROGRAM,
-        ...["--state-dir", `${options.stateDir}/manager`],
-        ...["--node-id", nodeId],
-        ...["--listen-control-api", options.controlSocket],
-        ...["--listen-remote-api", options.remoteAddress],
-        ...["--advertise-remote-api", advertised(options.remoteAddress, underlayAddress)],
-        ...["--heartbeat-period-ms", String(options.heartbeatPeriodMs)],
-        ...["--data-path-port", String(options.dataPathPort)],
-      ],
-      { stdio: ["pipe", "pipe", "pipe"] },
-    );
-    const manager = new ManagerProcess(child);
     let lastLine = "";
     createInterface({ input: child.stderr! }).on("line", (line) => {
       lastLine = line;
       log(line);
     });
-    await new Promise<void>((resolve, reject) => {
+    // It may be gone when the pipe is closed.
+    child.stdin!.on("error", () => undefined);
+    this.ready = new Promise((resolve) => {
       createInterface({ input: child.stdout! }).on("line", (line) => {
-        if (line.startsWith(READY)) resolve();
-      });
-      child.on("error", reject);
-      child.on("exit", (code, signal) => {
-        const reason = lastLine || `the manager ended with ${signal ?? `status ${code}`}`;
-        reject(new Error(reason.replace(/^tswarm-manager: /, "")));
-        if (!manager.#stopping) onExit(reason);
+        const match = READY.exec(line);
+        if (match) resolve({ locked: match[3] === "locked" });
       });
     });
-    return manager;
+    this.ended = new Promise((resolve) => {
+      child.once("error", (error) => resolve({ removed: false, stopped: this.#stopping, reason: error.message }));
+      // Not "exit": its last line may still be in the pipe.
+      child.once("close", (code, signal) =>
+        resolve({
+          removed: code === REMOVED_STATUS,
+          stopped: this.#stopping,
+          reason: signal
+            ? `ended by ${signal}`
+            : lastLine.replace(/^tswarm-manager: /, "") || `ended with status ${code}`,
+        }),
+      );
+    });
   }
 
+  /** Resolves when it has ended. */
   async stop(): Promise<void> {
     this.#stopping = true;
-    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return;
-    const ended = new Promise((resolve) => this.#child.once("exit", resolve));
     this.#child.kill("SIGTERM");
-    await ended;
+    const force = setTimeout(() => this.#child.kill("SIGKILL"), STOP_GRACE_MS);
+    await this.ended;
+    clearTimeout(force);
   }
-}
-
-/** Where other nodes reach a manager that listens at every address. */
-function advertised(remoteAddress: string, underlayAddress: string): string {
-  return remoteAddress.replace(/^0\.0\.0\.0:/, `${underlayAddress}:`);
 }

@@ -8,7 +8,12 @@ import {
   type WeightedPeer,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { type Clock, systemClock } from "../worker/clock.js";
-import { DispatcherError, type DispatcherStream, type DispatcherTransport } from "./dispatcher-transport.js";
+import {
+  DispatcherError,
+  type DispatcherStream,
+  type DispatcherTransport,
+  type SessionFailure,
+} from "./dispatcher-transport.js";
 import { RPC_TIMEOUT_MS, type SessionCommand, type SessionInput, SessionMachine } from "./session-machine.js";
 import type { StatusBatch } from "./status-queue.js";
 
@@ -37,6 +42,7 @@ export interface DispatcherSessionOptions {
   readonly clock?: Clock;
 }
 
+const UNKNOWN_FAILURE = { sessionInvalid: false, silent: false };
 /** The node may be given a new label, more memory, another driver while it runs. */
 const DESCRIBE_EVERY_MS = 20_000;
 
@@ -104,7 +110,7 @@ export class DispatcherSession {
         this.#openSession(command.epoch, command.sessionId);
         break;
       case "close":
-        this.#closeSession();
+        this.#closeSession(command.failure);
         break;
       case "assignments":
         this.#openAssignments(command.sessionId);
@@ -153,12 +159,12 @@ export class DispatcherSession {
     });
   }
 
-  #closeSession(): void {
+  #closeSession(failure: SessionFailure | undefined): void {
     const open = this.#open;
     this.#open = undefined;
     open?.stream?.cancel();
     open?.assignments?.cancel();
-    open?.transport.close();
+    open?.transport.close(failure);
   }
 
   #openAssignments(sessionId: string): void {
@@ -203,8 +209,8 @@ export class DispatcherSession {
   }
 
   #broken(epoch: number, error: unknown): void {
-    const sessionInvalid = error instanceof DispatcherError && error.sessionInvalid;
-    this.#step({ kind: "broken", epoch, reason: (error as Error).message, sessionInvalid });
+    const { sessionInvalid, silent } = error instanceof DispatcherError ? error : UNKNOWN_FAILURE;
+    this.#step({ kind: "broken", epoch, reason: (error as Error).message, sessionInvalid, silent });
   }
 
   /** Empty lists mean "nothing new" in the messages that follow the first. */

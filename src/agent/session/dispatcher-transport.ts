@@ -24,6 +24,8 @@ export class DispatcherError extends Error {
     readonly sessionInvalid: boolean,
     /** The dispatcher understood and said no: the same request gets the same answer. */
     readonly refused: boolean,
+    /** Nothing was heard of the manager: it is down, cut off, or stands still. */
+    readonly silent = false,
   ) {
     super(message);
   }
@@ -46,8 +48,13 @@ export interface DispatcherTransport {
   /** @returns the period until the next heartbeat */
   heartbeat(sessionId: string, timeoutMs: number): Promise<{ readonly periodMs: number }>;
   updateTaskStatus(sessionId: string, updates: StatusBatch, timeoutMs: number): Promise<void>;
-  /** Ends what is under way and lets go of the connection. */
-  close(): void;
+  /** Ends what is under way and lets go of the connection. @param failure why, when the session did not go well */
+  close(failure?: SessionFailure): void;
+}
+
+/** How a session with one manager went wrong. */
+export interface SessionFailure {
+  readonly silent: boolean;
 }
 
 const LARGEST_MESSAGE_BYTES = 2 ** 31 - 1;
@@ -58,6 +65,10 @@ const REFUSALS = new Set([
   status.FAILED_PRECONDITION,
 ]);
 const SESSION_INVALID = /session invalid|node not registered/i;
+/** Refusals that another manager, or the same one a moment later, may not repeat. */
+const LEADERLESS = /leader|quorum|locked/i;
+/** As grpc-js says it of a connection that was not made, or broke. */
+const NOT_CONNECTED = /no connection established|connection dropped|name resolution failed/i;
 
 /** For the channel that {@link dispatcherClientOn} is given: the first assignments message holds all tasks of the node. */
 export const DISPATCHER_CHANNEL_OPTIONS = { "grpc.max_receive_message_length": LARGEST_MESSAGE_BYTES } as const;
@@ -71,7 +82,11 @@ export function dispatcherClientOn(channel: Channel): DispatcherClient {
  * @param nodeId goes with every call as metadata
  * @param close what closing the transport shall do to the connection
  */
-export function grpcDispatcher(client: DispatcherClient, nodeId: string, close: () => void): DispatcherTransport {
+export function grpcDispatcher(
+  client: DispatcherClient,
+  nodeId: string,
+  close: (failure?: SessionFailure) => void,
+): DispatcherTransport {
   const metadata = new Metadata();
   metadata.set("tswarm-node-id", nodeId);
   const options = (timeoutMs: number): Partial<CallOptions> => ({ deadline: Date.now() + timeoutMs });
@@ -123,6 +138,7 @@ function dispatcherError(what: string, error: ServiceError): DispatcherError {
   return new DispatcherError(
     `${what}: ${status[error.code] ?? error.code}: ${words}`,
     sessionInvalid,
-    !sessionInvalid && REFUSALS.has(error.code),
+    !sessionInvalid && REFUSALS.has(error.code) && !LEADERLESS.test(words),
+    error.code === status.DEADLINE_EXCEEDED || (error.code === status.UNAVAILABLE && NOT_CONNECTED.test(words)),
   );
 }

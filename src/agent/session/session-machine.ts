@@ -6,7 +6,8 @@
  */
 import type { SessionMessage } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
 import type { TaskStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { backOffMs } from "../worker/back-off.js";
+import { backOffMs, LONGEST_PAUSE_MS } from "../worker/back-off.js";
+import type { SessionFailure } from "./dispatcher-transport.js";
 import { type StatusBatch, StatusQueue } from "./status-queue.js";
 
 export type SessionInput =
@@ -21,6 +22,8 @@ export type SessionInput =
       readonly reason: string;
       /** The dispatcher does not know the session's id: the next one begins without it. */
       readonly sessionInvalid: boolean;
+      /** Nothing was heard of the manager. */
+      readonly silent?: boolean;
     }
   /** An assignment message did not follow the one before. */
   | { readonly kind: "resync"; readonly epoch: number }
@@ -35,8 +38,8 @@ export type SessionInput =
 
 export type SessionCommand =
   | { readonly kind: "open"; readonly epoch: number; readonly sessionId: string }
-  /** Ends every stream and call of an epoch. */
-  | { readonly kind: "close"; readonly epoch: number }
+  /** Ends every stream and call of an epoch. With a failure: the next try had better go to another manager. */
+  | { readonly kind: "close"; readonly epoch: number; readonly failure?: SessionFailure }
   /** Opens the stream of assignments, in place of the one that may be open. */
   | { readonly kind: "assignments"; readonly epoch: number; readonly sessionId: string }
   | { readonly kind: "heartbeat"; readonly epoch: number; readonly sessionId: string; readonly timeoutMs: number }
@@ -61,6 +64,10 @@ type Phase =
     };
 
 export const RPC_TIMEOUT_MS = 5000;
+/** So long a new leader is looked for with short pauses and short patience: it takes a second or two to be elected. */
+const HASTE_MS = 10_000;
+const HASTY_PAUSE_MS = 1000;
+const HASTY_ANSWER_MS = 2000;
 /** A session that stood so long was a good one: the next failure is the first again. */
 const STABLE_MS = 8000;
 /** Streams that lose messages again so soon do not come right by themselves. */
@@ -74,6 +81,8 @@ export class SessionMachine {
   #epoch = 0;
   #sessionId = "";
   #failures = 0;
+  /** Since when there is no session. */
+  #withoutSinceMs = 0;
   #periodMs = RPC_TIMEOUT_MS;
 
   constructor(random: () => number) {
@@ -97,7 +106,9 @@ export class SessionMachine {
     if ("epoch" in input && input.epoch !== this.#epoch) return [];
     switch (input.kind) {
       case "start":
-        return this.#phase.kind === "idle" ? this.#open(nowMs) : [];
+        if (this.#phase.kind !== "idle") return [];
+        this.#withoutSinceMs = nowMs;
+        return this.#open(nowMs);
       case "stop":
         return this.#stop();
       case "message":
@@ -106,7 +117,7 @@ export class SessionMachine {
         return this.#heartbeatAnswered(nowMs, input.periodMs);
       case "broken":
         if (input.sessionInvalid) this.#sessionId = "";
-        return this.#broken(nowMs, input.reason);
+        return this.#broken(nowMs, input.reason, input.silent ?? false);
       case "resync":
         return this.#resync(nowMs);
       case "descriptionChanged":
@@ -126,15 +137,19 @@ export class SessionMachine {
 
   #open(nowMs: number): readonly SessionCommand[] {
     this.#epoch++;
-    this.#phase = { kind: "opening", deadlineMs: nowMs + RPC_TIMEOUT_MS };
+    this.#phase = { kind: "opening", deadlineMs: nowMs + (this.#isHasty(nowMs) ? HASTY_ANSWER_MS : RPC_TIMEOUT_MS) };
     return [{ kind: "open", epoch: this.#epoch, sessionId: this.#sessionId }];
   }
 
   /** Statuses under way may or may not have arrived: they count as unsent. */
-  #close(): readonly SessionCommand[] {
+  #close(failure?: SessionFailure): readonly SessionCommand[] {
     this.#statuses.returned();
     const lost: readonly SessionCommand[] = this.registered ? [{ kind: "lost" }] : [];
-    return [{ kind: "close", epoch: this.#epoch }, ...lost];
+    return [{ kind: "close", epoch: this.#epoch, ...(failure ? { failure } : {}) }, ...lost];
+  }
+
+  #isHasty(nowMs: number): boolean {
+    return nowMs - this.#withoutSinceMs < HASTE_MS;
   }
 
   #stop(): readonly SessionCommand[] {
@@ -167,11 +182,15 @@ export class SessionMachine {
     return [];
   }
 
-  #broken(nowMs: number, reason: string): readonly SessionCommand[] {
+  #broken(nowMs: number, reason: string, silent = false): readonly SessionCommand[] {
     if (this.#phase.kind === "idle" || this.#phase.kind === "pausing") return [];
-    if (this.#phase.kind === "registered" && nowMs - this.#phase.sinceMs >= STABLE_MS) this.#failures = 0;
-    const pauseMs = backOffMs(this.#failures++, this.#random());
-    const commands = this.#close();
+    if (this.#phase.kind === "registered") {
+      this.#withoutSinceMs = nowMs;
+      if (nowMs - this.#phase.sinceMs >= STABLE_MS) this.#failures = 0;
+    }
+    const longestMs = this.#isHasty(nowMs) ? HASTY_PAUSE_MS : LONGEST_PAUSE_MS;
+    const pauseMs = backOffMs(this.#failures++, this.#random(), longestMs);
+    const commands = this.#close({ silent });
     this.#phase = { kind: "pausing", untilMs: nowMs + pauseMs };
     const line = `session with the dispatcher ended: ${reason}; next try in ${Math.round(pauseMs)} ms`;
     return [...commands, { kind: "log", line }];
@@ -197,7 +216,9 @@ export class SessionMachine {
       case "pausing":
         return nowMs >= this.#phase.untilMs ? this.#open(nowMs) : [];
       case "opening":
-        return nowMs >= this.#phase.deadlineMs ? this.#broken(nowMs, "the dispatcher did not answer in time") : [];
+        return nowMs >= this.#phase.deadlineMs
+          ? this.#broken(nowMs, "the dispatcher did not answer in time", true)
+          : [];
       case "registered":
         return [...this.#heartbeat(nowMs), ...this.#send(nowMs)];
     }

@@ -56,20 +56,37 @@ test("the dispatcher's period rules the heartbeats, one at a time", (t) => {
   t.is(core.wakeAtMs, 9600, "0 is no period");
 });
 
-test("pauses double from 100 ms to 8 s and the session's id is offered again", (t) => {
-  const { at, kinds, core } = registered();
+/** Breaks the first session at 0 and each try as it begins. @returns the pauses, in ms */
+function pausesAfterLoss(tries: number, random: number): readonly number[] {
+  const { at, core } = machine(random);
+  at(0, { kind: "start" });
+  at(0, { kind: "message", epoch: 1, message: message("s") });
   const pauses: number[] = [];
   let nowMs = 0;
-  for (let epoch = 1; epoch <= 9; epoch++) {
-    t.deepEqual(
-      kinds(nowMs, { kind: "broken", epoch, reason: "gone", sessionInvalid: false }),
-      epoch === 1 ? ["close", "lost", "log"] : ["close", "log"],
-    );
+  for (let epoch = 1; epoch <= tries; epoch++) {
+    at(nowMs, { kind: "broken", epoch, reason: "gone", sessionInvalid: false });
     pauses.push(core.wakeAtMs! - nowMs);
     nowMs = core.wakeAtMs!;
-    t.deepEqual(at(nowMs, { kind: "tick" }), [{ kind: "open", epoch: epoch + 1, sessionId: "s" }]);
+    at(nowMs, { kind: "tick" });
   }
-  t.deepEqual(pauses, [75, 150, 300, 600, 1200, 2400, 4800, 6000, 6000]);
+  return pauses;
+}
+
+test("pauses double from 100 ms; for ten seconds none is longer than one, then they go to 8 s", (t) => {
+  t.deepEqual(pausesAfterLoss(18, 1), [100, 200, 400, 800, ...Array(9).fill(1000), ...Array(5).fill(8000)]);
+  t.deepEqual(pausesAfterLoss(6, 0), [50, 100, 200, 400, 500, 500]);
+});
+
+test("after a break the session's id is offered again, and the next try is told how the last one went", (t) => {
+  const { at, core } = registered();
+  for (const [epoch, silent] of [
+    [1, true],
+    [2, false],
+  ] as const) {
+    const [close] = at(core.wakeAtMs!, { kind: "broken", epoch, reason: "gone", sessionInvalid: false, silent });
+    t.deepEqual(close, { kind: "close", epoch, failure: { silent } });
+    t.deepEqual(at(core.wakeAtMs!, { kind: "tick" }), [{ kind: "open", epoch: epoch + 1, sessionId: "s" }]);
+  }
 });
 
 test("a session that stood well begins anew with short pauses, one that broke soon does not", (t) => {
@@ -99,8 +116,10 @@ test("an invalid session is forgotten, and what an earlier epoch says is ignored
 test("a dispatcher that does not answer, or answers without an id, is left", (t) => {
   const silent = machine();
   silent.at(0, { kind: "start" });
-  t.is(silent.core.wakeAtMs, 5000);
-  t.deepEqual(silent.kinds(5000, { kind: "tick" }), ["close", "log"]);
+  t.is(silent.core.wakeAtMs, 2000, "little patience while a leader may be elected");
+  t.deepEqual(silent.at(2000, { kind: "tick" })[0], { kind: "close", epoch: 1, failure: { silent: true } });
+  silent.at(20_000, { kind: "tick" });
+  t.is(silent.core.wakeAtMs, 25_000, "more of it later");
   const nameless = machine();
   nameless.at(0, { kind: "start" });
   t.deepEqual(nameless.kinds(1, { kind: "message", epoch: 1, message: message("") }), ["close", "log"]);

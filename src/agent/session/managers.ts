@@ -1,0 +1,68 @@
+/** The ways of one node to the managers: a session and a link, each with whichever manager answers it. */
+import { type Channel, connectivityState, credentials } from "@grpc/grpc-js";
+import { AgentLinkClient } from "../../api/generated/tswarm/v1/link.js";
+import { nodeIdMetadata } from "../../security/identity.js";
+import type { OpenLink } from "../link/link-client.js";
+import { type DispatcherTransport, dispatcherClientOn, grpcDispatcher } from "./dispatcher-transport.js";
+import { ManagerChannels } from "./manager-channels.js";
+import { ManagerChoice, type ManagerFailure, type ManagerList } from "./manager-choice.js";
+
+export interface ManagersOptions {
+  readonly nodeId: string;
+  readonly list: ManagerList;
+  readonly random: () => number;
+  /** Milliseconds since 1970. */
+  readonly now: () => number;
+  /** The session heard nothing of this manager any more. */
+  readonly onSilent: (address: string) => void;
+}
+
+export class Managers {
+  readonly #options: ManagersOptions;
+  readonly #channels = new ManagerChannels();
+  readonly #forSession: ManagerChoice;
+  readonly #forLink: ManagerChoice;
+
+  constructor(options: ManagersOptions) {
+    this.#options = options;
+    this.#forSession = new ManagerChoice(options.list, options.random);
+    this.#forLink = new ManagerChoice(options.list, options.random);
+  }
+
+  /** @throws Error when no manager is known */
+  session(): DispatcherTransport {
+    const { nodeId, now, onSilent } = this.#options;
+    const connection = this.#channels.connect(this.#forSession.pick(now()));
+    const { address } = connection;
+    return grpcDispatcher(dispatcherClientOn(connection.channel), nodeId, (failure) => {
+      connection.release(failure?.silent);
+      if (!failure) return;
+      this.#forSession.failed(address, failure.silent ? "silent" : "refused", now());
+      if (failure.silent) onSilent(address);
+    });
+  }
+
+  /** @throws Error when no manager is known */
+  link(): OpenLink {
+    const { nodeId, now } = this.#options;
+    const { address, channel, release } = this.#channels.connect(this.#forLink.pick(now()));
+    const client = new AgentLinkClient(channel.getTarget(), credentials.createInsecure(), { channelOverride: channel });
+    return {
+      address,
+      stream: client.link(nodeIdMetadata(nodeId)),
+      isConnected: () => isReady(channel),
+      close: (failure?: ManagerFailure) => {
+        release(failure === "silent");
+        if (failure) this.#forLink.failed(address, failure, now());
+      },
+    };
+  }
+
+  close(): void {
+    this.#channels.close();
+  }
+}
+
+function isReady(channel: Channel): boolean {
+  return channel.getConnectivityState(false) === connectivityState.READY;
+}
