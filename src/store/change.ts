@@ -9,10 +9,8 @@ export type Change = OneOfEach<{
   readonly [K in Kind]: {
     readonly kind: K;
     readonly action: ChangeAction;
-    /** The object as it shall be; for a removal as it was. Its version is set when the change is committed. */
+    /** The object as it shall be, with the version that it gets by this change; for a removal as it was (its id alone counts). */
     readonly object: ObjectTypes[K];
-    /** Version of the object that the transaction saw; 0 for a new one. The change holds only on top of this version. */
-    readonly baseVersion: number;
   };
 }>;
 
@@ -26,6 +24,14 @@ export type StoreEvent = OneOfEach<{
     readonly previous: ObjectTypes[K] | undefined;
   };
 }>;
+
+/** All that one entry of the log has changed. */
+export interface Commit {
+  /** The entry's index. */
+  readonly version: number;
+  /** In the transaction's order. */
+  readonly events: readonly StoreEvent[];
+}
 
 export function versionOf(object: {
   readonly meta: { readonly version: { readonly index: number } | undefined } | undefined;

@@ -11,7 +11,7 @@ import type {
   Task,
   Volume,
 } from "../api/generated/docker/swarmkit/v1/objects.js";
-import { TaskState } from "../api/generated/docker/swarmkit/v1/types.js";
+import { type PortConfig, TaskState } from "../api/generated/docker/swarmkit/v1/types.js";
 
 export interface ObjectTypes {
   readonly cluster: Cluster;
@@ -35,6 +35,9 @@ export type IndexKeys<T> = (object: T) => readonly string[];
 /** Names are found in any case, and are unique in the tables that {@link UNIQUE_NAMES} lists. */
 export const nameKey = (name: string) => name.toLowerCase();
 export const slotKey = (serviceId: string, slot: number) => `${serviceId}/${slot}`;
+/** A published port: "80/0", the protocol as a number. */
+export const portKey = ({ publishedPort, protocol }: Pick<PortConfig, "publishedPort" | "protocol">) =>
+  `${publishedPort}/${protocol}`;
 /** The slot of a global service's task is its node. */
 export const nodeSlotKey = (serviceId: string, nodeId: string) => `${serviceId}/${nodeId}`;
 
@@ -56,6 +59,8 @@ export const INDEXES = {
     name: named,
     network: (service: Service) => referencedNetworks(service),
     runtime: (service: Service) => [runtimeOf(service.spec?.task)],
+    /** Asked for or allocated; see {@link portKey}. */
+    publishedPort: (service: Service) => publishedPorts(service),
   },
   task: {
     name: annotated,
@@ -81,6 +86,14 @@ export const INDEXES = {
 
 export type IndexName<K extends Kind> = keyof (typeof INDEXES)[K] & string;
 
+/**
+ * Indexes that a table builds when somebody first asks for them, since hardly anybody does: of 100,000 tasks each would take
+ * some 10 MB. The others are there from the start.
+ */
+export const LAZY_INDEXES: { readonly [K in Kind]?: readonly IndexName<K>[] } = {
+  task: ["name", "slot", "desiredState", "state", "runtime"],
+};
+
 export const KINDS = Object.keys(INDEXES) as Kind[];
 
 export const UNIQUE_NAMES: ReadonlySet<Kind> = new Set([
@@ -103,6 +116,11 @@ export function taskSlotKey(task: Task): string {
 export function referencedNetworks(service: Service): readonly string[] {
   const attachments = service.spec?.task?.networks.length ? service.spec.task.networks : (service.spec?.networks ?? []);
   return [...new Set(attachments.map((attachment) => attachment.target))];
+}
+
+function publishedPorts(service: Service): readonly string[] {
+  const ports = [...(service.spec?.endpoint?.ports ?? []), ...(service.endpoint?.ports ?? [])];
+  return [...new Set(ports.filter(({ publishedPort }) => publishedPort > 0).map(portKey))];
 }
 
 function taskNetworks(task: Task): readonly string[] {

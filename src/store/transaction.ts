@@ -1,53 +1,61 @@
-/** Reads and changes on top of a store; what it collects is the commit. */
+/** Reads and changes on top of a state; what it collects is the commit. */
+import type { Meta } from "../api/generated/docker/swarmkit/v1/objects.js";
 import { timestampOf } from "../api/time.js";
 import { type Change, type ChangeAction, versionOf } from "./change.js";
 import { StoreError } from "./errors.js";
+import { Overlay } from "./overlay.js";
 import type { StoreReader } from "./reader.js";
-import {
-  INDEXES,
-  type IndexKeys,
-  type IndexName,
-  type Kind,
-  nameKey,
-  type ObjectTypes,
-  UNIQUE_NAMES,
-} from "./tables.js";
+import { type IndexName, type Kind, nameKey, type ObjectTypes, UNIQUE_NAMES } from "./tables.js";
 
 interface Pending<K extends Kind> {
-  readonly action: ChangeAction;
-  readonly object: ObjectTypes[K];
-  readonly baseVersion: number;
+  readonly kind: K;
+  action: ChangeAction;
+  object: ObjectTypes[K];
 }
 
 export class Transaction implements StoreReader {
   readonly #base: StoreReader;
+  readonly #own: Overlay;
   readonly #nowMs: number;
+  readonly #sizeOf: <K extends Kind>(kind: K, object: ObjectTypes[K]) => number;
   readonly #pending = new Map<Kind, Map<string, Pending<Kind>>>();
-  #count = 0;
+  /** In the order in which they were first made. */
+  readonly #order = new Set<Pending<Kind>>();
+  #bytes = 0;
+  readonly #unmeasured = new Set<Pending<Kind>>();
 
-  constructor(base: StoreReader, nowMs: number) {
+  /** @param sizeOf bytes that an object takes in the log, about */
+  constructor(base: StoreReader, nowMs: number, sizeOf: <K extends Kind>(kind: K, object: ObjectTypes[K]) => number) {
     this.#base = base;
+    this.#own = new Overlay(base);
     this.#nowMs = nowMs;
+    this.#sizeOf = sizeOf;
   }
 
   /** How many objects the transaction changes. */
   get size(): number {
-    return this.#count;
+    return this.#order.size;
+  }
+
+  /** Bytes that it takes in the log, about; of an object that was changed again, both. */
+  measure(): number {
+    for (const { kind, action, object } of this.#unmeasured) {
+      this.#bytes += action === "remove" ? object.id.length : this.#sizeOf(kind, object);
+    }
+    this.#unmeasured.clear();
+    return this.#bytes;
   }
 
   get<K extends Kind>(kind: K, id: string): ObjectTypes[K] | undefined {
-    const pending = this.#pending.get(kind)?.get(id);
-    if (pending) return pending.action === "remove" ? undefined : (pending.object as ObjectTypes[K]);
-    return this.#base.get(kind, id);
+    return this.#own.get(kind, id);
   }
 
   all<K extends Kind>(kind: K): readonly ObjectTypes[K][] {
-    return this.#overlay(kind, this.#base.all(kind), () => true);
+    return this.#own.all(kind);
   }
 
   find<K extends Kind>(kind: K, index: IndexName<K>, key: string): readonly ObjectTypes[K][] {
-    const keysOf = (INDEXES[kind] as unknown as Record<string, IndexKeys<ObjectTypes[K]>>)[index]!;
-    return this.#overlay(kind, this.#base.find(kind, index, key), (object) => keysOf(object).includes(key));
+    return this.#own.find(kind, index, key);
   }
 
   /** @throws StoreError exists, name-taken */
@@ -56,10 +64,9 @@ export class Transaction implements StoreReader {
     this.#refuseTakenName(kind, object);
     const now = timestampOf(this.#nowMs);
     const meta = { version: { index: 0 }, createdAt: now, updatedAt: now };
-    const earlier = this.#pending.get(kind)?.get(object.id);
+    const wasRemoved = this.#pending.get(kind)?.has(object.id) ?? false;
     // Removed and made anew in one transaction: to the log it is an update.
-    const action = earlier?.action === "remove" ? "update" : "create";
-    this.#put(kind, { action, object: { ...object, meta }, baseVersion: earlier?.baseVersion ?? 0 });
+    this.#put(kind, wasRemoved ? "update" : "create", { ...object, meta });
   }
 
   /** The object must carry the version that it was read with. @throws StoreError not-found, out-of-sequence, name-taken */
@@ -73,12 +80,7 @@ export class Transaction implements StoreReader {
       createdAt: current.meta?.createdAt,
       updatedAt: timestampOf(this.#nowMs),
     };
-    const earlier = this.#pending.get(kind)?.get(object.id);
-    this.#put(kind, {
-      action: earlier?.action ?? "update",
-      object: { ...object, meta },
-      baseVersion: earlier?.baseVersion ?? versionOf(current),
-    });
+    this.#put(kind, this.#pending.get(kind)?.get(object.id)?.action ?? "update", { ...object, meta });
   }
 
   /** @throws StoreError not-found */
@@ -88,30 +90,43 @@ export class Transaction implements StoreReader {
     const earlier = this.#pending.get(kind)?.get(id);
     if (earlier?.action === "create") {
       this.#pending.get(kind)!.delete(id);
-      this.#count--;
+      this.#order.delete(earlier);
+      this.#unmeasured.delete(earlier);
+      this.#own.forget(kind, id);
       return;
     }
-    this.#put(kind, {
-      action: "remove",
-      object: this.#base.get(kind, id) ?? current,
-      baseVersion: earlier?.baseVersion ?? versionOf(current),
-    });
+    this.#put(kind, "remove", this.#base.get(kind, id) ?? current);
   }
 
-  changes(): readonly Change[] {
-    return [...this.#pending].flatMap(([kind, objects]) =>
-      [...objects.values()].map((pending) => ({ kind, ...pending }) as Change),
-    );
-  }
-
-  #put<K extends Kind>(kind: K, pending: Pending<K>): void {
-    let objects = this.#pending.get(kind);
-    if (!objects) {
-      objects = new Map();
-      this.#pending.set(kind, objects);
+  /** Ends the transaction. @param version that its objects get */
+  seal(version: number): readonly Change[] {
+    for (const { action, object } of this.#order) {
+      // The transaction made this object and its meta, and nobody else has seen them yet.
+      if (action !== "remove") (object.meta as { -readonly [K in keyof Meta]: Meta[K] }).version = { index: version };
     }
-    if (!objects.has(pending.object.id)) this.#count++;
-    objects.set(pending.object.id, pending);
+    return [...this.#order] as Change[];
+  }
+
+  #put<K extends Kind>(kind: K, action: ChangeAction, object: ObjectTypes[K]): void {
+    let ofKind = this.#pending.get(kind);
+    if (!ofKind) {
+      ofKind = new Map();
+      this.#pending.set(kind, ofKind);
+    }
+    let pending = ofKind.get(object.id);
+    if (pending) {
+      // A name can be taken only behind the change that frees it: others apply the changes one after the other.
+      if (UNIQUE_NAMES.has(kind) && nameOf(pending.object) !== nameOf(object)) this.#order.delete(pending);
+      pending.action = action;
+      pending.object = object;
+    } else {
+      pending = { kind, action, object };
+      ofKind.set(object.id, pending);
+    }
+    this.#order.add(pending);
+    this.#unmeasured.add(pending);
+    if (action === "remove") this.#own.remove(kind, object.id);
+    else this.#own.put(kind, object);
   }
 
   #refuseTakenName<K extends Kind>(kind: K, object: ObjectTypes[K]): void {
@@ -119,20 +134,6 @@ export class Transaction implements StoreReader {
     const name = nameOf(object);
     const taken = this.find(kind, "name" as IndexName<K>, nameKey(name)).some((other) => other.id !== object.id);
     if (taken) throw new StoreError("name-taken", kind, name);
-  }
-
-  #overlay<K extends Kind>(
-    kind: K,
-    base: readonly ObjectTypes[K][],
-    matches: (object: ObjectTypes[K]) => boolean,
-  ): readonly ObjectTypes[K][] {
-    const pending = this.#pending.get(kind);
-    if (!pending || pending.size === 0) return base;
-    const kept = base.filter((object) => !pending.has(object.id));
-    for (const { action, object } of pending.values()) {
-      if (action !== "remove" && matches(object as ObjectTypes[K])) kept.push(object as ObjectTypes[K]);
-    }
-    return kept;
   }
 }
 

@@ -1,5 +1,5 @@
 /** Who wants to hear of which changes. A commit costs what it concerns, not how many listen. */
-import type { StoreEvent } from "./change.js";
+import type { Commit, StoreEvent } from "./change.js";
 import { INDEXES, type IndexKeys, type IndexName, type Kind, type ObjectTypes } from "./tables.js";
 
 /** All of a kind, one object, or those under a key of an index (before or after the change). */
@@ -17,16 +17,22 @@ interface Watcher {
   active: boolean;
 }
 
-interface Commit {
-  readonly version: number;
-  readonly events: readonly StoreEvent[];
+interface Delivery extends Commit {
+  /** What listeners are told as the version. */
+  readonly toldVersion: number;
 }
 
 export class WatchHub {
   /** kind → "" (all), "id" or an index → key → watchers */
   readonly #watchers = new Map<Kind, Map<string, Map<string, Set<Watcher>>>>();
-  readonly #queue: Commit[] = [];
+  readonly #log: (line: string) => void;
+  #queue: Delivery[] = [];
   #delivering = false;
+
+  /** @param log gets what a listener threw: that is a defect, and must not keep the commit from others */
+  constructor(log: (line: string) => void) {
+    this.#log = log;
+  }
 
   /** @returns a function that ends the watch; no call follows it */
   watch(selectors: readonly Selector[], sinceVersion: number, listener: Listener): () => void {
@@ -39,18 +45,18 @@ export class WatchHub {
   }
 
   /** Delivers in commit order also when a listener commits in turn. */
-  publish(commit: Commit): void {
-    this.#queue.push(commit);
+  publish(commit: Commit, toldVersion = commit.version): void {
+    if (this.#watchers.size === 0 && !this.#delivering) return;
+    this.#queue.push({ ...commit, toldVersion });
     if (this.#delivering) return;
     this.#delivering = true;
-    try {
-      for (let next = this.#queue.shift(); next; next = this.#queue.shift()) this.#deliver(next);
-    } finally {
-      this.#delivering = false;
-    }
+    // What is published meanwhile comes behind in the array that is walked.
+    for (const delivery of this.#queue) this.#deliver(delivery);
+    this.#queue = [];
+    this.#delivering = false;
   }
 
-  #deliver({ version, events }: Commit): void {
+  #deliver({ version, events, toldVersion }: Delivery): void {
     const concerned = new Map<Watcher, StoreEvent[]>();
     for (const event of events) {
       for (const watcher of this.#watchersOf(event)) {
@@ -60,7 +66,12 @@ export class WatchHub {
       }
     }
     for (const [watcher, own] of concerned) {
-      if (watcher.active && version > watcher.sinceVersion) watcher.listener(own, version);
+      if (!watcher.active || version <= watcher.sinceVersion) continue;
+      try {
+        watcher.listener(own, toldVersion);
+      } catch (error) {
+        this.#log(`a watcher of the store failed: ${error instanceof Error ? error.stack : String(error)}`);
+      }
     }
   }
 
@@ -87,7 +98,16 @@ export class WatchHub {
     group?.delete(watcher);
     if (group?.size === 0) groups?.delete(key);
     if (groups?.size === 0) indexes?.delete(index);
+    if (indexes?.size === 0) this.#watchers.delete(selector.kind);
   }
+}
+
+/** Whether a selector names the event. */
+export function selects(selector: Selector, event: StoreEvent): boolean {
+  if (selector.kind !== event.kind) return false;
+  const [index, key] = place(selector);
+  for (const one of keysOf(event, index)) if (one === key) return true;
+  return false;
 }
 
 const ALL = "";

@@ -6,7 +6,7 @@ import { timestampMs } from "../../src/api/time.js";
 import { type StoreEvent, versionOf } from "../../src/store/change.js";
 import { StoreError } from "../../src/store/errors.js";
 import { newObjectId } from "../../src/store/object-id.js";
-import { type Commit, MemoryProposer, type Proposer } from "../../src/store/proposer.js";
+import { MemoryProposer } from "../../src/store/proposer.js";
 import { MAX_CHANGES_PER_COMMIT, Store } from "../../src/store/store.js";
 import { INDEXES } from "../../src/store/tables.js";
 import { ManualClock, seededBytes } from "../manager/manual-clock.js";
@@ -91,57 +91,6 @@ test("a name can move from a removed object to a new one in one transaction", as
   t.deepEqual(
     store.view((read) => read.find("service", "name", "web").map(({ id }) => id)),
     ["s2"],
-  );
-});
-
-/** A log that commits when the test says so. */
-class SlowProposer implements Proposer {
-  readonly waiting: (() => void)[] = [];
-  #index = 0;
-
-  propose(changes: Parameters<Commit>[0], commit: Commit): Promise<boolean> {
-    return new Promise((resolve) => this.waiting.push(() => resolve(commit(changes, ++this.#index))));
-  }
-
-  async settle(): Promise<void> {
-    for (let next = this.waiting.shift(); next; next = this.waiting.shift()) {
-      next();
-      await new Promise((resolve) => setImmediate(resolve));
-    }
-  }
-}
-
-test("transactions in flight at the same time: the one that lost runs again on the winner's outcome", async (t) => {
-  const log = new SlowProposer();
-  const store = new Store(log, new ManualClock());
-  const created = store.update((tx) => tx.create("task", task("t", { slot: 0 })));
-  await log.settle();
-  await created;
-  let runs = 0;
-  const increments = Array.from({ length: 4 }, () =>
-    store.update((tx) => {
-      runs++;
-      const current = tx.get("task", "t")!;
-      tx.update("task", { ...current, slot: current.slot + 1 });
-    }),
-  );
-  await log.settle();
-  await Promise.all(increments);
-  t.is(store.view((read) => read.get("task", "t"))?.slot, 4);
-  t.true(runs > 4);
-});
-
-test("two in flight that take the same name: one is refused", async (t) => {
-  const log = new SlowProposer();
-  const store = new Store(log, new ManualClock());
-  const both = Promise.allSettled([
-    store.update((tx) => tx.create("service", service("s1", "web"))),
-    store.update((tx) => tx.create("service", service("s2", "web"))),
-  ]);
-  await log.settle();
-  t.deepEqual(
-    (await both).map(({ status }) => status),
-    ["fulfilled", "rejected"],
   );
 });
 
