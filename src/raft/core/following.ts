@@ -1,7 +1,7 @@
 /** The follower's side of the log (section 5.3), and snapshots that take its place (section 7). Messages of the present term's leader. */
 
 import { type Entry, type Message, MessageType, type SnapshotMetadata } from "../../api/generated/raftpb/raft.js";
-import { includes, type Membership } from "./membership.js";
+import type { Membership } from "./membership.js";
 import { InvalidMembershipError, restoreMembership } from "./membership-change.js";
 import type { RaftState } from "./raft-state.js";
 
@@ -60,7 +60,7 @@ export function onSnapshot(raft: RaftState, message: Message): void {
 function restore(raft: RaftState, metadata: SnapshotMetadata): boolean {
   const { log } = raft;
   if (metadata.index <= log.committed || raft.role !== "follower") return false;
-  const membership = membershipWith(raft, metadata);
+  const membership = membershipOf(metadata);
   if (membership === undefined) return false;
   if (log.has(metadata.index, metadata.term)) {
     // The log leads there already: only that it is committed was not known.
@@ -72,11 +72,14 @@ function restore(raft: RaftState, metadata: SnapshotMetadata): boolean {
   return true;
 }
 
-/** Undefined when this member is not in it: then it is not the state of its group. */
-function membershipWith(raft: RaftState, metadata: SnapshotMetadata): Membership | undefined {
+/**
+ * Undefined when no group can have it. That this member is not in it yet is no reason to refuse it: a snapshot may be older than the
+ * change that took this member in, and that change follows it.
+ */
+function membershipOf(metadata: SnapshotMetadata): Membership | undefined {
   try {
     const membership = restoreMembership(metadata.confState);
-    return includes(membership, raft.id) ? membership : undefined;
+    return membership.voters.length > 0 ? membership : undefined;
   } catch (error) {
     if (error instanceof InvalidMembershipError) return undefined;
     throw error;

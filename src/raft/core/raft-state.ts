@@ -93,6 +93,12 @@ export class RaftState {
 
   /** The log is the leader's, durably, up to an index. */
   acceptAppend(to: MemberId, index: number): void {
+    const before = this.messagesAfterPersist.at(-1) as Draft | undefined;
+    if (before?.type === MessageType.MsgAppResp && before.to === to && before.term === this.term) {
+      // It says the same of more: one answer for all appends that came between two Readys.
+      before.index = Math.max(before.index, index);
+      return;
+    }
     const answer = this.draft(MessageType.MsgAppResp, to);
     answer.index = index;
     this.sendAfterPersist(answer);
