@@ -1,11 +1,12 @@
 import {
+  type ListClustersRequest_Filters as ClusterFilters,
   ControlService,
   type ListNetworksRequest_Filters as NetworkFilters,
   type ListNodesRequest_Filters as NodeFilters,
   type ListServicesRequest_Filters as ServiceFilters,
   type ListTasksRequest_Filters as TaskFilters,
 } from "../api/generated/docker/swarmkit/v1/control.js";
-import type { Network, Node, Service, Task } from "../api/generated/docker/swarmkit/v1/objects.js";
+import type { Cluster, Network, Node, Service, Task } from "../api/generated/docker/swarmkit/v1/objects.js";
 import { timestampMs } from "../api/time.js";
 import type { Connection } from "./connection.js";
 import { CommandError } from "./failure.js";
@@ -38,7 +39,16 @@ export async function listNetworks(
   return (await connection.call(ControlService.listNetworks, request)).networks;
 }
 
+export async function listClusters(
+  connection: Connection,
+  filters?: Partial<ClusterFilters>,
+): Promise<readonly Cluster[]> {
+  const request = { filters: filters && { ...NO_CLUSTER_FILTERS, ...filters } };
+  return (await connection.call(ControlService.listClusters, request)).clusters;
+}
+
 const NO_NETWORK_FILTERS: NetworkFilters = { names: [], idPrefixes: [], labels: {}, namePrefixes: [] };
+const NO_CLUSTER_FILTERS: ClusterFilters = NO_NETWORK_FILTERS;
 const NO_SERVICE_FILTERS: ServiceFilters = { ...NO_NETWORK_FILTERS, runtimes: [] };
 const NO_NODE_FILTERS: NodeFilters = { ...NO_NETWORK_FILTERS, nodeLabels: {}, memberships: [], roles: [] };
 const NO_TASK_FILTERS: TaskFilters = {
@@ -58,6 +68,18 @@ export async function findNode(connection: Connection, argument: string): Promis
 /** Finds a service by id, name or prefix of an id. @throws CommandError */
 export async function findService(connection: Connection, argument: string): Promise<Service> {
   return find("service", argument, serviceName, (filters) => listServices(connection, filters));
+}
+
+/** Finds a cluster by id, name or prefix of an id. @throws CommandError */
+export async function findCluster(connection: Connection, argument: string): Promise<Cluster> {
+  return find("cluster", argument, clusterName, (filters) => listClusters(connection, filters));
+}
+
+/** The one cluster that a manager knows. @throws CommandError */
+export async function theCluster(connection: Connection): Promise<Cluster> {
+  const [cluster] = await listClusters(connection);
+  if (!cluster) throw new CommandError("the manager knows no cluster");
+  return cluster;
 }
 
 /** Finds a network by id, name or prefix of an id. @throws CommandError */
@@ -110,6 +132,10 @@ export function nodeName(node: Node): string {
 
 export function serviceName(service: Service): string {
   return service.spec?.annotations?.name ?? "";
+}
+
+export function clusterName(cluster: Cluster): string {
+  return cluster.spec?.annotations?.name ?? "";
 }
 
 export function networkName(network: Network): string {

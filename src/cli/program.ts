@@ -1,4 +1,6 @@
 import { Command } from "commander";
+import { addClusterCommands } from "./commands/cluster.js";
+import { addDebugCommands } from "./commands/debug.js";
 import { addDoctorCommand } from "./commands/doctor.js";
 import { addNetCommands } from "./commands/net.js";
 import { addNetworkCommands } from "./commands/network.js";
@@ -56,9 +58,12 @@ Run "tsctl COMMAND --help" for the flags of a command. Exit status: 0 done, 1 fa
   addServiceCommands(program, maker);
   addTaskCommands(program, maker);
   addNetworkCommands(program, maker);
+  addClusterCommands(program, maker);
   program.commandsGroup("Kernel:");
   addNetCommands(program, maker);
   addDoctorCommand(program, maker);
+  program.commandsGroup("Managers:");
+  addDebugCommands(program, maker);
   program.commandsGroup("Other:");
   addVersionCommand(program, maker);
   program.helpCommand("help [command]", "show help for a command");

@@ -1,4 +1,5 @@
 import type { WriteStream } from "node:tty";
+import { readSecret } from "./secret-input.js";
 
 /** Where a command writes, and what it may know of the world around it. Injected, so that commands can be tested. */
 export interface Terminal {
@@ -14,6 +15,11 @@ export interface Terminal {
   columns(): number;
   /** Height of the screen in lines. */
   rows(): number;
+  /**
+   * One line that others shall not see: typed without echo after the prompt, or read from standard input when that is no terminal.
+   * @throws CommandError when it is broken off
+   */
+  readSecret(prompt: string): Promise<string>;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Milliseconds since 1970. */
   now(): number;
@@ -35,6 +41,7 @@ export function processTerminal(): Terminal {
     hasColour: output.isTTY === true && process.env.TERM !== "dumb" && !process.env.NO_COLOR,
     columns: () => error.columns ?? output.columns ?? FALLBACK_COLUMNS,
     rows: () => error.rows ?? output.rows ?? FALLBACK_ROWS,
+    readSecret: (prompt) => readSecret(process.stdin, process.stderr, prompt),
     env: process.env,
     now: Date.now,
     onInterrupt(listener) {

@@ -5,7 +5,7 @@ import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { ItemState, NodeObservation } from "../../src/api/generated/tswarm/v1/link.js";
 import { processOf } from "../../src/cli/service/spec/runtime.js";
 import { documentedKeys } from "./documentation.js";
-import { HOST1, HOST2, id, processService, SHOP, taskOf } from "./fixtures.js";
+import { CLUSTER, HOST1, HOST2, id, processService, SHOP, taskOf } from "./fixtures.js";
 import { Peer } from "./peer.js";
 import { tsctl } from "./run.js";
 
@@ -19,6 +19,8 @@ test.beforeEach(async (t) => {
   const web = processService("web");
   peer.nodes = [HOST2, HOST1];
   peer.networks = [SHOP];
+  peer.clusters = [CLUSTER];
+  peer.manager = { nodeId: HOST1.id };
   peer.services = [web, processService("api", 1)];
   peer.tasks = () => [
     taskOf(web, 3),
@@ -44,8 +46,8 @@ const words = (line: string | undefined) => line?.trim().split(/ {2,}/);
 test("node ls", async (t) => {
   const lines = (await output(t, "node", "ls")).split("\n");
   t.deepEqual(words(lines[0]), ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ADDRESS", "VERSION"]);
-  t.deepEqual(words(lines[1]), [HOST1.id, "host1", "ready", "active", "leader", "10.99.0.1", "0.1.0"]);
-  t.deepEqual(words(lines[2]), [HOST2.id, "host2", "ready", "active", "10.99.0.2", "0.1.0"]);
+  t.deepEqual(words(lines[1]), [`${HOST1.id} *`, "host1", "Ready", "Active", "Leader", "10.99.0.1", "0.1.0"]);
+  t.deepEqual(words(lines[2]), [HOST2.id, "host2", "Ready", "Active", "10.99.0.2", "0.1.0"]);
   t.is(await output(t, "node", "ls", "-q"), `${HOST1.id}\n${HOST2.id}\n`);
 });
 
@@ -54,8 +56,9 @@ test("an empty list prints its header, [] or nothing", async (t) => {
   peer.nodes = [];
   peer.services = [];
   peer.networks = [];
+  peer.clusters = [];
   peer.tasks = () => [];
-  for (const group of ["node", "service", "network", "task", "net"]) {
+  for (const group of ["node", "service", "network", "task", "net", "cluster"]) {
     t.regex(await output(t, group, "ls"), /^ID +(HOST)?NAME .*\n$/);
     t.is(await output(t, group, "ls", "--format", "json"), "[]\n");
     t.is(await output(t, group, "ls", "-q"), "");

@@ -65,7 +65,7 @@ asRoot("doctor probes the kernel, and tells that no daemon answers", async (t) =
 
 asRoot("without root nothing can be probed, and doctor says so", async (t) => {
   const nobody = 65_534;
-  const { status, stdout } = await start(["doctor", "--format", "json"], {}, nobody).outcome;
+  const { status, stdout } = await start(["doctor", "--format", "json"], {}, { uid: nobody }).outcome;
   t.is(status, 1);
   const { checks, verdict } = JSON.parse(stdout) as { checks: Check[]; verdict: string };
   t.regex(verdict, /cannot be a node: netns: .*EPERM/);

@@ -51,6 +51,15 @@ const wrongUsage: readonly (readonly [readonly string[], RegExp])[] = [
   ],
   [["service", "create", "--name", "x", "--limit-memory", "1x", "--", "true"], /--limit-memory: "1x" is not a size/],
   [["service", "create", "--name", "x", "--verify", "soon", "--", "true"], /--verify: "soon" is not a duration/],
+  [["cluster", "update"], /nothing to change/],
+  [["cluster", "update", "--autolock=maybe"], /--autolock: "maybe" is not one of true, false/],
+  [["cluster", "update", "--snapshot-interval", "0"], /--snapshot-interval: "0" is not a whole number of at least 1/],
+  [["cluster", "unlock", "SWMKEY-1-x"], /too many arguments/],
+  [["cluster", "unlock-key", "-q", "--format", "json"], /--quiet prints the bare key/],
+  [["node", "update", "host1"], /nothing to change/],
+  [["node", "update", "host1", "--role", "king"], /--role: "king" is not one of manager, worker/],
+  [["node", "update", "host1", "--label-rm", "rack"], /--label-rm: the node has no label rack/],
+  [["node", "promote"], /missing required argument 'node'/],
   [["service", "scale", "web"], /"web" is not SERVICE=REPLICAS/],
   [["service", "update", "web"], /nothing to change/],
   [["service", "update", "web", "--rollback", "--force"], /--rollback: .* no other change/],
@@ -129,7 +138,7 @@ asRoot("a socket that others own", async (t) => {
   chmodSync(t.context.peer.directory, 0o755);
   chmodSync(t.context.peer.socket, 0o600);
   const nobody = 65_534;
-  const outcome = await start(["node", "ls"], { SWARM_SOCKET: t.context.peer.socket }, nobody).outcome;
+  const outcome = await start(["node", "ls"], { SWARM_SOCKET: t.context.peer.socket }, { uid: nobody }).outcome;
   t.is(outcome.status, 1);
   t.regex(outcome.stderr, /^tsctl: cannot reach tswarmd at \S+: permission denied; run tsctl as root [^\n]*\n$/);
 });

@@ -1,5 +1,5 @@
 /** Objects of a small cluster: two hosts, one of which manages, and a network. */
-import { Network, Node, Service, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
+import { Cluster, Network, Node, Service, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import {
   NodeRole,
   NodeStatus_State as NodeState,
@@ -29,6 +29,7 @@ export const HOST1 = Node.fromPartial({
 
 export const HOST2 = Node.fromPartial({
   id: id("n2"),
+  spec: { desiredRole: NodeRole.WORKER },
   description: { hostname: "host2", engine: { engineVersion: "0.1.0" } },
   status: { state: NodeState.READY, addr: "10.99.0.2" },
 });
@@ -41,6 +42,21 @@ export const SHOP = Network.fromPartial({
     options: { "com.docker.network.driver.overlay.vxlanid_list": "4097" },
   },
   ipam: { configs: [{ subnet: "10.0.1.0/24", gateway: "10.0.1.1" }] },
+});
+
+export const CLUSTER = Cluster.fromPartial({
+  id: id("cluster"),
+  meta: { version: { index: 3 }, createdAt: { seconds: 1_700_000_000 } },
+  spec: {
+    annotations: { name: "default" },
+    orchestration: { taskHistoryRetentionLimit: 5 },
+    raft: { snapshotInterval: 10_000, logEntriesForSlowFollowers: 500, heartbeatTick: 1, electionTick: 10 },
+    dispatcher: { heartbeatPeriod: { seconds: 5 } },
+    encryptionConfig: { autoLockManagers: false },
+  },
+  defaultAddressPool: ["10.0.0.0/8"],
+  subnetSize: 24,
+  VXLANUDPPort: 4789,
 });
 
 /** A process service named so, with that many replicas. */

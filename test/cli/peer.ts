@@ -3,13 +3,21 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Server, type ServerCredentials, type ServerUnaryCall, type sendUnaryData, status } from "@grpc/grpc-js";
+import { CAService } from "../../src/api/generated/docker/swarmkit/v1/ca.js";
 import {
   ControlService,
   type ListServiceStatusesResponse_ServiceStatus as ServiceStatus,
 } from "../../src/api/generated/docker/swarmkit/v1/control.js";
-import { Network, type Node, Service, type Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
+import {
+  type Cluster,
+  Network,
+  type Node,
+  Service,
+  type Task,
+} from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { InspectorService, type NodeObservation } from "../../src/api/generated/tswarm/v1/link.js";
+import { LocalManagerService, ManagerStatusResponse } from "../../src/api/generated/tswarm/v1/manager.js";
 import { selfSignedCertificate } from "../../src/security/certificate.js";
 import { serverCredentials } from "../../src/security/transport.js";
 
@@ -35,6 +43,11 @@ export class Peer {
   nodes: Node[] = [];
   services: Service[] = [];
   networks: Network[] = [];
+  clusters: Cluster[] = [];
+  /** What the manager says of itself. */
+  manager: Parameters<typeof ManagerStatusResponse.fromPartial>[0] = {};
+  /** Of the cluster; none. */
+  unlockKey = Buffer.alloc(0);
   observations: NodeObservation[] = [];
   /** The tasks at each look; a function may let the cluster move on. */
   tasks: () => Task[] = () => [];
@@ -56,7 +69,7 @@ export class Peer {
     const socket = join(directory, "control.sock");
     const server = new Server({ "grpc.max_receive_message_length": -1 });
     const peer = new Peer(directory, socket, server);
-    for (const service of [ControlService, InspectorService]) {
+    for (const service of [ControlService, InspectorService, LocalManagerService, CAService]) {
       const names = Object.keys(service);
       server.addService(
         service as never,
@@ -154,6 +167,30 @@ export class Peer {
       return {};
     },
     observe: () => ({ nodes: this.observations }),
+    listClusters: (request: Filtered) => ({
+      clusters: this.clusters.filter((cluster) => fits(request, cluster.id, cluster.spec?.annotations?.name ?? "")),
+    }),
+    updateCluster: (request: { clusterId: string; spec: Cluster["spec"] }) => {
+      this.clusters = this.clusters.map((one) => (one.id === request.clusterId ? { ...one, spec: request.spec } : one));
+      return {};
+    },
+    updateNode: (request: { nodeId: string; spec: Node["spec"] }) => {
+      this.nodes = this.nodes.map((one) => (one.id === request.nodeId ? { ...one, spec: request.spec } : one));
+      return {};
+    },
+    getNode: (request: { nodeId: string }) => ({ node: this.nodes.find(({ id }) => id === request.nodeId) }),
+    removeNode: (request: { nodeId: string }) => {
+      this.nodes = this.nodes.filter(({ id }) => id !== request.nodeId);
+      return {};
+    },
+    status: () => ManagerStatusResponse.fromPartial(this.manager),
+    getUnlockKey: () => ({ unlockKey: this.unlockKey, version: undefined }),
+    unlock: () => ({}),
+    leaveManagers: () => ({}),
+    takeSnapshot: () => ({ index: 4711, bytes: 3 * 1024 * 1024, took: { seconds: 0, nanos: 12_000_000 } }),
+    transferLeadership: (request: { nodeId: string }) => ({
+      leaderNodeId: request.nodeId || this.nodes[0]!.id,
+    }),
   };
 
   #service(id: string): Service {

@@ -126,6 +126,7 @@ function recorder(isScreen: boolean): Terminal & { text: string; nowMs: number }
       this.text += text;
     },
     onInterrupt: () => () => {},
+    readSecret: async () => "",
   };
 }
 

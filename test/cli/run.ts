@@ -20,13 +20,27 @@ export interface Running {
   signal(signal: NodeJS.Signals): void;
 }
 
-/** Starts tsctl with an environment of its own, as another user when one is given. */
-export function start(args: readonly string[], env: Readonly<Record<string, string>> = {}, uid?: number): Running {
+export interface StartOptions {
+  /** As this user. */
+  readonly uid?: number;
+  /** On its standard input; nothing. */
+  readonly input?: string;
+}
+
+/** Starts tsctl with an environment of its own. */
+export function start(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { uid, input }: StartOptions = {},
+): Running {
   const child = spawn(process.execPath, [MAIN, ...args], {
     env: { PATH: process.env.PATH, ...env },
-    stdio: ["ignore", "pipe", "pipe"],
+    stdio: ["pipe", "pipe", "pipe"],
     ...(uid === undefined ? {} : { uid }),
   });
+  // It may end without having read.
+  child.stdin.on("error", () => undefined);
+  child.stdin.end(input ?? "");
   let stdout = "";
   let stderr = "";
   child.stdout.setEncoding("utf8").on("data", (text: string) => {

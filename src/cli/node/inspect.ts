@@ -41,6 +41,7 @@ function describe(node: Node): string {
         ? [
             ["Status", managerStatus(node)],
             ["Address", node.managerStatus.addr],
+            ["Raft id", node.managerStatus.raftId],
           ]
         : [],
     ],

@@ -1,31 +1,33 @@
 import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { Action } from "../invocation.js";
+import { localManager } from "../local-manager.js";
 import { byName, listNodes, nodeName } from "../objects.js";
 import { printList } from "../render/list.js";
-import { availability, enumWord, managerStatus, nodeState } from "../render/words.js";
+import { availability, capital, enumWord, managerStatus, nodeState } from "../render/words.js";
 
 /** `tsctl node ls` */
 export const listNodesCommand: Action = async (invocation) => {
   const connection = await invocation.connect();
-  const nodes = [...(await listNodes(connection))].sort(
-    (a, b) => byName(nodeName(a), nodeName(b)) || byName(a.id, b.id),
-  );
+  const [found, local] = await Promise.all([listNodes(connection), localManager(connection)]);
+  const isSelf = ({ id }: Node) => id === local?.nodeId;
+  const nodes = [...found].sort((a, b) => byName(nodeName(a), nodeName(b)) || byName(a.id, b.id));
   printList(invocation, {
     rows: nodes,
     id: ({ id }) => id,
     columns: [
       // In full: node ids are what --node-id and constraints want.
-      { title: "ID", value: ({ id }) => id },
+      { title: "ID", value: (node) => (isSelf(node) ? `${node.id} *` : node.id) },
       { title: "HOSTNAME", value: nodeName },
-      { title: "STATUS", value: nodeState },
-      { title: "AVAILABILITY", value: availability },
-      { title: "MANAGER STATUS", value: managerStatus },
+      { title: "STATUS", value: (node) => capital(nodeState(node)) },
+      { title: "AVAILABILITY", value: (node) => capital(availability(node)) },
+      { title: "MANAGER STATUS", value: (node) => capital(managerStatus(node)) },
       { title: "ADDRESS", value: nodeAddress },
       { title: "VERSION", value: (node) => node.description?.engine?.engineVersion ?? "" },
     ],
     json: (node) => ({
       id: node.id,
+      self: isSelf(node),
       hostname: nodeName(node),
       status: nodeState(node),
       message: node.status?.message ?? "",

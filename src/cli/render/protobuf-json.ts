@@ -12,6 +12,12 @@ const DURATIONS = new Set([
   "timeout",
   "startPeriod",
   "startInterval",
+  "heartbeatPeriod",
+  "nodeCertExpiry",
+  "tick",
+  "syncP50",
+  "syncP99",
+  "took",
 ]);
 
 /**

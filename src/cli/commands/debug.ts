@@ -1,0 +1,25 @@
+import type { Command } from "commander";
+import type { CommandMaker } from "../program.js";
+
+export function addDebugCommands(program: Command, maker: CommandMaker): void {
+  const debug = maker.group("debug", "Look into a manager and its log");
+  program.addCommand(debug);
+  maker.leaf(
+    debug,
+    "raft",
+    "Show the manager that answers: role, term, its peers and its log",
+    async () => (await import("../debug/raft.js")).debugRaft,
+  );
+  maker.leaf(
+    debug,
+    "snapshot",
+    "Let the manager that answers write a snapshot now",
+    async () => (await import("../debug/snapshot.js")).takeSnapshot,
+  );
+  maker.leaf(
+    debug,
+    "transfer [node]",
+    "Hand leadership to another manager, the most advanced one unless said otherwise",
+    async () => (await import("../debug/transfer.js")).transferLeadership,
+  );
+}
