@@ -8,6 +8,7 @@ import type { PeerStatus } from "../transport/transport.js";
 export interface CommittedEntry<Local> {
   readonly index: number;
   readonly term: number;
+  /** Empty in entries of Raft's own (a new leader's first one, membership changes): they are there so that there are no gaps. */
   readonly data: Uint8Array;
   /** What {@link Raft.propose} was given, when the entry was proposed by this very process. */
   readonly local: Local | undefined;
@@ -79,6 +80,24 @@ export interface RaftStatus {
   readonly tickMs: number;
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
+  /** Ticks that never were, because the process stood still. */
+  readonly missedTicks: number;
+}
+
+export interface JoinOptions {
+  /**
+   * The joiner has no log. When its node is a member already, it has lost what it promised under its old id: that one is removed, and it
+   * gets another. Without it a known node gets its id again, as SwarmKit does it.
+   */
+  readonly hasEmptyLog?: boolean;
+  /** It votes only once it has caught up. Must be false for SwarmKit's managers, which do not know that. By default: settings.learnersFirst, unless a member is SwarmKit's. */
+  readonly asLearner?: boolean;
+}
+
+export interface JoinResult {
+  readonly id: MemberId;
+  readonly members: readonly RaftMember[];
+  readonly removed: readonly MemberId[];
 }
 
 /** One member of the replicated log, running. */
@@ -89,13 +108,16 @@ export interface Raft<Local> {
   onLeadership(listener: (leadership: Leadership) => void): () => void;
   /** Called when this member was taken out of the cluster; it does nothing more then. */
   onRemoved(listener: () => void): () => void;
+  /** Called when this member had to end because its disk, or its state machine, failed: it must be started anew. */
+  onFailure(listener: (error: Error) => void): () => void;
 
   /** Index that the next proposal will have. Only while this member leads (and has announced it); else undefined. */
   readonly nextIndex: number | undefined;
   /**
    * Puts data into the log, at {@link nextIndex}, at once. When it is committed, the state machine's apply gets it with `local`.
-   * @returns resolves when it was applied here; rejects with RaftError (outcome-unknown when nobody can know)
-   * @throws RaftError not-leader, busy, too-large, stopped: nothing has happened
+   * @returns resolves when it was applied here; rejects with RaftError: outcome-unknown when nobody can know, not-leader when another
+   * entry has taken its place (nothing has happened then)
+   * @throws RaftError not-leader, busy, too-large, stopped, at once and not by the promise: nothing has happened, and nextIndex is as before
    */
   propose(data: Uint8Array, local: Local): Promise<void>;
   /** Resolves once this member's state holds everything that was acknowledged anywhere before the call: a linearizable read may follow. @throws RaftError not-leader (nobody leads), timeout */
@@ -105,12 +127,13 @@ export interface Raft<Local> {
   readonly appliedIndex: number;
 
   /** Only on the leader. Takes a new member in, or gives a known node its id again. @returns its id and all members @throws RaftError not-leader, membership-refused */
-  join(
-    nodeId: string,
-    address: string,
-  ): Promise<{ readonly id: MemberId; readonly members: readonly RaftMember[]; readonly removed: readonly MemberId[] }>;
-  /** Only on the leader. @throws RaftError membership-refused when the rest would have no quorum, unless forced */
-  removeMember(id: MemberId): Promise<void>;
+  join(nodeId: string, address: string, options?: JoinOptions): Promise<JoinResult>;
+  /**
+   * Only on the leader. Resolves at once for one that was removed before. Asked to remove itself, the leader hands leadership over and
+   * throws not-leader: ask again, and the next leader does it.
+   * @throws RaftError membership-refused when the rest would have no quorum, unless forced; also when it is the last one
+   */
+  removeMember(id: MemberId, options?: { readonly force?: boolean }): Promise<void>;
   /** Whether removing it leaves a quorum of members that can be reached. */
   canRemove(id: MemberId): boolean;
   members(): readonly Member[];
@@ -121,6 +144,8 @@ export interface Raft<Local> {
   /** Writes a snapshot now. */
   takeSnapshot(): Promise<{ readonly index: number; readonly bytes: number; readonly tookMs: number }>;
   status(): RaftStatus;
-  /** Hands leadership over where it can, and ends. */
+  /** From now on a tick takes so long. Members should agree. */
+  setTickMs(tickMs: number): void;
+  /** Hands leadership over where it can, and ends; the storage is closed then. */
   stop(): Promise<void>;
 }

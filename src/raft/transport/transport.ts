@@ -41,8 +41,8 @@ export interface TransportHandler {
   snapshotSent(id: MemberId, delivered: boolean): void;
   /** Whether this id was once a member: its messages are refused then with the text that tells it so. */
   isRemoved(id: MemberId): boolean;
-  /** A peer refuses us because we were removed. */
-  removedByPeers(): void;
+  /** A peer refuses us because we were removed. @param by who says so: without it, one word is enough */
+  removedByPeers(by?: MemberId): void;
 }
 
 /** Makes the transport of one member, once its id is known. */

@@ -1,0 +1,26 @@
+/** A leader that brings nothing through, though others hear it, is a fault that none of the members sees: it hands over. */
+export class Wedge {
+  readonly #patienceTicks: number;
+  #stuckTicks = 0;
+  #ticksSinceHandover = Number.POSITIVE_INFINITY;
+  #commit = 0;
+
+  constructor(patienceTicks: number) {
+    this.#patienceTicks = patienceTicks;
+  }
+
+  /** @returns whether to hand over now */
+  tick(isLeading: boolean, commit: number, lastIndex: number): boolean {
+    this.#ticksSinceHandover++;
+    if (!isLeading || commit !== this.#commit || commit === lastIndex) {
+      this.#commit = commit;
+      this.#stuckTicks = 0;
+      return false;
+    }
+    this.#stuckTicks++;
+    if (this.#stuckTicks < this.#patienceTicks || this.#ticksSinceHandover < 2 * this.#patienceTicks) return false;
+    this.#stuckTicks = 0;
+    this.#ticksSinceHandover = 0;
+    return true;
+  }
+}
