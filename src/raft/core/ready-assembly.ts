@@ -1,4 +1,4 @@
-import type { HardState } from "../../api/generated/raftpb/raft.js";
+import type { HardState, Message } from "../../api/generated/raftpb/raft.js";
 import { ownVotePersisted } from "./election.js";
 import type { RaftState } from "./raft-state.js";
 import type { ReadState, Ready, SoftState } from "./ready.js";
@@ -35,10 +35,13 @@ export class ReadyAssembly {
     const hardState = this.#takeHardState();
     const snapshot = log.takeUnwrittenSnapshot();
     const entries = log.takeUnwritten();
-    const { messages, messagesAfterPersist, readStates } = raft;
-    if (messages.length > 0) raft.messages = [];
-    if (messagesAfterPersist.length > 0) raft.messagesAfterPersist = [];
-    if (readStates.length > 0) raft.readStates = [];
+    // What is handed out is the shell's: nothing is added to it any more, not even to what is empty.
+    const messages = raft.messages.length > 0 ? raft.messages : NO_MESSAGES;
+    const messagesAfterPersist = raft.messagesAfterPersist.length > 0 ? raft.messagesAfterPersist : NO_MESSAGES;
+    const readStates = raft.readStates.length > 0 ? raft.readStates : NO_READS;
+    if (messages !== NO_MESSAGES) raft.messages = [];
+    if (messagesAfterPersist !== NO_MESSAGES) raft.messagesAfterPersist = [];
+    if (readStates !== NO_READS) raft.readStates = [];
     const ownVote = raft.isOwnVoteDue ? raft.term : 0;
     raft.isOwnVoteDue = false;
     if (entries.length > 0 || snapshot !== undefined || ownVote > 0) {
@@ -54,7 +57,7 @@ export class ReadyAssembly {
       messages,
       messagesAfterPersist,
       committed: log.takeCommitted(raft.config.maxCommittedBytesPerReady),
-      readStates: readStates.length > 0 ? readStates : NO_READS,
+      readStates,
     };
   }
 
@@ -109,4 +112,5 @@ export class ReadyAssembly {
   }
 }
 
+const NO_MESSAGES: readonly Message[] = [];
 const NO_READS: readonly ReadState[] = [];
