@@ -141,6 +141,9 @@ const refused = (reason: "exists" | "not-found" | "out-of-sequence"): ObjectOutp
 const look: ObjectInput = { kind: "read" };
 const create = (text: string): ObjectInput => ({ kind: "create", value: text });
 const update = (text: string, ifVersion?: number): ObjectInput => ({ kind: "update", value: text, ifVersion });
+const put = (text: string): ObjectInput => ({ kind: "put", value: text });
+const swap = (text: string): ObjectInput => ({ kind: "swap", value: text });
+const swappedFrom = (from: number): ObjectOutput => ({ kind: "swapped", from });
 const remove = (ifVersion?: number): ObjectInput => ({ kind: "remove", ifVersion });
 
 type ObjectSteps = readonly Step<ObjectInput, ObjectOutput>[];
@@ -163,6 +166,14 @@ const GOOD_OBJECTS: Readonly<Record<string, ObjectSteps>> = {
     ["c", 4, 5, update("2", 5), done()],
     ["b", 6, 7, look, found("2", 6)],
   ],
+  "puts and swaps": [
+    ["a", 0, 1, swap("0"), refused("not-found")],
+    ["a", 2, 3, put("1"), done(1)],
+    ["a", 4, 5, put("2"), done()],
+    ["a", 6, 9, swap("3"), swappedFrom(4)],
+    ["b", 6, 9, swap("4"), swappedFrom(5)],
+    ["a", 10, 11, look, found("4", 6)],
+  ],
   "an unknown update explains a refusal": [
     ["a", 0, 1, create("1"), done(1)],
     ["b", 2, "?", update("2", 1)],
@@ -176,6 +187,11 @@ const BAD_OBJECTS: Readonly<Record<string, ObjectSteps>> = {
     ["a", 0, 1, create("1"), done(1)],
     ["a", 2, 9, update("2", 1), done()],
     ["b", 2, 9, update("3", 1), done()],
+  ],
+  "two swaps of one version": [
+    ["a", 0, 1, put("1"), done(1)],
+    ["a", 2, 9, swap("2"), swappedFrom(1)],
+    ["b", 2, 9, swap("3"), swappedFrom(1)],
   ],
   "a version that falls": [
     ["a", 0, 1, create("1"), done(5)],

@@ -178,7 +178,7 @@ test("on short histories of any kind the search agrees with trying all orders", 
       t.is(checkLinearizable(registerModel, operations).ok, expected);
       answers[expected ? "yes" : "no"]++;
     }),
-    { numRuns: 2000 },
+    { numRuns: 20_000 },
   );
   t.true(answers.yes > 100 && answers.no > 100, JSON.stringify(answers));
 });

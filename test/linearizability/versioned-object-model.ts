@@ -9,13 +9,19 @@ export type ObjectInput =
   | { readonly kind: "create"; readonly value: string }
   /** Without ifVersion it changes whatever is there. */
   | { readonly kind: "update"; readonly value: string; readonly ifVersion?: number }
-  | { readonly kind: "remove"; readonly ifVersion?: number };
+  | { readonly kind: "remove"; readonly ifVersion?: number }
+  /** Creates it or changes it. */
+  | { readonly kind: "put"; readonly value: string }
+  /** Changes what is there, and tells what that was. */
+  | { readonly kind: "swap"; readonly value: string };
 
 export type ObjectOutput =
   | { readonly kind: "found"; readonly value: string; readonly version: number }
   | { readonly kind: "absent" }
   /** With the version that the object got, where the client was told. */
   | { readonly kind: "done"; readonly version?: number }
+  /** Of a swap: the version that it replaced. */
+  | { readonly kind: "swapped"; readonly from: number; readonly version?: number }
   | { readonly kind: "refused"; readonly reason: "exists" | "not-found" | "out-of-sequence" };
 
 export interface ObjectState {
@@ -37,6 +43,10 @@ export const versionedObjectModel: Model<ObjectState, ObjectInput, ObjectOutput>
       if (output.kind !== "found" || state.value !== output.value) return undefined;
       return atVersion(state, output.version);
     }
+    if (input.kind === "swap") {
+      const found = output.kind === "swapped" ? atVersion(state, output.from) : undefined;
+      return found && output.kind === "swapped" ? changed(found, input, output.version) : undefined;
+    }
     return output.kind === "done" ? changed(state, input, output.version) : undefined;
   },
   effect: (state, input) => (input.kind === "read" ? undefined : changed(state, input, undefined)),
@@ -47,7 +57,9 @@ export const versionedObjectModel: Model<ObjectState, ObjectInput, ObjectOutput>
     if (!output) return `${asked}: nobody knows`;
     if (output.kind === "found") return `${asked}: ${output.value} @${output.version}`;
     if (output.kind === "refused") return `${asked}: refused, ${output.reason}`;
-    return `${asked}: ${output.kind}${output.kind === "done" && output.version !== undefined ? ` @${output.version}` : ""}`;
+    if (output.kind === "absent") return `${asked}: absent`;
+    const from = output.kind === "swapped" ? ` @${output.from}` : "";
+    return `${asked}: ${output.kind}${from}${output.version === undefined ? "" : ` → @${output.version}`}`;
   },
   describeState: ({ value, version }) => (value === undefined ? "no object" : `${value} @${version ?? "?"}`),
 };
@@ -66,9 +78,9 @@ function changed(
   let base: ObjectState | undefined = state;
   if (input.kind === "create") {
     if (state.value !== undefined) return undefined;
-  } else {
+  } else if (input.kind !== "put") {
     if (state.value === undefined) return undefined;
-    if (input.ifVersion !== undefined) base = atVersion(state, input.ifVersion);
+    if ("ifVersion" in input && input.ifVersion !== undefined) base = atVersion(state, input.ifVersion);
     if (!base) return undefined;
   }
   const above = base.version ?? base.above;
@@ -77,11 +89,11 @@ function changed(
 }
 
 function refuses(state: ObjectState, input: ObjectInput, reason: string): boolean {
-  if (input.kind === "read") return false;
+  if (input.kind === "read" || input.kind === "put") return false;
   const exists = state.value !== undefined;
   if (input.kind === "create") return reason === "exists" && exists;
   if (!exists) return reason === "not-found";
-  if (reason !== "out-of-sequence" || input.ifVersion === undefined) return false;
+  if (reason !== "out-of-sequence" || !("ifVersion" in input) || input.ifVersion === undefined) return false;
   // A version that nobody was told may be any other one.
   return state.version !== input.ifVersion;
 }

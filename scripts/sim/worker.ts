@@ -1,0 +1,26 @@
+/** One process of `npm run sim`: runs the seeds that it is sent, and says how each ended. */
+import { simulateAndTell } from "../../test/simulation/tell.js";
+import { replayCommand, type SimOptions } from "./options.js";
+
+export interface WorkerTask {
+  readonly seed: number;
+  readonly options: Pick<SimOptions, "members" | "steps" | "isTold">;
+}
+
+export interface WorkerResult {
+  readonly seed: number;
+  readonly ok: boolean;
+  /** For a person; empty when all was well and no story was asked for. */
+  readonly text: string;
+  readonly events: number;
+  readonly simulatedMs: number;
+}
+
+process.on("message", (task: WorkerTask) => {
+  void run(task).then((result) => process.send!(result));
+});
+
+async function run({ seed, options }: WorkerTask): Promise<WorkerResult> {
+  const { outcome, text } = await simulateAndTell(seed, options, replayCommand(seed, options));
+  return { seed, ok: outcome.breach === undefined, text, events: outcome.events, simulatedMs: outcome.simulatedMs };
+}

@@ -1,0 +1,210 @@
+/** The managers of a simulated cluster, and an operator who takes them in and out. */
+import type { JoinResult } from "../../src/raft/node/raft.js";
+import type { ManagerStart } from "./manager.js";
+import { type Manager, SimulatedHost } from "./simulated-host.js";
+import type { World } from "./world.js";
+
+const OPERATOR_INTERVAL_MS = 150;
+/** After so long the operator asks again. */
+const PATIENCE_MS = 3000;
+
+export class Cluster {
+  readonly hosts: SimulatedHost[] = [];
+  readonly world: World;
+  #count = 0;
+  /** What the operator has asked for and waits for. */
+  #isBusy = false;
+
+  constructor(world: World, members: number) {
+    this.world = world;
+    for (let n = 0; n < members; n++) this.addHost();
+    this.#operate();
+  }
+
+  get time() {
+    return this.world.time;
+  }
+
+  get network() {
+    return this.world.network;
+  }
+
+  get trace() {
+    return this.world.trace;
+  }
+
+  hostAt(number: number): SimulatedHost {
+    return this.hosts[number % this.hosts.length]!;
+  }
+
+  managers(): readonly Manager[] {
+    return this.hosts.flatMap(({ manager }) => manager ?? []);
+  }
+
+  /** Of those that say so the one with the latest term. */
+  leader(): Manager | undefined {
+    let leader: Manager | undefined;
+    for (const manager of this.managers()) {
+      if (manager.raft.leadership.role !== "leader") continue;
+      if (!leader || manager.raft.leadership.term > leader.raft.leadership.term) leader = manager;
+    }
+    return leader;
+  }
+
+  hostOf(raftId: string): SimulatedHost | undefined {
+    return this.hosts.find((host) => host.manager?.raft.id === raftId);
+  }
+
+  addHost(): SimulatedHost {
+    const host = new SimulatedHost(this.world, `m${++this.#count}`);
+    this.hosts.push(host);
+    this.start(host);
+    return host;
+  }
+
+  start(host: SimulatedHost): void {
+    if (host.isUp) return;
+    host.start(this.#howToStart(host), async (address) => {
+      if (!this.hosts.some(({ name, isUp }) => name === address && isUp)) throw new Error("nobody is there");
+    });
+  }
+
+  #howToStart(host: SimulatedHost): ManagerStart {
+    if (host.hasRun) return { kind: "restart" };
+    if (host.name === "m1") return { kind: "bootstrap" };
+    return { kind: "join", request: () => this.#requestToJoin(host) };
+  }
+
+  startLater(host: SimulatedHost, downMs: number): void {
+    this.time.after(downMs, () => this.start(host));
+  }
+
+  mendLater(forMs: number): void {
+    this.time.after(forMs, () => this.network.mend());
+  }
+
+  /** The operator wants it out of the cluster. */
+  retire(host: SimulatedHost): void {
+    if (host.isLeaving) return;
+    host.isLeaving = true;
+    this.trace.note("operator", `wants ${host.name} out`);
+  }
+
+  transferTo(host: SimulatedHost): void {
+    const leader = this.leader();
+    const to = host.manager?.raft.id;
+    if (!leader || to === undefined) return;
+    leader.raft.transferLeadership(to).then(
+      (id) => this.trace.note(leader.name, `handed leadership to ${id}`),
+      (error: Error) => this.trace.note(leader.name, `did not hand over leadership: ${error.message}`),
+    );
+  }
+
+  /** Whether the cluster can do without what this host has promised: its log may be lost. */
+  canLose(host: SimulatedHost): boolean {
+    const voters = this.#members().filter((member) => member.isVoter);
+    const lost = voters.filter(({ nodeId }) => {
+      const other = this.hosts.find((one) => one.nodeId === nodeId);
+      return !other || other === host || other.wasCorrupted;
+    });
+    return host.hasRun && !host.wasCorrupted && lost.length <= Math.floor((voters.length - 1) / 2);
+  }
+
+  /** All that was asked for has happened: everybody wanted is a voter and runs, nobody else is a member. */
+  isSettled(): boolean {
+    const members = this.#members();
+    return (
+      this.hosts.every(({ state, isLeaving }) => state === "running" && !isLeaving) &&
+      members.length === this.hosts.length &&
+      members.every((member) => member.isVoter && this.hosts.some(({ nodeId }) => nodeId === member.nodeId))
+    );
+  }
+
+  /** As the leader knows them, or who has applied most. */
+  #members() {
+    const managers = [...this.managers()].sort((a, b) => b.machine.applied - a.machine.applied);
+    return (this.leader() ?? managers[0])?.raft.members() ?? [];
+  }
+
+  /** Every now and then the operator does what is to be done. */
+  #operate(): void {
+    this.time.after(OPERATOR_INTERVAL_MS, () => {
+      this.#operate();
+      this.#replaceDamaged();
+      this.#forgetRemoved();
+      const leader = this.leader();
+      const host = this.hosts.find((one) => one.isLeaving && one.state !== "removed");
+      const member = host && leader?.raft.members().find(({ nodeId }) => nodeId === host.nodeId);
+      if (!leader || !member || this.#isBusy) return;
+      this.#isBusy = true;
+      const done = (what: string) => {
+        this.#isBusy = false;
+        this.trace.note("operator", `${host.name} (${member.raftId}) ${what}`);
+      };
+      this.#inTime(leader.raft.removeMember(member.raftId)).then(
+        () => done("is removed"),
+        (error: Error) => done(`is not removed: ${error.message}`),
+      );
+    });
+  }
+
+  #replaceDamaged(): void {
+    for (const host of [...this.hosts]) {
+      if (host.state !== "damaged" || host.isLeaving) continue;
+      this.retire(host);
+      this.addHost();
+    }
+  }
+
+  /** Those that know it are gone; of those that cannot learn it the others' word is enough. */
+  #forgetRemoved(): void {
+    const leader = this.leader();
+    for (const host of [...this.hosts]) {
+      const isMember = leader?.raft.members().some(({ nodeId }) => nodeId === host.nodeId) ?? true;
+      const cannotLearn = host.state === "damaged" || !host.hasRun;
+      if (host.state === "removed" || (host.isLeaving && cannotLearn && !isMember)) {
+        host.crash("kill");
+        host.state = "removed";
+        this.hosts.splice(this.hosts.indexOf(host), 1);
+        this.trace.note("operator", `${host.name} is gone`);
+      }
+    }
+  }
+
+  /** Asks whoever leads, again and again. */
+  async #requestToJoin(host: SimulatedHost): Promise<JoinResult> {
+    for (;;) {
+      await this.#pause();
+      const leader = this.leader();
+      if (!leader || host.isLeaving) continue;
+      try {
+        const result = await this.#inTime(leader.raft.join(host.nodeId, host.name, { hasEmptyLog: true }));
+        this.trace.note(host.name, `is taken in as ${result.id}`);
+        return result;
+      } catch (error) {
+        this.trace.note(host.name, `is not taken in: ${(error as Error).message}`);
+      }
+    }
+  }
+
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.time.after(OPERATOR_INTERVAL_MS, resolve));
+  }
+
+  /** Whom one asks may die. */
+  #inTime<T>(promise: Promise<T>): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const cancel = this.time.after(PATIENCE_MS, () => reject(new Error("no answer")));
+      promise.then(
+        (value) => {
+          cancel();
+          resolve(value);
+        },
+        (error) => {
+          cancel();
+          reject(error);
+        },
+      );
+    });
+  }
+}

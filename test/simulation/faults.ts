@@ -1,0 +1,115 @@
+/** Does to a cluster what a plan says. */
+import { corruptSector } from "../raft/disk/faulty-disk.js";
+import { SECTOR_BYTES } from "../raft/disk/memory-file.js";
+import type { Fault } from "./actions.js";
+import type { Cluster } from "./cluster.js";
+import { CALM } from "./network.js";
+import type { SimulatedHost } from "./simulated-host.js";
+
+const MIN_MEMBERS = 3;
+const MAX_MEMBERS = 7;
+
+export function inflict(cluster: Cluster, fault: Fault): void {
+  const host = "host" in fault ? cluster.hostAt(fault.host) : undefined;
+  const { network, time } = cluster;
+  switch (fault.kind) {
+    case "crash":
+      host!.crash(fault.power ? "power" : "kill");
+      cluster.startLater(host!, fault.downMs);
+      return;
+    case "crash-in-write":
+      host!.failPowerAfter(fault.operations, () => cluster.startLater(host!, fault.downMs));
+      return;
+    case "corrupt":
+      corrupt(cluster, host!, fault.where);
+      cluster.startLater(host!, fault.downMs);
+      return;
+    case "partition": {
+      const { hosts } = cluster;
+      const side = (n: number) => fault.sides[n % fault.sides.length];
+      for (const [a, one] of hosts.entries()) {
+        for (const [b, other] of hosts.entries()) if (side(a) !== side(b)) network.cut(one.name, other.name);
+      }
+      cluster.mendLater(fault.forMs);
+      return;
+    }
+    case "cut": {
+      const [from, to] = [cluster.hostAt(fault.from), cluster.hostAt(fault.to)];
+      if (from !== to) network.cut(from.name, to.name);
+      cluster.mendLater(fault.forMs);
+      return;
+    }
+    case "deafen":
+      for (const other of cluster.hosts) {
+        if (other === host) continue;
+        if (fault.direction === "in") network.cut(other.name, host!.name);
+        else network.cut(host!.name, other.name);
+      }
+      cluster.mendLater(fault.forMs);
+      return;
+    case "weather":
+      network.weather = fault.weather;
+      time.after(fault.forMs, () => {
+        if (network.weather === fault.weather) network.weather = CALM;
+      });
+      return;
+    case "slow-disk":
+      host!.slowDisk(fault.syncMs, fault.forMs);
+      return;
+    case "pause":
+      host!.machine.pause(fault.forMs);
+      return;
+    case "clock-jump":
+      host!.machine.jumpClock(fault.byMs);
+      return;
+    case "clock-rate":
+      host!.machine.setClockRate(fault.rate);
+      return;
+    case "join":
+      if (cluster.hosts.length < MAX_MEMBERS) cluster.addHost();
+      return;
+    case "remove":
+      if (cluster.hosts.filter((one) => !one.isLeaving).length > MIN_MEMBERS) cluster.retire(host!);
+      return;
+    case "replace":
+      cluster.retire(host!);
+      if (cluster.hosts.length < MAX_MEMBERS + 1) cluster.addHost();
+      return;
+    case "transfer":
+      cluster.transferTo(cluster.hostAt(fault.to));
+      return;
+    case "stop":
+      host!.stop(() => cluster.startLater(host!, fault.downMs));
+      return;
+    case "rotate-key":
+      host!.rotateKey();
+      return;
+    case "snapshot":
+      host!.takeSnapshot();
+      return;
+  }
+}
+
+/** Bits of one sector turn, where more of the file is in use behind it: what is last in a log looks as if it had never been written whole. */
+function corrupt(cluster: Cluster, host: SimulatedHost, where: number): void {
+  if (!cluster.canLose(host)) return;
+  host.crash("kill");
+  const sectors = host.disk.names().flatMap((name) => {
+    const file = host.disk.file(name);
+    const used = usedBytes(file.read(0, file.size));
+    const inner = Math.floor(used / SECTOR_BYTES) - 2;
+    return Array.from({ length: Math.max(0, inner) }, (_, sector) => ({ name, sector }));
+  });
+  const chosen = sectors[Math.floor(where * sectors.length)];
+  if (!chosen) return;
+  cluster.trace.note(host.name, `sector ${chosen.sector} of ${chosen.name} goes bad`);
+  host.wasCorrupted = true;
+  corruptSector(host.disk, chosen.name, chosen.sector);
+}
+
+/** Up to the last byte that is not zero. */
+function usedBytes(bytes: Uint8Array): number {
+  let end = bytes.length;
+  while (end > 0 && bytes[end - 1] === 0) end--;
+  return end;
+}
