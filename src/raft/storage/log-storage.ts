@@ -82,10 +82,7 @@ export class LogDamagedError extends Error {
   }
 }
 
-/** What is on the disk is sealed with a key that is not known. */
-export class LogLockedError extends Error {
-  override readonly name = "LogLockedError";
-}
+export { LogLockedError } from "../../security/at-rest/locked-error.js";
 
 export class SnapshotMissingError extends Error {
   override readonly name = "SnapshotMissingError";
