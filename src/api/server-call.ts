@@ -1,6 +1,7 @@
 /** Between grpc-js and handlers: promises for unary calls, a small stream object for streams, one place for errors. */
 import {
   type handleBidiStreamingCall,
+  type handleClientStreamingCall,
   type handleServerStreamingCall,
   type handleUnaryCall,
   type Metadata,
@@ -124,6 +125,25 @@ export function bidirectional<Request, Response>(
       call.on("data", (message: Request) => run(() => listener.received(message), stream));
       call.on("end", () => run(() => listener.ended(), stream));
     }, stream);
+  };
+}
+
+/**
+ * @param handler gets the requests as fast as it takes them; the iteration throws when the client goes away before it has ended its
+ * stream. What is not read when the handler has answered is thrown away.
+ */
+export function clientStream<Request, Response>(
+  handler: (requests: AsyncIterable<Request>, context: CallContext) => Response | Promise<Response>,
+  log: DefectLog,
+): handleClientStreamingCall<Request, Response> {
+  return (call, callback) => {
+    const context = contextOf(call);
+    // The end of the requests is not the end of the call.
+    const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request>;
+    new Promise<Response>((resolve) => resolve(handler(requests, context))).then(
+      (response) => callback(null, response),
+      (error: unknown) => callback(statusOf(error, context.path, log)),
+    );
   };
 }
 
