@@ -3,7 +3,7 @@
 import { EntryType, type Message, MessageType } from "../../api/generated/raftpb/raft.js";
 import { type MemberId, NOBODY } from "./member-id.js";
 import { isVoter, votersOf } from "./membership.js";
-import { draft, NO_BYTES } from "./outgoing.js";
+import { type Draft, draft, NO_BYTES } from "./outgoing.js";
 import { jointVote } from "./quorum.js";
 import type { RaftState } from "./raft-state.js";
 import { becomeCandidate, becomeFollower, becomeLeader, becomePreCandidate } from "./roles.js";
@@ -77,7 +77,9 @@ export function answerVote(raft: RaftState, message: Message): void {
     return;
   }
   // In the term that was asked for: of a pre-vote that is one that nobody has entered yet.
-  raft.sendAfterPersist(draft(answerType, raft.id, message.from, message.term));
+  const answer = draft(answerType, raft.id, message.from, message.term);
+  tellCommit(raft, answer);
+  raft.sendAfterPersist(answer);
   if (!isPre) {
     raft.electionElapsed = 0;
     raft.vote = message.from;
@@ -87,7 +89,27 @@ export function answerVote(raft: RaftState, message: Message): void {
 export function refuseVote(raft: RaftState, to: MemberId, answerType: MessageType): void {
   const answer = raft.draft(answerType, to);
   answer.reject = true;
+  tellCommit(raft, answer);
   raft.send(answer);
+}
+
+/**
+ * What is committed stays so, whoever says it. Memberships come into force when they are applied, so that a member with the longest log
+ * may be the only one that does not know that another group votes now: it would ask the wrong ones for ever, and refuse the right
+ * ones. Each answer to a request for a vote tells it. etcd's members neither say nor heed this.
+ */
+function tellCommit(raft: RaftState, answer: Draft): void {
+  answer.commit = raft.log.committed;
+  answer.logTerm = raft.log.term(raft.log.committed) ?? 0;
+}
+
+/** An answer to a request for a vote, whichever it is. */
+export function learnCommit(raft: RaftState, { commit, logTerm }: Message): void {
+  const { log } = raft;
+  if (raft.role === "leader" || commit <= log.committed || logTerm === 0 || !log.has(commit, logTerm)) return;
+  log.committed = commit;
+  // Who votes is another question now: it is asked again when the change is applied.
+  if (raft.role !== "follower" && hasUnappliedMembershipChange(raft)) becomeFollower(raft, raft.term, NOBODY);
 }
 
 /** A leader is alive as far as this member knows: who asks for its vote was cut off, or was removed and does not know it. */

@@ -1,7 +1,7 @@
 /** What each role does with a message (figure 2, "rules for servers"). */
 
 import { type Message, MessageType } from "../../api/generated/raftpb/raft.js";
-import { answerVote, countVote, isLoyal, refuseVote, startElection } from "./election.js";
+import { answerVote, countVote, isLoyal, learnCommit, refuseVote, startElection } from "./election.js";
 import { onAppend, onHeartbeat, onSnapshot } from "./following.js";
 import { NOBODY } from "./member-id.js";
 import { includes } from "./membership.js";
@@ -26,6 +26,7 @@ export function step(raft: RaftState, message: Message): void {
     answerOldTerm(raft, message);
     return;
   }
+  if (type === MessageType.MsgVoteResp || type === MessageType.MsgPreVoteResp) learnCommit(raft, message);
   if (type === MessageType.MsgVote || type === MessageType.MsgPreVote) answerVote(raft, message);
   else if (raft.role === "leader") stepLeader(raft, message);
   else if (raft.role === "follower") stepFollower(raft, message);
