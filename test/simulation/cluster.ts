@@ -14,6 +14,7 @@ export class Cluster {
   #count = 0;
   /** What the operator has asked for and waits for. */
   #isBusy = false;
+  #isQuiet = false;
 
   constructor(world: World, members: number) {
     this.world = world;
@@ -133,19 +134,28 @@ export class Cluster {
       this.#replaceDamaged();
       this.#forgetRemoved();
       const leader = this.leader();
-      const host = this.hosts.find((one) => one.isLeaving && one.state !== "removed");
-      const member = host && leader?.raft.members().find(({ nodeId }) => nodeId === host.nodeId);
+      // Those who are to go, and those who were taken in after they had gone.
+      const member = leader?.raft
+        .members()
+        .find(({ nodeId }) => this.hosts.find((host) => host.nodeId === nodeId)?.isLeaving ?? true);
       if (!leader || !member || this.#isBusy) return;
       this.#isBusy = true;
       const done = (what: string) => {
         this.#isBusy = false;
-        this.trace.note("operator", `${host.name} (${member.raftId}) ${what}`);
+        this.trace.note("operator", `${member.nodeId} (${member.raftId}) ${what}`);
       };
       this.#inTime(leader.raft.removeMember(member.raftId)).then(
         () => done("is removed"),
         (error: Error) => done(`is not removed: ${error.message}`),
       );
     });
+  }
+
+  /** Trouble ends. Of those that are no members any more nobody needs to learn it: whom they knew may be gone as well. */
+  heal(): void {
+    this.#isQuiet = true;
+    for (const host of this.hosts) host.heal();
+    for (const host of this.hosts) this.start(host);
   }
 
   #replaceDamaged(): void {
@@ -161,7 +171,7 @@ export class Cluster {
     const leader = this.leader();
     for (const host of [...this.hosts]) {
       const isMember = leader?.raft.members().some(({ nodeId }) => nodeId === host.nodeId) ?? true;
-      const cannotLearn = host.state === "damaged" || !host.hasRun;
+      const cannotLearn = this.#isQuiet || host.state === "damaged" || !host.hasRun;
       if (host.state === "removed" || (host.isLeaving && cannotLearn && !isMember)) {
         host.crash("kill");
         host.state = "removed";
@@ -173,8 +183,11 @@ export class Cluster {
 
   /** Asks whoever leads, again and again. */
   async #requestToJoin(host: SimulatedHost): Promise<JoinResult> {
+    const { process } = host.machine;
     for (;;) {
       await this.#pause();
+      // Who died asks no more.
+      if (!process?.isAlive) return new Promise(() => undefined);
       const leader = this.leader();
       if (!leader || host.isLeaving) continue;
       try {

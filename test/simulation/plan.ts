@@ -22,10 +22,10 @@ export interface PlanOptions {
   readonly requests: number;
 }
 
-export const DEFAULT_OPTIONS: PlanOptions = { faults: 80, requests: 250 };
+export const DEFAULT_OPTIONS: PlanOptions = { faults: 80, requests: 300 };
 
 /** Mean time between faults; the cluster gets up between some of them. */
-const FAULT_INTERVAL_MS = 110;
+const FAULT_INTERVAL_MS = 180;
 /** Before the first fault: somebody should lead by then. */
 const QUIET_START_MS = 800;
 const CLIENTS = 6;
@@ -36,7 +36,7 @@ type Maker = (random: SeededRandom) => Fault;
 const host = (random: SeededRandom) => random.int(100);
 const short = (random: SeededRandom) => random.between(20, 300);
 /** From blinks to several elections. */
-const span = (random: SeededRandom) => (random.chance(0.5) ? random.between(20, 400) : random.between(400, 3000));
+const span = (random: SeededRandom) => (random.chance(0.6) ? random.between(20, 300) : random.between(300, 2000));
 
 const MAKERS: readonly (readonly [weight: number, make: Maker])[] = [
   [4, (r) => ({ kind: "crash", host: host(r), power: r.chance(0.6), downMs: span(r) })],

@@ -80,8 +80,7 @@ async function run(world: World, plan: Plan): Promise<void> {
   trace.note("story", "trouble ends");
   network.mend();
   network.weather = CALM;
-  for (const host of cluster.hosts) host.heal();
-  for (const host of cluster.hosts) cluster.start(host);
+  cluster.heal();
   const healed = time.now;
   const isWhole = await time.run(
     healed + RECOVERY_MS,
@@ -100,8 +99,9 @@ function act(cluster: Cluster, action: Action): void {
     inflict(cluster, action);
     return;
   }
-  const asked = cluster.hostAt(action.host).manager;
-  if (!asked) return;
+  const managers = cluster.managers();
+  if (managers.length === 0) return;
+  const asked = managers[action.host % managers.length]!;
   const known = action.viaLeader ? cluster.hostOf(asked.raft.leadership.leader)?.manager : undefined;
   const target = known ?? asked;
   target.process.host.perform(() => {

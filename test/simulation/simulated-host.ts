@@ -176,6 +176,8 @@ export class SimulatedHost {
   heal(): void {
     this.machine.unpause();
     this.machine.setClockRate(1);
+    this.#processDisk?.failPowerAfter(Number.POSITIVE_INFINITY);
+    this.#whenPowerFails = undefined;
     this.#pace.syncMs = USUAL_SYNC_MS;
   }
 
