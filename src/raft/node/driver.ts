@@ -44,7 +44,10 @@ export class Driver {
   wake(): void {
     this.#isDirty = true;
     if (this.#isInPass || this.#arranged !== "no") return;
-    if (!this.#writer.isBusy) return this.wakeNow();
+    if (!this.#writer.isBusy) {
+      this.wakeNow();
+      return;
+    }
     this.#arranged = "soon";
     this.#clock.soon(() => {
       if (this.#arranged === "soon") this.#arranged = "no";

@@ -26,6 +26,7 @@ import {
   type Raft,
   RaftError,
   type RaftStatus,
+  type SnapshotSettings,
 } from "./raft.js";
 import { ReadBarriers } from "./read-barriers.js";
 import { Roster } from "./roster.js";
@@ -268,6 +269,11 @@ export class RaftNode<Local> implements Raft<Local> {
     });
   }
 
+  setSnapshotSettings(settings: SnapshotSettings): void {
+    // Whoever asks has the same object, and asks each time.
+    Object.assign(this.#settings, settings);
+  }
+
   setTickMs(tickMs: number): void {
     this.#ticker.setTickMs(tickMs);
   }
@@ -344,12 +350,12 @@ export class RaftNode<Local> implements Raft<Local> {
     this.#schedule.tick();
     if (!this.#writer.isBusy) this.#writer.flush();
     if (this.#isLeading) this.#changes.tick();
-    if (this.#wedge.tick(this.#isLeading, this.#core.commit, this.#core.lastIndex)) this.#giveWay();
+    if (this.#wedge.tick(this.#isLeading, this.#applied, this.#core.lastIndex)) this.#giveWay();
     this.#driver.wakeNow();
   }
 
   #giveWay(): void {
-    this.#options.log("raft: nothing can be committed though others can be reached: leadership goes to another member");
+    this.#options.log("raft: nothing gets through here, though this member leads: leadership goes to another");
     this.transferLeadership().catch((error: unknown) => {
       this.#options.log(`raft: leadership stays: ${(error as Error).message}`);
     });

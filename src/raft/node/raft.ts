@@ -84,6 +84,13 @@ export interface RaftStatus {
   readonly missedTicks: number;
 }
 
+/** See RaftSettings. */
+export interface SnapshotSettings {
+  readonly snapshotEntries: number;
+  readonly keepEntries: number;
+  readonly keepSnapshots: number;
+}
+
 export interface JoinOptions {
   /**
    * The joiner has no log. When its node is a member already, it has lost what it promised under its old id: that one is removed, and it
@@ -146,6 +153,8 @@ export interface Raft<Local> {
   status(): RaftStatus;
   /** From now on a tick takes so long. Members should agree. */
   setTickMs(tickMs: number): void;
+  /** From now on snapshots are made, and entries and old snapshots kept, so. */
+  setSnapshotSettings(settings: SnapshotSettings): void;
   /** Hands leadership over where it can, and ends; the storage is closed then. */
   stop(): Promise<void>;
 }

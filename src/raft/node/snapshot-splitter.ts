@@ -86,9 +86,9 @@ export class SnapshotSplitter {
     for (;;) {
       if (this.#storeLeft === 0) {
         const field = readField(buffer, at, STORE);
-        if (typeof field === "number") return this.#stop(at, buffer, field);
+        if (typeof field === "number") return this.#stop(at, field);
         if (field.number !== STORE) {
-          if (field.end > buffer.length) return this.#stop(at, buffer, field.end);
+          if (field.end > buffer.length) return this.#stop(at, field.end);
           yield* piecesOf(field, buffer);
           at = field.end;
           continue;
@@ -106,7 +106,7 @@ export class SnapshotSplitter {
         throw new SnapshotFormatError("an object of the snapshot is longer than its place");
       if (typeof object === "number" || end > buffer.length) {
         if (at > groupStart) yield storePiece(buffer, fieldStart, groupStart, at, false);
-        return this.#stop(at, buffer, end);
+        return this.#stop(at, end);
       }
       // A group that would grow too large ends before this object.
       if (at > groupStart && end - groupStart > this.#pieceBytes) {
@@ -120,10 +120,10 @@ export class SnapshotSplitter {
     }
   }
 
-  #stop(at: number, buffer: Uint8Array, end: number): number {
+  #stop(at: number, end: number): number {
     this.#needed = end - at;
     if (this.#needed > MAX_FIELD_BYTES) throw new SnapshotFormatError(`a field of ${this.#needed} bytes`);
-    return at > buffer.length ? buffer.length : at;
+    return at;
   }
 }
 

@@ -1,19 +1,22 @@
-/** A leader that brings nothing through, though others hear it, is a fault that none of the members sees: it hands over. */
+/**
+ * A leader that brings nothing through, though others hear it, is a fault that none of the members sees: it hands over. What is applied is
+ * both committed and on this member's disk, so a disk that hangs shows as well.
+ */
 export class Wedge {
   readonly #patienceTicks: number;
   #stuckTicks = 0;
   #ticksSinceHandover = Number.POSITIVE_INFINITY;
-  #commit = 0;
+  #applied = 0;
 
   constructor(patienceTicks: number) {
     this.#patienceTicks = patienceTicks;
   }
 
   /** @returns whether to hand over now */
-  tick(isLeading: boolean, commit: number, lastIndex: number): boolean {
+  tick(isLeading: boolean, applied: number, lastIndex: number): boolean {
     this.#ticksSinceHandover++;
-    if (!isLeading || commit !== this.#commit || commit === lastIndex) {
-      this.#commit = commit;
+    if (!isLeading || applied !== this.#applied || applied === lastIndex) {
+      this.#applied = applied;
       this.#stuckTicks = 0;
       return false;
     }
