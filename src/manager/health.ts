@@ -7,13 +7,26 @@ import { partialService } from "../api/partial-service.js";
 import { unary } from "../api/server-call.js";
 import { notFound } from "../api/status-error.js";
 
-const SERVICES: ReadonlySet<string> = new Set(["", "ControlAPI"]);
+export interface ManagerHealth {
+  /** The manager does its work. */
+  readonly isServing: boolean;
+  /** Other managers' messages are taken in, or will be as soon as it is a member. */
+  readonly isReachable: boolean;
+}
 
-/** The gRPC service. @param isServing whether the manager does its work */
-export function healthService(isServing: () => boolean, log: (line: string) => void) {
+/** The gRPC service. */
+export function healthService(health: () => ManagerHealth, log: (line: string) => void) {
   const check = unary(({ service }: HealthCheckRequest) => {
-    if (!SERVICES.has(service)) throw notFound(`unknown service ${service}`);
-    return { status: isServing() ? ServingStatus.SERVING : ServingStatus.NOT_SERVING };
+    const facts = ASKED[service];
+    if (!facts) throw notFound(`unknown service ${service}`);
+    return { status: facts(health()) ? ServingStatus.SERVING : ServingStatus.NOT_SERVING };
   }, log);
   return partialService(HealthService, { check }, log);
 }
+
+/** Names of services as SwarmKit's; "Raft" is what a leader asks of a manager that wants to be taken in. */
+const ASKED: Readonly<Record<string, (health: ManagerHealth) => boolean>> = {
+  "": ({ isServing }) => isServing,
+  ControlAPI: ({ isServing }) => isServing,
+  Raft: ({ isReachable }) => isReachable,
+};

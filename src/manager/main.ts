@@ -1,12 +1,16 @@
 /**
- * A manager as a process of its own. Prints `ready control=SOCKET remote=ADDRESS` on standard output once it serves, logs to
- * standard error, and ends on SIGTERM or SIGINT, or when standard input is a pipe that closes (its parent is gone).
+ * A manager as a process of its own. Prints `ready control=SOCKET remote=ADDRESS` on standard output once its servers answer, with
+ * ` state=locked` at the end while it waits for its unlock key; logs to standard error. It ends on SIGTERM or SIGINT, when standard input
+ * is a pipe that closes (its parent is gone), with status 1 when it cannot go on, and with status 3 when it was taken out of the cluster.
  */
 import { fstatSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
-import { DEFAULT_DATA_PATH_PORT, Manager, type ManagerOptions } from "./manager.js";
+import { DEFAULT_SETTINGS } from "../raft/node/settings.js";
+import { portOf } from "./address.js";
+import { Manager } from "./manager.js";
 import { ManagerStartError } from "./manager-error.js";
+import { DEFAULT_DATA_PATH_PORT, DEFAULT_HEARTBEAT_MS, type ManagerOptions } from "./manager-options.js";
 
 const FLAGS = {
   "state-dir": { type: "string" },
@@ -16,7 +20,15 @@ const FLAGS = {
   "node-id": { type: "string" },
   "data-path-port": { type: "string" },
   "heartbeat-period-ms": { type: "string" },
+  join: { type: "string" },
+  "force-new-cluster": { type: "boolean" },
+  "tick-ms": { type: "string" },
+  "election-ticks": { type: "string" },
+  "heartbeat-ticks": { type: "string" },
 } as const;
+
+const STATUS_REMOVED = 3;
+const { tickMs: TICK_MS, electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS } = DEFAULT_SETTINGS;
 
 function readOptions(argv: readonly string[]): ManagerOptions {
   const { values } = parseFlags(argv);
@@ -30,6 +42,19 @@ function readOptions(argv: readonly string[]): ManagerOptions {
     throw new ManagerStartError(`--node-id: "${nodeId}" is no node id (25 of 0-9 a-z)`);
   const remoteAddress = values["listen-remote-api"];
   const advertiseAddress = values["advertise-remote-api"];
+  const join = readAddresses(values.join);
+  const forceNewCluster = values["force-new-cluster"] ?? false;
+  if (forceNewCluster && join.length > 0) {
+    throw new ManagerStartError("--force-new-cluster and --join: a new cluster is joined by nobody else's managers");
+  }
+  const raft = {
+    tickMs: whole(values["tick-ms"], "tick-ms", TICK_MS, 60_000),
+    electionTicks: whole(values["election-ticks"], "election-ticks", ELECTION_TICKS, 1000),
+    heartbeatTicks: whole(values["heartbeat-ticks"], "heartbeat-ticks", HEARTBEAT_TICKS, 1000),
+  };
+  if (raft.electionTicks <= raft.heartbeatTicks) {
+    throw new ManagerStartError("--election-ticks must be more than --heartbeat-ticks, by far");
+  }
   return {
     stateDir: required("state-dir"),
     controlSocket: required("listen-control-api"),
@@ -37,9 +62,24 @@ function readOptions(argv: readonly string[]): ManagerOptions {
     ...(remoteAddress === undefined ? {} : { remoteAddress }),
     ...(advertiseAddress === undefined ? {} : { advertiseAddress }),
     dataPathPort: whole(values["data-path-port"], "data-path-port", DEFAULT_DATA_PATH_PORT, 65_535),
-    heartbeatPeriodMs: whole(values["heartbeat-period-ms"], "heartbeat-period-ms", 5000, 3_600_000),
+    heartbeatPeriodMs: whole(values["heartbeat-period-ms"], "heartbeat-period-ms", DEFAULT_HEARTBEAT_MS, 3_600_000),
+    join,
+    forceNewCluster,
+    raft,
     log: (line) => process.stderr.write(`${line}\n`),
   };
+}
+
+/** "HOST:PORT[,HOST:PORT…]" */
+function readAddresses(text: string | undefined): readonly string[] {
+  const addresses = (text ?? "").split(",").filter((address) => address !== "");
+  for (const address of addresses) {
+    const port = portOf(address);
+    if (!/^[^:]+:\d+$|^\[[^\]]+\]:\d+$/.test(address) || port < 1 || port > 65_535) {
+      throw new ManagerStartError(`--join: "${address}" is not HOST:PORT`);
+    }
+  }
+  return addresses;
 }
 
 function parseFlags(argv: readonly string[]) {
@@ -69,26 +109,42 @@ async function main(): Promise<void> {
   const options = readOptions(process.argv.slice(2));
   // What goes wrong in gRPC reaches us as errors; it need not be told twice.
   setLogVerbosity(logVerbosity.NONE);
-  const manager = new Manager(options);
-  let isStopping = false;
-  const stop = () => {
-    if (isStopping) return;
-    isStopping = true;
-    manager.stop().then(() => process.exit(0), fail);
+  let isEnding = false;
+  const end = (line: string | undefined, status: number) => {
+    if (isEnding) return;
+    isEnding = true;
+    if (line !== undefined) options.log(`tswarm-manager: ${line}`);
+    manager.stop().then(() => process.exit(status), fail);
   };
+  const manager: Manager = new Manager({
+    ...options,
+    onRemoved: () => end("this manager was removed from the cluster", STATUS_REMOVED),
+    onFailure: (error) => end(textOf(error), 1),
+  });
+  const stop = () => end(undefined, 0);
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
-  await manager.start();
   onParentGone(stop);
+  try {
+    await manager.start();
+  } catch (error) {
+    // Stopped in the middle of its start: nothing went wrong.
+    if (!isEnding) fail(error);
+  }
+  if (isEnding) return;
   const host = options.remoteAddress?.slice(0, options.remoteAddress.lastIndexOf(":"));
   const remote = manager.remotePort === undefined ? "" : ` remote=${host}:${manager.remotePort}`;
-  process.stdout.write(`ready control=${options.controlSocket}${remote}\n`);
+  const state = manager.phase === "locked" ? " state=locked" : "";
+  process.stdout.write(`ready control=${options.controlSocket}${remote}${state}\n`);
+}
+
+function textOf(error: unknown): string {
+  if (error instanceof ManagerStartError) return error.message;
+  return String(error instanceof Error ? error.stack : error);
 }
 
 function fail(error: unknown): never {
-  const text =
-    error instanceof ManagerStartError ? error.message : String(error instanceof Error ? error.stack : error);
-  process.stderr.write(`tswarm-manager: ${text}\n`);
+  process.stderr.write(`tswarm-manager: ${textOf(error)}\n`);
   process.exit(1);
 }
 

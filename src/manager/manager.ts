@@ -1,177 +1,221 @@
-/** A manager: store, reconcilers, and the gRPC services on the control socket and the remote port. */
+/** A manager: its servers, always; and a member of the cluster's log, once that is open. */
 import { randomBytes } from "node:crypto";
-import { networkInterfaces } from "node:os";
-import { Server } from "@grpc/grpc-js";
-import { ControlService } from "../api/generated/docker/swarmkit/v1/control.js";
-import { DispatcherService } from "../api/generated/docker/swarmkit/v1/dispatcher.js";
-import { HealthService } from "../api/generated/docker/swarmkit/v1/health.js";
-import { InspectorService } from "../api/generated/tswarm/v1/link.js";
+import { Server, type ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
+import { permissionDenied } from "../api/status-error.js";
 import { SERVER_OPTIONS } from "../api/transport-options.js";
+import { RaftError } from "../raft/node/raft.js";
+import { LogLockedError } from "../security/at-rest/locked-error.js";
 import { DeclaredIdentity } from "../security/identity.js";
 import { serverCredentials } from "../security/transport.js";
-import { type Clock, systemClock } from "../store/clock.js";
-import type { RandomBytes } from "../store/object-id.js";
-import { MemoryProposer } from "../store/proposer.js";
-import { Store } from "../store/store.js";
-import { Allocator } from "./allocator/allocator.js";
-import { bootstrapCluster, subnetSources } from "./bootstrap.js";
-import { controlService } from "./control/control-service.js";
-import { clusterPorts } from "./control/validation/endpoint-spec.js";
-import { Dispatcher } from "./dispatcher/dispatcher.js";
-import { healthService } from "./health.js";
-import { Inspector } from "./link/inspector.js";
-import { LinkService } from "./link/link-service.js";
+import { systemClock } from "../store/clock.js";
+import type { Store } from "../store/store.js";
+import { advertisedAddress, portOf } from "./address.js";
+import { unlockKeyOf } from "./autolock/cluster-key.js";
 import { listenTcp, listenUnix } from "./listener.js";
-import { ControlLoop } from "./loop/control-loop.js";
-import { ServiceOrchestrator } from "./orchestrator/service-orchestrator.js";
-import { Scheduler } from "./scheduler/scheduler.js";
+import { asStartError } from "./manager-error.js";
+import {
+  DEFAULT_DATA_PATH_PORT,
+  DEFAULT_HEARTBEAT_MS,
+  DEFAULT_REMOTE_PORT,
+  type ManagerOptions,
+} from "./manager-options.js";
+import { MemberStarter } from "./member/member-starter.js";
+import type { RunningMember } from "./member/running-member.js";
+import { leaveManagers } from "./membership/leaving.js";
+import type { Phase } from "./serving/phase.js";
+import type { ServedMember } from "./serving/served-member.js";
+import { Services, type ServingManager } from "./serving/services.js";
+import { shutDown } from "./serving/shut-down.js";
 import { loadCertifiedKey } from "./state-directory.js";
 
-export interface ManagerOptions {
-  readonly stateDir: string;
-  /** Path of the unix socket of the Control API. */
-  readonly controlSocket: string;
-  /** Where nodes connect to, "0.0.0.0:4242"; absent: only over the control socket. Port 0 takes any. */
-  readonly remoteAddress?: string;
-  /** What nodes are told to connect to, "10.0.0.1:4242"; absent: an address of this host with the remote port. */
-  readonly advertiseAddress?: string;
-  /** The node that this manager belongs to. */
+/** So long a manager that alone decides may take until it leads. */
+const FIRST_TERM_TIMEOUT_MS = 2000;
+
+export class Manager implements ServingManager {
   readonly nodeId: string;
-  /** UDP port of VXLAN. */
-  readonly dataPathPort?: number;
-  readonly heartbeatPeriodMs?: number;
-  readonly clock?: Clock;
-  readonly random?: RandomBytes;
   readonly log: (line: string) => void;
-}
-
-export const DEFAULT_DATA_PATH_PORT = 4789;
-const DEFAULT_HEARTBEAT_MS = 5000;
-const DEFAULT_REMOTE_PORT = 4242;
-const SHUTDOWN_TIMEOUT_MS = 500;
-
-interface Running {
-  readonly store: Store;
-  readonly loop: ControlLoop;
-  readonly dispatcher: Dispatcher;
-  readonly links: LinkService;
-  readonly servers: readonly Server[];
-  readonly remotePort: number | undefined;
-}
-
-export class Manager {
+  readonly identity: DeclaredIdentity;
   readonly #options: ManagerOptions;
-  #running: Running | undefined;
+  readonly #services: Services;
+  readonly #servers: Server[] = [];
+  readonly #end = new AbortController();
+  #phase: Phase | undefined;
+  #starter: MemberStarter | undefined;
+  #member: RunningMember | undefined;
+  #starting: Promise<void> = Promise.resolve();
+  #remotePort: number | undefined;
 
   constructor(options: ManagerOptions) {
     this.#options = options;
+    this.nodeId = options.nodeId;
+    this.log = options.log;
+    this.identity = new DeclaredIdentity((id) => this.#member?.store.view((read) => read.get("node", id)?.role));
+    this.#services = new Services(this);
   }
 
-  /** @throws ManagerStartError with one clear line; nothing is left open then */
+  /**
+   * Resolves when the servers are open and the manager is a member, or {@link phase} says why not yet ("locked"). It need not have a
+   * leader then, unless it decides alone.
+   * @throws ManagerStartError with one clear line; nothing is left open then
+   */
   async start(): Promise<void> {
-    if (this.#running) throw new Error("the manager runs already");
-    const { clock = systemClock, random = randomBytes, log, nodeId, stateDir } = this.#options;
-    const { dataPathPort = DEFAULT_DATA_PATH_PORT, heartbeatPeriodMs = DEFAULT_HEARTBEAT_MS } = this.#options;
-    const credentials = serverCredentials(loadCertifiedKey(stateDir, nodeId, clock.now()));
-    const store = new Store(new MemoryProposer(), clock);
-    await bootstrapCluster(store, random, { heartbeatPeriodMs, dataPathPort });
-    const remotePort = portOf(this.#options.remoteAddress ?? "") || DEFAULT_REMOTE_PORT;
-    const context = { store, clock, random, clusterPorts: clusterPorts(remotePort, dataPathPort), log };
-    const identity = new DeclaredIdentity(nodeId);
-    const managerAddress = this.#options.advertiseAddress ?? advertised(this.#options.remoteAddress, remotePort);
-    const dispatcher = new Dispatcher({ store, clock, random, identity, managerNodeId: nodeId, managerAddress, log });
-    const links = new LinkService({ store, clock, identity, log });
-    const loop = new ControlLoop(
-      store,
-      clock,
-      [
-        new ServiceOrchestrator({ store, clock, random }),
-        new Allocator({ store, clock, subnetSources: subnetSources(store), log }),
-        new Scheduler(store, clock),
-      ],
-      log,
-    );
-    const local = new Server(SERVER_OPTIONS);
-    const remote = this.#options.remoteAddress === undefined ? undefined : new Server(SERVER_OPTIONS);
-    const servers = remote ? [local, remote] : [local];
-    // Only who may open the socket's file may steer the cluster.
-    local.addService(ControlService, controlService(context));
-    local.addService(
-      HealthService,
-      healthService(() => this.#running !== undefined, log),
-    );
-    local.addService(InspectorService, new Inspector(store, links, log).service());
-    for (const server of servers) {
-      server.addService(DispatcherService, dispatcher.service());
-      const { definition, implementation } = links.service();
-      server.addService(definition, implementation);
-    }
-    dispatcher.start();
-    links.start();
-    loop.start();
+    if (this.#phase) throw new Error("the manager was started before");
+    this.#phase = "starting";
+    const { stateDir, clock = systemClock } = this.#options;
     try {
-      await listenUnix(local, this.#options.controlSocket, credentials);
-      const port = remote && (await listenTcp(remote, this.#options.remoteAddress!, credentials));
-      this.#running = { store, loop, dispatcher, links, servers, remotePort: port };
+      await this.#listen(serverCredentials(loadCertifiedKey(stateDir, this.nodeId, clock.now())));
+      await this.#open(undefined);
     } catch (error) {
-      await stop({ store, loop, dispatcher, links, servers, remotePort: undefined });
+      await this.stop();
       throw error;
     }
   }
 
+  /** Hands leadership over where that can be; nothing is left open. */
   async stop(): Promise<void> {
-    const running = this.#running;
-    this.#running = undefined;
-    if (running) await stop(running);
+    if (this.#phase !== "removed") this.#phase = "stopping";
+    this.#end.abort();
+    await this.#starting.catch(() => undefined);
+    const member = this.#member;
+    this.#member = undefined;
+    await member?.stop();
+    await Promise.all(this.#servers.splice(0).map(shutDown));
+  }
+
+  get phase(): Phase {
+    return this.#phase ?? "starting";
   }
 
   /** The port that nodes connect to. */
   get remotePort(): number | undefined {
-    return this.#running?.remotePort;
+    return this.#remotePort;
   }
 
-  /** The cluster's objects. */
+  /** The cluster's objects, as this manager knows them. */
   get store(): Store {
-    if (!this.#running) throw new Error("the manager does not run");
-    return this.#running.store;
+    if (!this.#member) throw new Error("the manager does not run");
+    return this.#member.store;
   }
 
-  /** Resolves when the reconcilers have nothing to do until something changes or time passes. */
+  get raft() {
+    return this.#member?.raft;
+  }
+
+  get member(): ServedMember | undefined {
+    return this.#member?.served;
+  }
+
+  get watch(): UntypedServiceImplementation | undefined {
+    return this.#member?.watch;
+  }
+
+  get autolock(): boolean {
+    if (this.#phase === "locked") return true;
+    const [cluster] = this.#member?.store.view((read) => read.all("cluster")) ?? [];
+    return unlockKeyOf(cluster) !== undefined;
+  }
+
+  /** This manager leads, and does a leader's work. */
+  get isLeading(): boolean {
+    return this.#member?.term !== undefined;
+  }
+
+  /** Resolves when a leader's reconcilers have nothing to do until something changes or time passes. */
   async idle(): Promise<void> {
-    await this.#running?.loop.idle();
+    await this.#member?.term?.idle();
   }
-}
 
-async function stop({ loop, dispatcher, links, servers }: Running): Promise<void> {
-  await loop.stop();
-  dispatcher.stop();
-  links.stop();
-  await Promise.all(servers.map(shutDown));
-}
+  async unlock(kek: Uint8Array): Promise<void> {
+    this.#phase = "starting";
+    try {
+      await this.#open(kek);
+    } catch (error) {
+      if (!(error instanceof LogLockedError)) this.#fail(error);
+      throw error;
+    }
+    if (this.phase === "locked") throw permissionDenied("this is not the key that the manager was locked with");
+  }
 
-/** Lets calls end, but not for long. */
-function shutDown(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => {
-      server.forceShutdown();
-      resolve();
-    }, SHUTDOWN_TIMEOUT_MS);
-    server.tryShutdown(() => {
-      clearTimeout(timer);
-      resolve();
+  async leave(isForced: boolean): Promise<void> {
+    const { raft, served } = this.#member!;
+    await leaveManagers({
+      raft,
+      leader: () => served.target,
+      noLeaderText: () => served.noLeaderText,
+      isForced,
     });
-  });
-}
+  }
 
-function portOf(address: string): number {
-  return Number(address.slice(address.lastIndexOf(":") + 1));
-}
+  async #listen(credentials: ServerCredentials): Promise<void> {
+    const { controlSocket, remoteAddress, advertiseAddress, nodeId, log } = this.#options;
+    const local = this.#newServer();
+    this.#services.addToControlSocket(local);
+    await listenUnix(local, controlSocket, credentials);
+    const remote = remoteAddress === undefined ? undefined : this.#newServer();
+    const remotePort = portOf(remoteAddress ?? "") || DEFAULT_REMOTE_PORT;
+    this.#starter = new MemberStarter({
+      ...this.#options,
+      clock: this.#options.clock ?? systemClock,
+      random: this.#options.random ?? randomBytes,
+      identity: this.identity,
+      address: () => advertiseAddress ?? advertisedAddress(remoteAddress, this.#remotePort ?? remotePort),
+      remotePort: () => this.#remotePort ?? remotePort,
+      defaults: {
+        heartbeatPeriodMs: this.#options.heartbeatPeriodMs ?? DEFAULT_HEARTBEAT_MS,
+        dataPathPort: this.#options.dataPathPort ?? DEFAULT_DATA_PATH_PORT,
+      },
+      signal: this.#end.signal,
+      onLeaderChange: () => this.#services.leaderChanged(),
+      nodeId,
+      log,
+    });
+    if (!remote) return;
+    this.#services.addToRemotePort(remote);
+    this.#starter.addRaftServices(remote);
+    this.#remotePort = await listenTcp(remote, remoteAddress!, credentials);
+  }
 
-/** An address that others can reach: the one listened on, or for "all of them" the first of this host. */
-function advertised(remoteAddress: string | undefined, port: number): string {
-  const host = remoteAddress?.slice(0, remoteAddress.lastIndexOf(":")) ?? "";
-  if (host !== "" && host !== "0.0.0.0" && host !== "[::]") return `${host}:${port}`;
-  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
-  const own = addresses.find(({ family, internal }) => family === "IPv4" && !internal);
-  return `${own?.address ?? "127.0.0.1"}:${port}`;
+  #newServer(): Server {
+    const server = new Server(SERVER_OPTIONS);
+    this.#servers.push(server);
+    return server;
+  }
+
+  /** One at a time. @throws ManagerStartError */
+  #open(kek: Uint8Array | undefined): Promise<void> {
+    this.#starting = this.#openMember(kek);
+    return this.#starting;
+  }
+
+  async #openMember(kek: Uint8Array | undefined): Promise<void> {
+    let member: RunningMember;
+    try {
+      member = await this.#starter!.start(kek);
+    } catch (error) {
+      if (error instanceof LogLockedError) {
+        this.#phase = "locked";
+        this.log(`locked: ${error.message}`);
+        return;
+      }
+      if (error instanceof RaftError && error.code === "removed") return this.#removed();
+      throw asStartError(error, this.#options.stateDir);
+    }
+    this.#member = member;
+    if (this.#phase !== "starting") return;
+    this.#phase = "running";
+    member.raft.onRemoved(() => this.#removed());
+    member.raft.onFailure((error) => this.#fail(error));
+    if (member.decidesAlone) await member.settled(FIRST_TERM_TIMEOUT_MS);
+  }
+
+  #removed(): void {
+    if (this.#phase === "stopping") return;
+    this.#phase = "removed";
+    this.#options.onRemoved?.();
+  }
+
+  #fail(error: unknown): void {
+    if (this.#phase === "stopping") return;
+    this.#options.onFailure?.(asStartError(error, this.#options.stateDir) as Error);
+  }
 }

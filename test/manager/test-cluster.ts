@@ -11,7 +11,8 @@ import { NetworkSpec, ServiceSpec } from "../../src/api/generated/docker/swarmki
 import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { Any } from "../../src/api/generated/google/protobuf/any.js";
 import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
-import { Manager, type ManagerOptions } from "../../src/manager/manager.js";
+import { Manager } from "../../src/manager/manager.js";
+import type { ManagerOptions } from "../../src/manager/manager-options.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 import { FakeAgent } from "./fake-agent.js";
 import { ManualClock, seededBytes } from "./manual-clock.js";

@@ -10,6 +10,7 @@ import {
   HealthCheckResponse_ServingStatus,
   HealthService,
 } from "../../src/api/generated/docker/swarmkit/v1/health.js";
+import { NodeRole } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { unary } from "../../src/api/server-call.js";
 import { notFound } from "../../src/api/status-error.js";
 import { SERVER_OPTIONS } from "../../src/api/transport-options.js";
@@ -18,7 +19,7 @@ import { DeclaredIdentity, nodeIdMetadata } from "../../src/security/identity.js
 import { grpcTarget, serverCredentials, trustingCredentials } from "../../src/security/transport.js";
 
 const NODE = "a".repeat(25);
-const identity = new DeclaredIdentity(NODE);
+const identity = new DeclaredIdentity((id) => (id === NODE ? NodeRole.MANAGER : undefined));
 
 async function startServer(address: string): Promise<{ server: Server; port: number; defects: string[] }> {
   const defects: string[] = [];

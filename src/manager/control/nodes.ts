@@ -8,14 +8,14 @@ import type {
   UpdateNodeRequest,
   UpdateNodeResponse,
 } from "../../api/generated/docker/swarmkit/v1/control.js";
-import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import {
   NodeSpec_Availability as Availability,
   NodeSpec_Membership as Membership,
   type NodeSpec,
 } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import { NodeRole, NodeStatus_State as NodeState, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { failedPrecondition, invalidArgument, notFound, unimplemented } from "../../api/status-error.js";
+import { failedPrecondition, invalidArgument, notFound } from "../../api/status-error.js";
+import type { StoreReader } from "../../store/reader.js";
 import { hasEnded, statusAt } from "../task-life.js";
 import { atVersion, type ControlContext, control, type Methods } from "./context.js";
 import { anyOf, fitsFilters, hasLabels } from "./filter.js";
@@ -55,38 +55,55 @@ function listNodes({ store }: ControlContext, { filters }: ListNodesRequest): Li
 }
 
 async function updateNode(
-  { store }: ControlContext,
+  context: ControlContext,
   { nodeId, nodeVersion, spec }: UpdateNodeRequest,
 ): Promise<UpdateNodeResponse> {
+  const { store } = context;
   checkId("node", nodeId);
   if (!spec) throw invalidArgument("invalid argument: the specification of the node is missing");
   await store.update((tx) => {
     const node = tx.get("node", nodeId);
     if (!node) throw notFound(`node ${nodeId} not found`);
-    checkNodeSpec(spec, node);
+    checkNodeSpec(spec);
+    if (spec.desiredRole === NodeRole.WORKER && node.spec?.desiredRole === NodeRole.MANAGER) {
+      checkDemotion(context, nodeId, tx);
+    }
     tx.update("node", { ...atVersion(node, nodeVersion), spec });
   });
   return { node: store.view((read) => read.get("node", nodeId)) };
 }
 
-function checkNodeSpec(spec: NodeSpec, node: Node): void {
-  if (Availability[spec.availability] === undefined || Membership[spec.membership] === undefined) {
+function checkNodeSpec({ availability, membership, desiredRole }: NodeSpec): void {
+  if (Availability[availability] === undefined || Membership[membership] === undefined) {
     throw invalidArgument("invalid argument: availability or membership is not known");
   }
-  if (spec.desiredRole === node.role) return;
-  if (node.role === NodeRole.MANAGER) throw failedPrecondition("attempting to demote the last manager of the swarm");
-  throw unimplemented(`node ${node.id} cannot become a manager: this version of tswarm has one manager`);
+  if (desiredRole !== NodeRole.WORKER && desiredRole !== NodeRole.MANAGER) {
+    throw invalidArgument("invalid argument: the role is not known");
+  }
+}
+
+/** What is refused here would leave a cluster that nobody can change. @throws StatusError (FAILED_PRECONDITION) */
+function checkDemotion({ raft }: ControlContext, nodeId: string, read: StoreReader): void {
+  const others = read
+    .find("node", "role", String(NodeRole.MANAGER))
+    .filter((node) => node.id !== nodeId && node.spec?.desiredRole === NodeRole.MANAGER && raft.isMember(node.id));
+  if (others.length === 0) throw failedPrecondition("attempting to demote the last manager of the swarm");
+  if (raft.isMember(nodeId) && !raft.canRemove(nodeId)) {
+    throw failedPrecondition(
+      `attempting to demote node ${nodeId}: can't remove member from the raft: this would result in a loss of quorum`,
+    );
+  }
 }
 
 async function removeNode(
-  { store, clock }: ControlContext,
+  { store, clock, raft }: ControlContext,
   { nodeId, force }: RemoveNodeRequest,
 ): Promise<RemoveNodeResponse> {
   checkId("node", nodeId);
   await store.update((tx) => {
     const node = tx.get("node", nodeId);
     if (!node) throw notFound(`node ${nodeId} not found`);
-    if (node.role === NodeRole.MANAGER) {
+    if (raft.isMember(nodeId)) {
       throw failedPrecondition(
         `node ${nodeId} is a cluster manager and is a member of the raft cluster. It must be demoted to worker before removal`,
       );

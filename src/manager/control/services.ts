@@ -14,7 +14,7 @@ import {
   type UpdateServiceRequest,
   type UpdateServiceResponse,
 } from "../../api/generated/docker/swarmkit/v1/control.js";
-import { Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { ServiceSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import {
   type NetworkAttachmentConfig,
@@ -74,9 +74,24 @@ async function createService(
   const id = newObjectId(random);
   await store.update((tx) => {
     const spec = checkReferences(id, asked, tx);
-    tx.create("service", Service.fromPartial({ id, spec, specVersion: { index: 0 } }));
+    tx.create("service", newService(id, spec));
   });
   return { service: store.view((read) => read.get("service", id)) };
+}
+
+function newService(id: string, spec: ServiceSpec): Service {
+  return {
+    id,
+    meta: undefined,
+    spec,
+    specVersion: { index: 0 },
+    previousSpec: undefined,
+    previousSpecVersion: undefined,
+    endpoint: undefined,
+    updateStatus: undefined,
+    jobStatus: undefined,
+    pendingDelete: false,
+  };
 }
 
 async function updateService(context: ControlContext, request: UpdateServiceRequest): Promise<UpdateServiceResponse> {
@@ -150,11 +165,12 @@ function statusOf(serviceId: string, read: StoreReader): ListServiceStatusesResp
 
 /** What a service needs of the cluster. @returns the specification with its networks by id @throws StatusError */
 function checkReferences(serviceId: string, spec: ServiceSpec, read: StoreReader): ServiceSpec {
-  checkPortConflicts(serviceId, spec.endpoint, read.all("service"));
+  checkPortConflicts(serviceId, spec.endpoint, read);
   const needsIngress = (spec.endpoint?.ports ?? []).some(isAllocated);
   if (needsIngress && !read.all("network").some((network) => network.spec?.ingress)) {
     throw failedPrecondition("service needs ingress network, but no ingress network is present");
   }
+  if (!spec.task?.networks.length && spec.networks.length === 0) return spec;
   const byId = (attachments: readonly NetworkAttachmentConfig[]) => resolveNetworks(attachments, read);
   return {
     ...spec,

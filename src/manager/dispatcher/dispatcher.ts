@@ -12,17 +12,24 @@ import {
   type UpdateTaskStatusResponse,
 } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
 import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { NodeStatus_State as NodeState, type WeightedPeer } from "../../api/generated/docker/swarmkit/v1/types.js";
+import {
+  NodeRole,
+  NodeStatus_State as NodeState,
+  type WeightedPeer,
+} from "../../api/generated/docker/swarmkit/v1/types.js";
 import { partialService } from "../../api/partial-service.js";
 import { type CallContext, type ResponseStream, serverStream, unary } from "../../api/server-call.js";
 import { aborted, notFound, unavailable } from "../../api/status-error.js";
 import { durationMs, durationOf } from "../../api/time.js";
-import type { CallerIdentity } from "../../security/identity.js";
+import type { Caller, CallerIdentity } from "../../security/identity.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
 import type { Store } from "../../store/store.js";
+import { isTermOver } from "../leadership/term-over.js";
 import { Coalescer } from "../loop/coalescer.js";
+import { writing } from "../write-error.js";
 import { AssignmentFeed } from "./assignment-feed.js";
+import { managerPeers, samePeers } from "./manager-list.js";
 import { NodeRegistry } from "./node-registration.js";
 import { type HeartbeatSettings, NodeSessions } from "./node-sessions.js";
 import { StatusCollector } from "./status-collector.js";
@@ -32,6 +39,7 @@ export interface DispatcherOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
+  /** The node of this manager. */
   readonly managerNodeId: string;
   /** Where other nodes reach this manager, "10.0.0.1:4242". */
   readonly managerAddress: string;
@@ -52,12 +60,17 @@ export class Dispatcher {
   readonly #statuses: StatusCollector;
   /** Nodes that are DOWN, and how to take back the end of patience with them. */
   readonly #orphanAlarms = new Map<string, () => void>();
+  /** Open session streams, and how to tell them what is new. */
+  readonly #tellers = new Set<Coalescer>();
+  #managers: readonly WeightedPeer[] = [];
+  /** Why it has ended. */
+  #over: Error | undefined;
   #endWatch: () => void = () => {};
 
   constructor(options: DispatcherOptions) {
-    const { store, clock, random, managerNodeId, managerAddress } = options;
+    const { store, clock, random, managerNodeId } = options;
     this.#options = options;
-    this.#registry = new NodeRegistry(store, clock, managerAddress);
+    this.#registry = new NodeRegistry(store, clock);
     this.#statuses = new StatusCollector(store, clock, managerNodeId);
     this.#sessions = new NodeSessions(
       clock,
@@ -78,18 +91,23 @@ export class Dispatcher {
           if (event.action === "remove") this.#nodeGone(event.object.id);
           else this.#watchPatience(event.object);
         }
+        this.#seeManagers();
       },
     );
     this.#endWatch = end;
+    this.#seeManagers();
     for (const node of seen) {
       if (node.status?.state !== NodeState.DOWN) this.#sessions.expect(node.id, TAKEOVER_FACTOR);
       this.#watchPatience(node);
     }
+    this.#attempt("orphan the tasks of nodes that are gone", this.#registry.orphanTasksOfGoneNodes());
   }
 
-  stop(): void {
+  /** At once: nothing is taken in any more. */
+  stop(reason: Error = unavailable("the manager is stopping")): void {
+    this.#over = reason;
     this.#endWatch();
-    this.#sessions.stop(unavailable("the manager is stopping"));
+    this.#sessions.stop(reason);
     for (const cancel of this.#orphanAlarms.values()) cancel();
     this.#orphanAlarms.clear();
   }
@@ -119,26 +137,32 @@ export class Dispatcher {
   async #session({ description }: SessionRequest, stream: ResponseStream<SessionMessage>): Promise<void> {
     const { store, identity } = this.#options;
     const caller = identity.identify(stream.context);
-    await this.#registry.register({ caller, description, address: this.#addressOf(stream.context) });
+    const registration = { nodeId: caller.nodeId, description, address: this.#addressOf(caller) };
+    await writing(() => this.#registry.register(registration));
+    if (this.#over) throw this.#over;
     if (!stream.open) return;
     const session = this.#sessions.open(caller.nodeId, aborted("the node has begun another session"));
     let told: Node | undefined;
+    let toldManagers: readonly WeightedPeer[] | undefined;
     const tell = () => {
       const node = store.view((read) => read.get("node", caller.nodeId));
-      if (!node || (told && !concernsAgent(node, told))) return;
+      if (!node || (told && toldManagers === this.#managers && !concernsAgent(node, told))) return;
       told = node;
+      toldManagers = this.#managers;
       stream.send({
         sessionId: session.id,
         node,
-        managers: this.#managers(),
+        managers: this.#managers,
         networkBootstrapKeys: [],
         RootCA: Buffer.alloc(0),
       });
     };
     const flush = new Coalescer(FLUSH_DELAY_MS, tell);
+    this.#tellers.add(flush);
     const end = store.watch([{ kind: "node", id: caller.nodeId }], () => flush.trigger());
     session.onEnd((error) => stream.end(error));
     stream.onClose(() => {
+      this.#tellers.delete(flush);
       end();
       flush.stop();
     });
@@ -154,7 +178,7 @@ export class Dispatcher {
     const { nodeId } = this.#options.identity.identify(context);
     this.#sessions.check(nodeId, request.sessionId);
     const reports = request.updates.flatMap(({ taskId, status }) => (status ? [{ taskId, status }] : []));
-    await this.#statuses.report(nodeId, reports);
+    await writing(() => this.#statuses.report(nodeId, reports));
     return {};
   }
 
@@ -211,7 +235,9 @@ export class Dispatcher {
   }
 
   #attempt(what: string, done: Promise<void>): void {
-    done.catch((error: unknown) => this.#options.log(`dispatcher: cannot ${what}: ${error}`));
+    done.catch((error: unknown) => {
+      if (!isTermOver(error)) this.#options.log(`dispatcher: cannot ${what}: ${error}`);
+    });
   }
 
   #heartbeat(): HeartbeatSettings {
@@ -220,19 +246,31 @@ export class Dispatcher {
     return { periodMs, graceFactor: GRACE_FACTOR };
   }
 
-  #managers(): readonly WeightedPeer[] {
-    const { managerNodeId, managerAddress } = this.#options;
-    return [{ peer: { nodeId: managerNodeId, addr: managerAddress }, weight: 1 }];
+  /** All sessions hear of it when a manager comes, goes, or leads. */
+  #seeManagers(): void {
+    const { store, managerNodeId, managerAddress } = this.#options;
+    const listed = managerPeers(store.view((read) => read.find("node", "role", String(NodeRole.MANAGER))));
+    // Until the statuses are written there is at least this one.
+    const peers = listed.length > 0 ? listed : [{ peer: { nodeId: managerNodeId, addr: managerAddress }, weight: 1 }];
+    if (samePeers(peers, this.#managers)) return;
+    this.#managers = peers;
+    for (const teller of this.#tellers) teller.trigger();
   }
 
-  /** The caller's address; over the unix socket it is this host's. */
-  #addressOf({ peer }: CallContext): string {
-    const host = peer
-      .replace(/^(?:ipv[46]:)?\[?/, "")
-      .replace(/\]?:\d+$/, "")
-      .replace(/^::ffff:/, "");
-    return isIP(host) ? host : this.#options.managerAddress.replace(/:\d+$/, "");
+  /** The caller's address; one that came over a manager's unix socket is on the same host. */
+  #addressOf({ peer, forwardedBy }: Caller): string {
+    const host = hostOf(peer);
+    if (isIP(host)) return host;
+    const manager = this.#options.store.view((read) => read.get("node", forwardedBy ?? ""));
+    return hostOf(manager?.managerStatus?.addr || this.#options.managerAddress);
   }
+}
+
+function hostOf(address: string): string {
+  return address
+    .replace(/^(?:ipv[46]:)?\[?/, "")
+    .replace(/\]?:\d+$/, "")
+    .replace(/^::ffff:/, "");
 }
 
 /** What an agent acts on; its own status is not news to it. */

@@ -1,5 +1,6 @@
 /** The agents' links: a shell around the relay that owns streams, the store's watch and the pace of sending. */
 
+import type { UntypedHandleCall, UntypedServiceImplementation } from "@grpc/grpc-js";
 import type { Node, Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { NodeStatus_State as NodeState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import {
@@ -43,6 +44,8 @@ export class LinkService {
   readonly #flush = new Coalescer(FLUSH_DELAY_MS, () => this.#send());
   #ingressId: string | undefined;
   #requestId = 0;
+  /** Why it has ended. */
+  #over: Error | undefined;
   #endWatch: () => void = () => {};
   #endPatience: () => void = () => {};
 
@@ -67,21 +70,19 @@ export class LinkService {
     });
   }
 
-  stop(): void {
+  /** At once: nothing is taken in any more. */
+  stop(reason: Error = unavailable("the manager is stopping")): void {
+    this.#over = reason;
     this.#endWatch();
     this.#endPatience();
     this.#flush.stop();
-    for (const nodeId of [...this.#links.keys()]) this.#close(nodeId, unavailable("the manager is stopping"));
+    for (const nodeId of [...this.#links.keys()]) this.#close(nodeId, reason);
   }
 
-  /** The gRPC service. */
-  service() {
-    return {
-      definition: CACHED_SERVICE,
-      implementation: {
-        link: bidirectional((stream: ResponseStream<ManagerMessage>) => this.#accept(stream), this.#options.log),
-      },
-    };
+  /** Of the gRPC service that {@link LINK_SERVICE} defines. */
+  handlers(): UntypedServiceImplementation {
+    const accept = (stream: ResponseStream<ManagerMessage>) => this.#accept(stream);
+    return { link: bidirectional(accept, this.#options.log) as UntypedHandleCall };
   }
 
   isLinked(nodeId: string): boolean {
@@ -135,6 +136,7 @@ export class LinkService {
   }
 
   #accept(stream: ResponseStream<ManagerMessage>): RequestListener<AgentMessage> {
+    if (this.#over) throw this.#over;
     const { nodeId } = this.#options.identity.identify(stream.context);
     this.#close(nodeId, aborted("the node has begun another link"));
     const link: LinkEntry = { stream, answers: new Map() };
@@ -214,8 +216,8 @@ function isNewlyDown(node: Node, previous: Node | undefined): boolean {
 
 const encoded = new WeakMap<ManagerMessage, Buffer>();
 
-/** A message that goes to many agents is encoded once. */
-const CACHED_SERVICE = {
+/** The agents' link; a message that goes to many of them is encoded once. */
+export const LINK_SERVICE = {
   link: {
     ...AgentLinkService.link,
     responseSerialize: (message: ManagerMessage): Buffer => {

@@ -1,6 +1,9 @@
 /** Runs the reconcilers, in their order, whenever objects that they watch change, until none has anything to do. */
+import { RaftError } from "../../raft/node/raft.js";
 import type { Clock } from "../../store/clock.js";
+import { StoreError } from "../../store/errors.js";
 import type { Store } from "../../store/store.js";
+import { isTermOver } from "../leadership/term-over.js";
 import type { Reconciler } from "./reconciler.js";
 
 const RETRY_MS = 1000;
@@ -90,7 +93,8 @@ export class ControlLoop {
     try {
       entry.wakeAtMs = await entry.reconciler.reconcile();
     } catch (error) {
-      this.#log(`${entry.reconciler.name}: ${error instanceof Error ? error.stack : String(error)}`);
+      // When another manager leads this loop is about to be stopped: that is no news.
+      if (!isTermOver(error)) this.#log(`${entry.reconciler.name}: ${textOf(error)}`);
       entry.wakeAtMs = this.#clock.now() + RETRY_MS;
     }
     await new Promise((resolve) => setImmediate(resolve));
@@ -111,4 +115,10 @@ export class ControlLoop {
       this.#run();
     });
   }
+}
+
+/** What the store or the log refuse is no defect of the reconciler's. */
+function textOf(error: unknown): string {
+  if (error instanceof RaftError || error instanceof StoreError) return error.message;
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
 }

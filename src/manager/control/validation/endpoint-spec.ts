@@ -10,6 +10,8 @@ import {
   PortConfig_PublishMode as PublishMode,
 } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import { invalidArgument } from "../../../api/status-error.js";
+import type { StoreReader } from "../../../store/reader.js";
+import { portKey } from "../../../store/tables.js";
 
 /** A port that the cluster itself answers on. */
 export interface ClusterPort {
@@ -65,24 +67,27 @@ export function checkEndpoint(endpoint: EndpointSpec | undefined, reserved: read
  * A port in ingress mode is one service's alone; in host mode several may have it, on different nodes.
  * @throws StatusError (INVALID_ARGUMENT) that names the other service
  */
-export function checkPortConflicts(
-  serviceId: string,
-  endpoint: EndpointSpec | undefined,
-  all: readonly Service[],
-): void {
-  const wanted = (endpoint?.ports ?? []).filter(({ publishedPort }) => publishedPort > 0);
-  if (wanted.length === 0) return;
-  for (const other of all) {
-    if (other.id === serviceId) continue;
-    for (const theirs of [...(other.spec?.endpoint?.ports ?? []), ...(other.endpoint?.ports ?? [])]) {
-      const ours = wanted.find((port) => portText(port) === portText(theirs));
-      if (!ours || (ours.publishMode === PublishMode.HOST && theirs.publishMode === PublishMode.HOST)) continue;
+export function checkPortConflicts(serviceId: string, endpoint: EndpointSpec | undefined, read: StoreReader): void {
+  for (const ours of endpoint?.ports ?? []) {
+    if (ours.publishedPort === 0) continue;
+    for (const other of read.find("service", "publishedPort", portKey(ours))) {
+      if (other.id === serviceId) continue;
+      const theirs = portsOf(other).find(
+        (port) =>
+          portKey(port) === portKey(ours) &&
+          (port.publishMode !== PublishMode.HOST || ours.publishMode !== PublishMode.HOST),
+      );
+      if (!theirs) continue;
       const as = theirs.publishMode === PublishMode.HOST ? " as a host-published port" : "";
       throw invalidArgument(
         `port '${ours.publishedPort}' is already in use by service '${other.spec?.annotations?.name}' (${other.id})${as}`,
       );
     }
   }
+}
+
+function portsOf({ spec, endpoint }: Service): readonly PortConfig[] {
+  return [...(spec?.endpoint?.ports ?? []), ...(endpoint?.ports ?? [])];
 }
 
 function portText({ publishedPort, protocol }: PortConfig): string {

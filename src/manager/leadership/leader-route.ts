@@ -1,0 +1,47 @@
+/** The way to the manager that leads, when it is another one. */
+import type { Client } from "@grpc/grpc-js";
+import { openChannel } from "../../api/client-call.js";
+import type { ProxyTarget } from "../../api/proxy/call-proxy.js";
+import { NOBODY } from "../../raft/core/member-id.js";
+import type { Raft } from "../../raft/node/raft.js";
+import { nodeIdMetadata } from "../../security/identity.js";
+import { grpcTarget, trustingCredentials } from "../../security/transport.js";
+
+interface Way {
+  readonly address: string;
+  readonly client: Client;
+}
+
+export class LeaderRoute {
+  readonly #raft: Raft<unknown>;
+  readonly #own;
+  #way: Way | undefined;
+
+  /** @param nodeId the node of this manager: it vouches for what it passes on */
+  constructor(raft: Raft<unknown>, nodeId: string) {
+    this.#raft = raft;
+    this.#own = nodeIdMetadata(nodeId);
+  }
+
+  /** @returns undefined while nobody leads, or this manager does */
+  target(): ProxyTarget | undefined {
+    const { leader } = this.#raft.leadership;
+    if (leader === NOBODY || leader === this.#raft.id) return undefined;
+    const address = this.#raft.members().find(({ raftId }) => raftId === leader)?.address;
+    return address ? { client: this.#clientTo(address), metadata: this.#own } : undefined;
+  }
+
+  close(): void {
+    this.#way?.client.close();
+    this.#way = undefined;
+  }
+
+  /** Calls under way on an older channel go on until they end. */
+  #clientTo(address: string): Client {
+    if (this.#way?.address !== address) {
+      this.#way?.client.close();
+      this.#way = { address, client: openChannel(grpcTarget(address), trustingCredentials(), true) };
+    }
+    return this.#way.client;
+  }
+}

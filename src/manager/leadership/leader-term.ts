@@ -1,0 +1,100 @@
+/**
+ * All that only the leader does, for one term: made when this manager begins to lead, ended when it ceases, never used again. What
+ * it knows it takes from the store; nothing of one term lives on in the next.
+ */
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Raft } from "../../raft/node/raft.js";
+import type { CallerIdentity } from "../../security/identity.js";
+import type { Clock } from "../../store/clock.js";
+import type { RandomBytes } from "../../store/object-id.js";
+import type { Store } from "../../store/store.js";
+import { Allocator } from "../allocator/allocator.js";
+import { bootstrapCluster, type ClusterDefaults, subnetSources } from "../bootstrap.js";
+import { Dispatcher } from "../dispatcher/dispatcher.js";
+import { Inspector } from "../link/inspector.js";
+import { LinkService } from "../link/link-service.js";
+import { ControlLoop } from "../loop/control-loop.js";
+import { MembershipService } from "../membership/membership-service.js";
+import { RoleManager } from "../membership/role-manager.js";
+import { StatusKeeper } from "../membership/status-keeper.js";
+import { ServiceOrchestrator } from "../orchestrator/service-orchestrator.js";
+import { Scheduler } from "../scheduler/scheduler.js";
+import type { Term } from "./terms.js";
+
+export interface LeaderTermOptions {
+  readonly store: Store;
+  readonly raft: Raft<unknown>;
+  readonly clock: Clock;
+  readonly random: RandomBytes;
+  readonly identity: CallerIdentity;
+  /** The node of this manager, and where other nodes reach it. */
+  readonly nodeId: string;
+  readonly address: string;
+  readonly defaults: ClusterDefaults;
+  readonly log: (line: string) => void;
+}
+
+/** Handlers of the services that only a leader serves. */
+export interface LeaderServices {
+  readonly dispatcher: UntypedServiceImplementation;
+  readonly links: UntypedServiceImplementation;
+  readonly inspector: UntypedServiceImplementation;
+  readonly membership: UntypedServiceImplementation;
+}
+
+export class LeaderTerm implements Term {
+  readonly services: LeaderServices;
+  readonly #dispatcher: Dispatcher;
+  readonly #links: LinkService;
+  readonly #options: LeaderTermOptions;
+  #loops: readonly ControlLoop[] = [];
+  #ended = false;
+
+  constructor(options: LeaderTermOptions) {
+    const { store, raft, clock, random, identity, nodeId, address, log } = options;
+    this.#options = options;
+    const manager = { managerNodeId: nodeId, managerAddress: address };
+    this.#dispatcher = new Dispatcher({ store, clock, random, identity, ...manager, log });
+    this.#links = new LinkService({ store, clock, identity, log });
+    this.services = {
+      dispatcher: this.#dispatcher.service(),
+      links: this.#links.handlers(),
+      inspector: new Inspector(store, this.#links, log).service(),
+      membership: new MembershipService({ store, raft, identity, log }).service(),
+    };
+  }
+
+  /** Resolves when all of it runs; at once when the term has ended meanwhile. @throws RaftError when leadership is lost on the way */
+  async start(): Promise<void> {
+    const { store, raft, clock, random, nodeId, defaults, log } = this.#options;
+    await bootstrapCluster(store, random, nodeId, defaults);
+    if (this.#ended) return;
+    this.#dispatcher.start();
+    this.#links.start();
+    const loop = (...reconcilers: ConstructorParameters<typeof ControlLoop>[2]) =>
+      new ControlLoop(store, clock, reconcilers, log);
+    const work = loop(
+      new ServiceOrchestrator({ store, clock, random }),
+      new Allocator({ store, clock, subnetSources: subnetSources(store), log }),
+      new Scheduler(store, clock),
+    );
+    // Loops of their own: they wait for other managers.
+    const roles = loop(new RoleManager({ store, clock, raft, selfNodeId: nodeId, log }));
+    const statuses = loop(new StatusKeeper(store, clock, raft));
+    this.#loops = [work, roles, statuses];
+    for (const one of this.#loops) one.start();
+  }
+
+  /** Takes nothing in any more, at once; resolves when nothing of it runs. */
+  async stop(reason: Error): Promise<void> {
+    this.#ended = true;
+    this.#dispatcher.stop(reason);
+    this.#links.stop(reason);
+    await Promise.all(this.#loops.map((loop) => loop.stop()));
+  }
+
+  /** Resolves when the reconcilers have nothing to do until something changes or time passes. */
+  async idle(): Promise<void> {
+    for (const loop of this.#loops) await loop.idle();
+  }
+}

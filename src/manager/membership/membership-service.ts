@@ -1,0 +1,135 @@
+/** Takes managers in and lets them go. Only on the leader. */
+import type { Metadata } from "@grpc/grpc-js";
+import {
+  type JoinRequest,
+  type JoinResponse,
+  type LeaveRequest,
+  type LeaveResponse,
+  RaftMembershipService,
+} from "../../api/generated/docker/swarmkit/v1/raft.js";
+import { NodeSpec_Membership as Membership } from "../../api/generated/docker/swarmkit/v1/specs.js";
+import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { partialService } from "../../api/partial-service.js";
+import { type CallContext, unary } from "../../api/server-call.js";
+import { failedPrecondition, notFound, permissionDenied } from "../../api/status-error.js";
+import type { Raft } from "../../raft/node/raft.js";
+import type { CallerIdentity } from "../../security/identity.js";
+import type { Store } from "../../store/store.js";
+import { isTermOver } from "../leadership/term-over.js";
+import { newNode } from "../new-node.js";
+import { writing } from "../write-error.js";
+import { peerAddress } from "./peer-address.js";
+import { writeStatuses } from "./status-keeper.js";
+
+export interface MembershipServiceOptions {
+  readonly store: Store;
+  readonly raft: Raft<unknown>;
+  readonly identity: CallerIdentity;
+  readonly log: (line: string) => void;
+}
+
+/** In the metadata of Leave: also where the rest is no quorum. */
+const FORCE_KEY = "tswarm-force";
+/** In the metadata of Join: the manager has no log; it knows what a member is that does not vote yet. SwarmKit's managers do not say so. */
+const EMPTY_LOG_KEY = "tswarm-empty-log";
+
+export function withForce(metadata: Metadata): Metadata {
+  metadata.set(FORCE_KEY, "true");
+  return metadata;
+}
+
+export function withEmptyLog(metadata: Metadata): Metadata {
+  metadata.set(EMPTY_LOG_KEY, "true");
+  return metadata;
+}
+
+export class MembershipService {
+  readonly #options: MembershipServiceOptions;
+
+  constructor(options: MembershipServiceOptions) {
+    this.#options = options;
+  }
+
+  /** The gRPC service. */
+  service() {
+    const { log } = this.#options;
+    const join = unary((request: JoinRequest, context) => writing(() => this.#join(request, context)), log);
+    const leave = unary((request: LeaveRequest, context) => writing(() => this.#leave(request, context)), log);
+    return partialService(RaftMembershipService, { join, leave }, log);
+  }
+
+  async #join({ addr }: JoinRequest, context: CallContext): Promise<JoinResponse> {
+    const { store, raft, identity, log } = this.#options;
+    const { nodeId, peer } = identity.identify(context);
+    const address = peerAddress(addr, peer);
+    // First, so that no member is without its node.
+    const isNew = await this.#makeManager(nodeId);
+    const hasEmptyLog = context.metadata.get(EMPTY_LOG_KEY)[0] === "true";
+    const options = hasEmptyLog ? { hasEmptyLog } : { asLearner: false };
+    const { id, members, removed } = await raft.join(nodeId, address, options).catch(async (error: unknown) => {
+      if (isNew && !isTermOver(error)) await this.#forget(nodeId);
+      throw error;
+    });
+    log(`manager ${nodeId} at ${address} is a member (raft id ${id})`);
+    await writeStatuses(store, raft);
+    return { raftId: id, members, removedMembers: removed };
+  }
+
+  /** @returns whether the node was not known before */
+  #makeManager(nodeId: string): Promise<boolean> {
+    return this.#options.store.update((tx) => {
+      const [cluster] = tx.all("cluster");
+      if (cluster && Object.hasOwn(cluster.blacklistedCertificates, nodeId)) {
+        throw permissionDenied(`node ${nodeId} was removed from the cluster`);
+      }
+      const known = tx.get("node", nodeId);
+      if (!known) {
+        tx.create("node", newNode(nodeId, NodeRole.MANAGER, cluster));
+        return true;
+      }
+      const spec = {
+        ...(known.spec ?? newNode(nodeId, NodeRole.MANAGER, cluster).spec!),
+        desiredRole: NodeRole.MANAGER,
+        membership: Membership.ACCEPTED,
+      };
+      const isManager = known.role === NodeRole.MANAGER && known.spec?.desiredRole === NodeRole.MANAGER;
+      if (!isManager || known.spec?.membership !== Membership.ACCEPTED) {
+        tx.update("node", { ...known, spec, role: NodeRole.MANAGER });
+      }
+      return false;
+    });
+  }
+
+  /** A manager that could not be taken in leaves nothing behind, unless its agent has come meanwhile. */
+  async #forget(nodeId: string): Promise<void> {
+    await this.#options.store.update((tx) => {
+      const node = tx.get("node", nodeId);
+      if (node && node.status === undefined) tx.remove("node", nodeId);
+    });
+  }
+
+  /** What is asked for is written down; the role manager does it, here or under the next leader. */
+  async #leave({ node }: LeaveRequest, context: CallContext): Promise<LeaveResponse> {
+    const { store, raft, identity, log } = this.#options;
+    const caller = identity.identify(context);
+    if (caller.role !== NodeRole.MANAGER) throw permissionDenied(`node ${caller.nodeId} is no manager`);
+    const isForced = context.metadata.get(FORCE_KEY)[0] === "true";
+    const members = raft.members();
+    const member = members.find(({ raftId, nodeId }) => raftId === node?.raftId || nodeId === node?.nodeId);
+    if (!member) throw notFound("the manager that is to leave is no member");
+    if (members.length === 1) throw failedPrecondition("attempting to remove the last manager of the swarm");
+    if (!isForced && !raft.canRemove(member.raftId)) {
+      throw failedPrecondition(
+        `manager ${member.nodeId} cannot leave: the managers that are left and can be reached would be no quorum (--force removes it all the same)`,
+      );
+    }
+    log(`manager ${member.nodeId} leaves${isForced ? ", by force" : ""}`);
+    await store.update((tx) => {
+      const known = tx.get("node", member.nodeId);
+      if (!known?.spec || known.spec.desiredRole === NodeRole.WORKER) return;
+      tx.update("node", { ...known, spec: { ...known.spec, desiredRole: NodeRole.WORKER } });
+    });
+    if (isForced && member.raftId !== raft.id) await raft.removeMember(member.raftId, { force: true });
+    return {};
+  }
+}
