@@ -36,10 +36,7 @@ export class Managers {
     try {
       const ports = await freePorts(count);
       for (const [index, port] of ports.entries()) await managers.#add(index, port);
-      await managers.#until("every manager votes", async () => {
-        const status = await managers.status((await managers.leader()).socket);
-        return status.peers.filter(({ voter, reachable, self }) => voter && (reachable || self)).length === count;
-      });
+      await managers.allVote();
       return managers;
     } catch (error) {
       await managers.stop();
@@ -63,6 +60,15 @@ export class Managers {
     const join_ = index === 0 ? [] : ["--join", this.#members[0]!.address];
     await this.#launch(member, join_);
     if (index === 0) await this.leader();
+  }
+
+  /** Waits until every one is a voter that the leader hears of. */
+  async allVote(): Promise<void> {
+    await this.#until("every manager votes", async () => {
+      const status = await this.status((await this.leader()).socket);
+      const voters = status.peers.filter(({ voter, reachable, self }) => voter && (reachable || self));
+      return voters.length === this.#members.length;
+    });
   }
 
   /** Starts a member whose process has ended. */

@@ -1,0 +1,42 @@
+/** Tasks as an orchestrator makes them: those of a service share its specification. */
+import { randomBytes } from "node:crypto";
+import { Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
+import { TaskSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
+import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { Any } from "../../src/api/generated/google/protobuf/any.js";
+import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
+import { newObjectId } from "../../src/store/object-id.js";
+
+const SERVICES = 100;
+
+const specs = Array.from({ length: SERVICES }, (_, number) =>
+  TaskSpec.fromPartial({
+    runtime: {
+      $case: "generic",
+      value: {
+        kind: "process",
+        payload: Any.fromPartial({
+          typeUrl: "type.googleapis.com/tswarm.v1.ProcessSpec",
+          value: Buffer.from(
+            ProcessSpec.encode(
+              ProcessSpec.fromPartial({ command: ["/usr/bin/server", `--service=${number}`] }),
+            ).finish(),
+          ),
+        }),
+      },
+    },
+  }),
+);
+
+export function newTask(number: number): Task {
+  const service = number % SERVICES;
+  return Task.fromPartial({
+    id: newObjectId(randomBytes),
+    serviceId: `service${service}`.padEnd(25, "0"),
+    slot: number + 1,
+    serviceAnnotations: { name: `service-${service}` },
+    spec: specs[service]!,
+    desiredState: TaskState.RUNNING,
+    status: { state: TaskState.NEW, message: "created" },
+  });
+}
