@@ -11,6 +11,8 @@ export class Switchboard {
   readonly #cut = new Set<string>();
   /** Messages of these kinds get lost. */
   readonly lost = new Set<MessageType>();
+  /** How many of each kind were sent so far. */
+  readonly sent = new Map<MessageType, number>();
 
   constructor(readonly time: VirtualTime) {}
 
@@ -60,6 +62,7 @@ export class BoardTransport implements Transport {
   send(messages: readonly Message[]): void {
     for (const message of messages) {
       const address = this.#peers.get(message.to);
+      this.#board.sent.set(message.type, (this.#board.sent.get(message.type) ?? 0) + 1);
       if (address === undefined || this.#stopped || this.#board.lost.has(message.type)) continue;
       const copy = Message.decode(Message.encode(message).finish());
       this.#board.time.after(DELAY_MS, () => this.#deliver(address, copy));
