@@ -25,6 +25,8 @@ export interface DiskFaults {
    * truncate): it is done in part, or not at all, or wholly, and does not return.
    */
   readonly powerFailsAfter?: number;
+  /** As {@link powerFailsAfter}, but only the process ends: what it has written stays. */
+  readonly processEndsAfter?: number;
   /** Asked before every operation; it goes on when the promise resolves. Without one, or without a promise, at once. */
   readonly delay?: (operation: DiskOperation, file: string) => Promise<void> | undefined;
   /** Asked before every operation: an error that it fails with, without effect. A failing sync leaves what it was for unsynced. */
@@ -146,10 +148,11 @@ export class FaultyDisk implements Disk {
     if (failure) throw failure;
     const changes = CHANGING.has(operation);
     if (changes) {
-      if (this.#changes === this.#faults.powerFailsAfter) {
-        if (this.#faults.random() < 0.75) attempt(effect);
-        this.losePower();
-      }
+      const isLastOfPower = this.#changes === this.#faults.powerFailsAfter;
+      const isLastOfProcess = this.#changes === this.#faults.processEndsAfter;
+      if ((isLastOfPower || isLastOfProcess) && this.#faults.random() < 0.75) attempt(effect);
+      if (isLastOfPower) this.losePower();
+      if (isLastOfProcess) this.kill();
       this.#checkAlive(file);
       this.#changes++;
     }
