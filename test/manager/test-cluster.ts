@@ -14,6 +14,7 @@ import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
 import { Manager } from "../../src/manager/manager.js";
 import type { ManagerOptions } from "../../src/manager/manager-options.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
+import { MemoryDisk } from "../raft/disk/memory-disk.js";
 import { FakeAgent } from "./fake-agent.js";
 import { ManualClock, seededBytes } from "./manual-clock.js";
 
@@ -52,6 +53,7 @@ export class TestCluster {
       controlSocket: this.socket,
       remoteAddress: "127.0.0.1:0",
       nodeId: nodeId(1),
+      disk: new MemoryDisk(),
       clock: this.clock,
       random: seededBytes(1),
       log: (line) => this.logged.push(line),

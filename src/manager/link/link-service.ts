@@ -111,7 +111,8 @@ export class LinkService {
   #begin(read: StoreReader): void {
     this.#ingressId = read.all("network").find((network) => network.spec?.ingress)?.id;
     for (const service of read.all("service")) this.#serviceChanged(service);
-    const alive = read.all("node").filter((node) => node.status?.state !== NodeState.DOWN);
+    // Who was never heard of has published nothing.
+    const alive = read.all("node").filter(({ status }) => status && status.state !== NodeState.DOWN);
     this.#machine.expect(alive.map(({ id }) => id));
   }
 

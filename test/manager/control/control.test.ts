@@ -430,7 +430,7 @@ test("the cluster object: one, named default, without keys", async (t) => {
   t.is(same.cluster?.id, clusters[0]?.id);
 });
 
-test("nodes: roles that this version does not have are refused", async (t) => {
+test("nodes: a worker becomes a manager at once, and the only manager stays one", async (t) => {
   const cluster = await TestCluster.start(t, 2);
   const update = async (number: number, desiredRole: NodeRole) => {
     const { node } = await cluster.call(ControlService.getNode, { nodeId: nodeId(number) });
@@ -443,7 +443,17 @@ test("nodes: roles that this version does not have are refused", async (t) => {
     FAILED_PRECONDITION,
     "attempting to demote the last manager of the swarm",
   );
-  await refusedAs(t, update(2, NodeRole.MANAGER), UNIMPLEMENTED, /has one manager/);
+  await update(2, NodeRole.MANAGER);
+  await cluster.until("its agent is told", () => cluster.agents[1]?.node?.role === NodeRole.MANAGER);
+  await refusedAs(
+    t,
+    update(1, NodeRole.WORKER),
+    FAILED_PRECONDITION,
+    "attempting to demote the last manager of the swarm",
+    "one that has no manager yet does not count",
+  );
+  await update(2, NodeRole.WORKER);
+  await cluster.until("its agent is told", () => cluster.agents[1]?.node?.role === NodeRole.WORKER);
 });
 
 test("a task that is removed is made anew", async (t) => {
