@@ -43,7 +43,12 @@ async function operations(): Promise<readonly Figure[]> {
       store.view((read) => read.find("task", "service", tasks[0]!.serviceId)),
     ),
     figure("floor: the generated code encodes the task", ROUNDS, 5000, (i) => Task.encode(tasks[i % TASKS]!).finish()),
-    await asyncFigure("update in a transaction, one after the other", 5000, (i) => touch(ids[i % TASKS]!), "bar ≤ 20 µs"),
+    await asyncFigure(
+      "update in a transaction, one after the other",
+      5000,
+      (i) => touch(ids[i % TASKS]!),
+      "bar ≤ 20 µs",
+    ),
   ];
   const writers: number[] = [];
   for (let round = 0; round < ROUNDS; round++) {
@@ -63,7 +68,11 @@ async function operations(): Promise<readonly Figure[]> {
   const watched = await asyncTimes(2000, () => touch(id));
   if (heard !== 2000 * ROUNDS) throw new Error(`${heard} events heard`);
   figures.push(
-    { what: `update that 1 of ${WATCHERS} watchers hears of, all in all`, value: `${spread(watched, 2)} µs`, beside: "bar ≤ 20 µs for the event" },
+    {
+      what: `update that 1 of ${WATCHERS} watchers hears of, all in all`,
+      value: `${spread(watched, 2)} µs`,
+      beside: "bar ≤ 20 µs for the event",
+    },
     { what: "the same without watchers", value: `${spread(plain, 2)} µs` },
     { what: "batch create of 10,000 tasks, objects a second", value: spread(batches, 0), beside: "bar ≥ 40,000" },
   );
@@ -89,7 +98,12 @@ async function asyncTimes(count: number, work: (i: number) => Promise<unknown>):
   return times;
 }
 
-async function asyncFigure(what: string, count: number, work: (i: number) => Promise<unknown>, beside: string): Promise<Figure> {
+async function asyncFigure(
+  what: string,
+  count: number,
+  work: (i: number) => Promise<unknown>,
+  beside: string,
+): Promise<Figure> {
   return { what, value: `${spread(await asyncTimes(count, work), 2)} µs`, beside };
 }
 

@@ -128,7 +128,7 @@ function writeFramed(file: number, bytes: Uint8Array): void {
 
 /** As a log's reader gives it: one buffer each. */
 async function* framed(path: string): AsyncGenerator<Uint8Array> {
-  let rest = Buffer.alloc(0);
+  let rest: Buffer = Buffer.alloc(0);
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 18 }) as AsyncIterable<Buffer>) {
     rest = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
     while (rest.length >= 4 && rest.length >= 4 + rest.readUInt32LE(0)) {

@@ -1,12 +1,17 @@
 /** Tasks as a busy cluster has them: of 100 services with two networks each, on 200 nodes, all running. */
-import { Endpoint, type Network, Network as NetworkMessage, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
+import {
+  Endpoint,
+  type Network,
+  Network as NetworkMessage,
+  Task,
+} from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { TaskSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import { type Annotations, TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 
 const SERVICES = 100;
 const NODES = 200;
 
-const idOf = (kind: string, number: number) => `${kind}${number}`.padEnd(25, "0");
+const idOf = (kind: string, number: number) => kind + String(number).padStart(25 - kind.length, "0");
 
 interface SampleService {
   readonly id: string;
@@ -112,7 +117,11 @@ function network(number: number): Network {
   const config = { family: 4, subnet: `10.${number}.0.0/16`, gateway: `10.${number}.0.1` };
   return NetworkMessage.fromPartial({
     id: idOf("network", number),
-    meta: { version: { index: number + 1 }, createdAt: { seconds: 1_767_225_600 }, updatedAt: { seconds: 1_767_225_601 } },
+    meta: {
+      version: { index: number + 1 },
+      createdAt: { seconds: 1_767_225_600 },
+      updatedAt: { seconds: 1_767_225_601 },
+    },
     spec: {
       annotations: { name: `shop-net-${number}`, labels: { "com.docker.stack.namespace": `shop-${number}` } },
       driverConfig: { name: "overlay", options: { "com.docker.network.driver.mtu": "1400" } },
