@@ -80,6 +80,7 @@ export class Managers {
     const child = spawn(
       process.execPath,
       [
+        ...process.execArgv,
         PROGRAM,
         ...["--state-dir", join(this.#directory, member.name), "--node-id", `${member.name}bench`.padEnd(25, "0")],
         ...["--listen-control-api", member.socket, "--listen-remote-api", member.address],
