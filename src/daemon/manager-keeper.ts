@@ -70,8 +70,10 @@ export class ManagerKeeper {
   /** Resolves when it has ended and will not be started again. */
   async stop(): Promise<void> {
     this.#end.abort();
+    // Later it may be kept anew: that is not waited for.
+    const kept = this.#kept;
     await this.#process?.stop();
-    await this.#kept;
+    await kept;
   }
 
   #renew(): AbortController {
