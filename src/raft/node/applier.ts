@@ -144,21 +144,18 @@ export class Applier<Local> {
     this.#isWaiting = true;
     this.#restoring = installed
       .then(() => (this.#ended ? undefined : this.#output.restore(metadata)))
-      .then(
-        () => {
-          this.#isWaiting = false;
-          this.#restoring = undefined;
-          if (this.#ended) return;
-          this.#proposals.forgetUpTo(metadata.index);
-          this.#output.applied(metadata.index, metadata.term, 0);
-          this.run();
-        },
-        (error: unknown) => {
-          this.#isWaiting = false;
-          // A newer one that came meanwhile has taken the file away.
-          if (this.#queue[0]?.kind === "snapshot") this.run();
-          else this.#output.failed(error);
-        },
-      );
+      .then(() => {
+        this.#proposals.forgetUpTo(metadata.index);
+        if (!this.#ended) this.#output.applied(metadata.index, metadata.term, 0);
+      })
+      .catch((error: unknown) => {
+        // A newer one that came meanwhile has taken the file away.
+        if (this.#queue[0]?.kind !== "snapshot") this.#output.failed(error);
+      })
+      .then(() => {
+        this.#isWaiting = false;
+        this.#restoring = undefined;
+        this.run();
+      });
   }
 }

@@ -23,6 +23,7 @@ export interface InboxSurroundings {
   wake(): void;
   /** The others say that this member was removed. */
   removed(): void;
+  failed(error: unknown): void;
 }
 
 export class Inbox implements TransportHandler {
@@ -61,10 +62,14 @@ export class Inbox implements TransportHandler {
     contacts.heard(from);
     this.#notices.heard(from);
     if (address !== undefined && address !== "") heardFrom(from, address);
-    for (const message of messages) {
-      // A snapshot comes with its data, or not at all; and nobody speaks for others.
-      if (message.type === MessageType.MsgSnap || message.from !== from || message.to !== self) continue;
-      core.step(message);
+    try {
+      for (const message of messages) {
+        // A snapshot comes with its data, or not at all; and nobody speaks for others.
+        if (message.type === MessageType.MsgSnap || message.from !== from || message.to !== self) continue;
+        core.step(message);
+      }
+    } catch (error) {
+      this.#around.failed(error);
     }
     wake();
   }

@@ -54,6 +54,12 @@ export class MembershipChanges {
         return this.#result(known.raftId);
       }
       await this.#probe(address);
+      if (known?.raftId === this.#around.self) {
+        throw new RaftError(
+          "membership-refused",
+          `node ${nodeId} is the leader: a node without its log cannot join as it`,
+        );
+      }
       // It has forgotten what it promised: under its old id it could break its word.
       if (known) await this.#remove(known.raftId, false);
       const raftId = newMemberId(random, (id) => roster.get(id) !== undefined || roster.isRemoved(id));

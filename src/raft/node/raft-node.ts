@@ -31,9 +31,8 @@ import {
 import { ReadBarriers } from "./read-barriers.js";
 import { Roster } from "./roster.js";
 import { DEFAULT_SETTINGS, type RaftSettings } from "./settings.js";
-import { SnapshotMaker, type SnapshotResult } from "./snapshot-maker.js";
-import { SnapshotSchedule } from "./snapshot-schedule.js";
-import { encodeMembership, readBack } from "./stored-snapshot.js";
+import type { SnapshotResult } from "./snapshot-maker.js";
+import { StateSnapshots } from "./state-snapshots.js";
 import { Ticker } from "./ticker.js";
 import { Wedge } from "./wedge.js";
 import { Writer } from "./writer.js";
@@ -55,8 +54,7 @@ export class RaftNode<Local> implements Raft<Local> {
   readonly #writer: Writer;
   readonly #applier: Applier<Local>;
   readonly #driver: Driver;
-  readonly #maker: SnapshotMaker;
-  readonly #schedule: SnapshotSchedule;
+  readonly #snapshots: StateSnapshots;
   readonly #ticker: Ticker;
   readonly #removalListeners: Listeners<readonly []>;
   readonly #failureListeners: Listeners<readonly [Error]>;
@@ -64,7 +62,6 @@ export class RaftNode<Local> implements Raft<Local> {
   #transport: Transport | undefined;
   #peers: PeerBook | undefined;
   #applied: number;
-  #appliedTerm: number;
   #hasLed = false;
   #leaderlessTicks = 0;
   #ended: (() => RaftError) | undefined;
@@ -98,7 +95,6 @@ export class RaftNode<Local> implements Raft<Local> {
     this.#options = options;
     this.#settings = settings;
     this.#applied = initial.applied;
-    this.#appliedTerm = initial.snapshot.term;
     this.#roster.restore(foundation.membership, foundation.confState);
     this.#core = new RaftCore({ ...settings, id: identity.id, random: () => random.next() }, initial);
     this.#reads = new ReadBarriers(this.#core, random, {
@@ -110,10 +106,18 @@ export class RaftNode<Local> implements Raft<Local> {
     this.#failureListeners = new Listeners("failure", log);
     this.#handover = new Handover(this.#core, this.id);
     this.#wedge = new Wedge(settings.wedgeTicks);
-    this.#schedule = new SnapshotSchedule(settings, initial.snapshot, initial.entries);
-    this.#maker = new SnapshotMaker(storage, clock, settings.sliceMs);
-    this.#ticker = new Ticker(clock, settings.tickMs, () => this.#tick());
     const failed = (error: unknown) => this.#fail(error);
+    this.#ticker = new Ticker(clock, settings.tickMs, () => {
+      try {
+        this.#tick();
+      } catch (error) {
+        failed(error);
+      }
+    });
+    const around = { self: this.id, storage, stateMachine, clock, core: this.#core, roster: this.#roster, settings };
+    const inUse = () => this.#inbox?.openSnapshots ?? 0;
+    const missed = (error: unknown) => log(`raft: no snapshot was made: ${(error as Error).message}`);
+    this.#snapshots = new StateSnapshots({ ...around, inUse, missed }, initial.snapshot, initial.entries);
     const send = (messages: readonly Message[]) => this.#transport?.send(messages);
     this.#writer = new Writer(storage, {
       send,
@@ -134,7 +138,7 @@ export class RaftNode<Local> implements Raft<Local> {
       begin: () => this.#reads.pump(),
       toApply: ({ snapshot, committed }, installed) => {
         if (snapshot && installed) {
-          this.#maker.supersede();
+          this.#snapshots.supersede();
           this.#applier.snapshot(snapshot, installed);
         }
         this.#applier.entries(committed);
@@ -242,15 +246,7 @@ export class RaftNode<Local> implements Raft<Local> {
   async takeSnapshot(): Promise<SnapshotResult> {
     if (this.#ended) throw this.#ended();
     if (this.#applier.isRestoring) throw new RaftError("busy", "a snapshot of the leader's is being taken in");
-    const { index } = this.#schedule.newest;
-    if (!this.#maker.isBusy && this.#applied === index) {
-      return { index, bytes: this.#options.storage.stats().snapshotBytes, tookMs: 0 };
-    }
-    const bytesBefore = this.#schedule.bytesSince;
-    return this.#maker.make(
-      () => this.#heldState(),
-      (metadata) => this.#compact(metadata, bytesBefore),
-    );
+    return this.#snapshots.take();
   }
 
   status(): RaftStatus {
@@ -309,10 +305,11 @@ export class RaftNode<Local> implements Raft<Local> {
       contacts: this.#contacts,
       roster: this.#roster,
       removedBefore: new Set(identity.removed),
-      newestSnapshot: () => this.#schedule.newest,
+      newestSnapshot: () => this.#snapshots.newest,
       heardFrom: (id, from) => this.#peers?.heard(id, from),
       wake: () => this.#driver.wakeNow(),
       removed: () => this.#onRemoval("the other managers say so"),
+      failed: (error) => this.#fail(error),
     });
     this.#inbox = inbox;
     this.#transport = makeTransport(self, inbox);
@@ -347,7 +344,7 @@ export class RaftNode<Local> implements Raft<Local> {
     this.#reads.tick();
     this.#waiters.tick();
     this.#handover.tick();
-    this.#schedule.tick();
+    this.#snapshots.tick();
     if (!this.#writer.isBusy) this.#writer.flush();
     if (this.#isLeading) this.#changes.tick();
     if (this.#wedge.tick(this.#isLeading, this.#applied, this.#core.lastIndex)) this.#giveWay();
@@ -381,18 +378,11 @@ export class RaftNode<Local> implements Raft<Local> {
 
   #onApplied(index: number, term: number, bytes: number): void {
     this.#applied = index;
-    this.#appliedTerm = term;
-    this.#schedule.applied(index, bytes);
     this.#core.advance({ applied: index });
+    this.#snapshots.applied(index, term, bytes);
     this.#waiters.applied(index);
     this.#reads.applied(index);
     this.#driver.wake();
-    if (this.#schedule.isDue(index) && !this.#maker.isBusy && !this.#ended) {
-      this.takeSnapshot().catch((error: unknown) => {
-        this.#schedule.failed();
-        if (!this.#ended) this.#options.log(`raft: no snapshot was made: ${(error as Error).message}`);
-      });
-    }
   }
 
   #applyMembership(entry: Entry): void {
@@ -427,46 +417,9 @@ export class RaftNode<Local> implements Raft<Local> {
     throw timedOut("another membership change");
   }
 
-  #heldState() {
-    const { stateMachine } = this.#options;
-    const metadata: SnapshotMetadata = {
-      index: this.#applied,
-      term: this.#appliedTerm,
-      confState: this.#roster.confState,
-    };
-    const membership = encodeMembership(this.#roster.snapshot());
-    const state = stateMachine.snapshot();
-    function* parts(): Generator<Uint8Array> {
-      yield membership;
-      yield* state;
-    }
-    return { metadata, parts: parts() };
-  }
-
-  async #compact(metadata: SnapshotMetadata, bytesBefore: number): Promise<void> {
-    if (this.#ended || metadata.index <= this.#schedule.newest.index) return;
-    this.#schedule.made(metadata, bytesBefore);
-    const followers = this.#core.role === "leader" ? this.#core.status().followers : [];
-    const keepFrom = this.#schedule.keepFrom(metadata.index, this.id, followers);
-    this.#core.compact(metadata, keepFrom);
-    // One that is being sent must not go away under its reader.
-    const inUse = this.#inbox && this.#inbox.openSnapshots > 0 ? 1 : 0;
-    await this.#options.storage.compact(metadata, keepFrom, 1 + this.#settings.keepSnapshots + inUse);
-  }
-
-  /** A leader's snapshot is durable here. */
   async #restore(metadata: SnapshotMetadata): Promise<void> {
-    const { storage, stateMachine, clock } = this.#options;
-    const members = await readBack(
-      storage.readSnapshot(metadata.index),
-      (parts) => stateMachine.restore(parts, metadata.index),
-      clock,
-      this.#settings.sliceMs,
-    );
+    await this.#snapshots.restore(metadata);
     if (this.#ended) return;
-    if (!metadata.confState) throw new Error(`the snapshot of entry ${metadata.index} does not say who votes`);
-    this.#roster.restore(members, metadata.confState);
-    this.#schedule.replaced(metadata);
     this.#peers?.only(this.#roster.raftMembers());
     if (this.#roster.isRemoved(this.id)) this.#onRemoval("it is in a snapshot of the leader's");
   }
@@ -518,7 +471,12 @@ export class RaftNode<Local> implements Raft<Local> {
 
   #close(): Promise<void> {
     this.#closing ??= (async () => {
-      await Promise.allSettled([this.#applier.end(), this.#maker.end(), this.#transport?.stop(), this.#writer.sync()]);
+      await Promise.allSettled([
+        this.#applier.end(),
+        this.#snapshots.end(),
+        this.#transport?.stop(),
+        this.#writer.sync(),
+      ]);
       await this.#options.storage.close();
     })();
     return this.#closing;

@@ -59,10 +59,11 @@ export class Writer {
     };
     this.#steps.push(step);
     if (written) {
-      this.#last = written.then(
-        () => this.#durable(step),
-        (error: unknown) => this.#output.failed(error),
-      );
+      this.#last = written
+        .then(() => this.#durable(step))
+        .catch((error: unknown) => {
+          this.#output.failed(error);
+        });
     } else {
       this.#letOut();
     }
