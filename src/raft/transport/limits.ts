@@ -48,7 +48,7 @@ export const DEFAULT_LIMITS: TransportLimits = {
 /** Larger ones are refused by whoever receives them. */
 export const MAX_BATCH_BYTES = 8 * MIB;
 export const MAX_CHUNK_BYTES = 4 * MIB;
-/** Parts of a snapshot are put together, or apart, to about this size. */
-export const SNAPSHOT_PIECE_BYTES = MIB;
+/** Parts of a snapshot are put together, or apart, to this size; a receiver holds some sixteen of them. */
+export const SNAPSHOT_PIECE_BYTES = 256 * KIB;
 /** How often a receiver says how many batches it has. */
 export const RECEIPT_INTERVAL_MS = 250;

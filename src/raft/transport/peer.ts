@@ -1,13 +1,12 @@
 /** One other member: its outbox, and the connection that empties it. Dials again whenever that breaks. */
-import { type ChannelCredentials, type ChannelOptions, Client, type Metadata, status } from "@grpc/grpc-js";
+import { type ChannelCredentials, type Metadata, status } from "@grpc/grpc-js";
 import type { Message } from "../../api/generated/raftpb/raft.js";
-import { CHANNEL_OPTIONS } from "../../api/transport-options.js";
-import { grpcTarget } from "../../security/transport.js";
 import type { MemberId } from "../core/member-id.js";
 import type { Clock } from "../node/clock.js";
 import type { TransportLimits } from "./limits.js";
 import { MessageStream, type StreamEnd } from "./message-stream.js";
 import { Outbox } from "./outbox.js";
+import { PeerChannel } from "./peer-channel.js";
 import { saysRemoved } from "./removed.js";
 import { ReportLimiter } from "./report-limiter.js";
 import { SwarmKitCalls } from "./swarmkit-calls.js";
@@ -31,19 +30,6 @@ export interface PeerEvents {
   gone(): void;
 }
 
-/** Each peer has a connection of its own, and dials by itself. A dead one is noticed by receipts. */
-const PEER_CHANNEL_OPTIONS: ChannelOptions = {
-  ...CHANNEL_OPTIONS,
-  "grpc.use_local_subchannel_pool": 1,
-  "grpc.enable_channelz": 0,
-  // Servers of SwarmKit cut off whoever asks often without a call.
-  "grpc.keepalive_permit_without_calls": 0,
-};
-
-export function openPeerChannel(address: string, settings: PeerSettings): Client {
-  return new Client(grpcTarget(address), settings.credentials(), PEER_CHANNEL_OPTIONS);
-}
-
 export class Peer {
   readonly id: MemberId;
   readonly #settings: PeerSettings;
@@ -51,7 +37,7 @@ export class Peer {
   readonly #outbox: Outbox;
   readonly #unreachable: ReportLimiter;
   #address: string;
-  #client: Client | undefined;
+  #channel: PeerChannel | undefined;
   #stream: MessageStream | undefined;
   #calls: SwarmKitCalls | undefined;
   #isConnected = false;
@@ -94,9 +80,9 @@ export class Peer {
 
   connect(): void {
     const { metadata, head, limits, clock } = this.#settings;
-    this.#client = openPeerChannel(this.#address, this.#settings);
+    this.#channel = new PeerChannel(this.#address, this.#settings.credentials());
     this.#stream = new MessageStream(
-      { client: this.#client, metadata: metadata(), head, outbox: this.#outbox, limits, clock },
+      { client: this.#channel.client, metadata: metadata(), head, outbox: this.#outbox, limits, clock },
       {
         opened: () => this.#opened(),
         drained: () => this.#drained(),
@@ -125,7 +111,7 @@ export class Peer {
 
   /** Tries again at once, unless a connection stands. */
   nudge(): void {
-    if (this.#client || this.#isGone) return;
+    if (this.#channel || this.#isGone) return;
     this.#stopPause();
     this.connect();
   }
@@ -170,7 +156,7 @@ export class Peer {
     log(`raft: ${this.#name} is no manager of tswarm: it gets SwarmKit's calls`);
     this.#stream = undefined;
     this.#calls = new SwarmKitCalls(
-      { client: this.#client!, metadata, outbox: this.#outbox, limits },
+      { client: this.#channel!.client, metadata, outbox: this.#outbox, limits },
       {
         answered: () => this.#answered(),
         refused: (error) => {
@@ -214,10 +200,10 @@ export class Peer {
     this.#stopPause();
     this.#stream?.close();
     this.#calls?.close();
-    this.#client?.close();
+    this.#channel?.close();
     this.#stream = undefined;
     this.#calls = undefined;
-    this.#client = undefined;
+    this.#channel = undefined;
     this.#isConnected = false;
   }
 

@@ -1,8 +1,9 @@
 /** Takes snapshots to peers that need one: one at a time to each, and few at a time in all. Each has a connection of its own. */
-import { type Client, type ServiceError, status } from "@grpc/grpc-js";
+import { type ServiceError, status } from "@grpc/grpc-js";
 import type { Message } from "../../api/generated/raftpb/raft.js";
 import type { MemberId } from "../core/member-id.js";
-import { openPeerChannel, type PeerSettings } from "./peer.js";
+import type { PeerSettings } from "./peer.js";
+import { PeerChannel } from "./peer-channel.js";
 import { saysRemoved } from "./removed.js";
 import { type UploadOptions, uploadSnapshot, uploadToSwarmKit } from "./snapshot-upload.js";
 import type { TransportHandler } from "./transport.js";
@@ -100,10 +101,10 @@ export class SnapshotCourier {
   async #deliver({ id, message, abort }: Delivery): Promise<void> {
     const to = this.#destinationOf(id);
     if (!to) throw new Error("the member is not known");
-    const { metadata, clock, limits } = this.#settings;
-    const client: Client = openPeerChannel(to.address, this.#settings);
+    const { credentials, metadata, clock, limits } = this.#settings;
+    const channel = new PeerChannel(to.address, credentials());
     const options: UploadOptions = {
-      client,
+      client: channel.client,
       metadata: metadata(),
       clock,
       stallMs: limits.snapshotStallMs,
@@ -120,7 +121,7 @@ export class SnapshotCourier {
       }
       await uploadToSwarmKit(message, this.#open(), options);
     } finally {
-      client.close();
+      channel.close();
     }
   }
 
