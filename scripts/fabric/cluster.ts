@@ -289,7 +289,7 @@ export class Cluster {
   /** `tswarmd leave`: the tasks end, and the node's namespaces, links, rules and groups go. */
   #leave(name: string): void {
     const { host, stateDir } = this.#daemon(name);
-    const [program, ...args] = inNamespaceCommand(host.namespace, [DAEMON, "leave", "-d", stateDir]);
+    const [program, ...args] = inNamespaceCommand(host.namespace, [DAEMON, "leave", "--force", "-d", stateDir]);
     execFileSync(program!, args, { stdio: ["ignore", "ignore", "pipe"] });
   }
 

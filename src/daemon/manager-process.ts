@@ -8,6 +8,8 @@ import { fileURLToPath } from "node:url";
 
 export const MANAGER_PROGRAM = fileURLToPath(new URL("../manager/main.js", import.meta.url));
 const READY = /^ready control=(\S+)(?: remote=(\S+))?(?: state=(\w+))?/;
+/** How it begins the line that says why it ends. */
+const OWN_WORDS = "tswarm-manager: ";
 const REMOVED_STATUS = 3;
 /** Between asking it to end and ending it. */
 const STOP_GRACE_MS = 5000;
@@ -18,7 +20,7 @@ export interface ManagerExit {
   readonly removed: boolean;
   /** It was asked to. */
   readonly stopped: boolean;
-  /** The manager's own last line, or how it ended. */
+  /** In the manager's own words, or how it ended. */
   readonly reason: string;
 }
 
@@ -37,9 +39,9 @@ export class ManagerProcess {
   constructor(program: string, args: readonly string[], log: (line: string) => void) {
     const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "pipe"] });
     this.#child = child;
-    let lastLine = "";
+    let ownWords = "";
     createInterface({ input: child.stderr! }).on("line", (line) => {
-      lastLine = line;
+      if (line.startsWith(OWN_WORDS)) ownWords = line.slice(OWN_WORDS.length);
       log(line);
     });
     // It may be gone when the pipe is closed.
@@ -57,9 +59,7 @@ export class ManagerProcess {
         resolve({
           removed: code === REMOVED_STATUS,
           stopped: this.#stopping,
-          reason: signal
-            ? `ended by ${signal}`
-            : lastLine.replace(/^tswarm-manager: /, "") || `ended with status ${code}`,
+          reason: signal ? `ended by ${signal}` : ownWords || `ended with status ${code}, its log says more`,
         }),
       );
     });
