@@ -1,5 +1,5 @@
 /** One kind of objects with its indexes, each kept up to date by every change. */
-import { INDEXES, type IndexKeys, KINDS, type Kind, type ObjectTypes } from "./tables.js";
+import { INDEXES, type IndexKeys, KINDS, type Kind, type ObjectTypes, UNCHANGED } from "./tables.js";
 
 const NONE: readonly never[] = Object.freeze([]);
 
@@ -10,7 +10,8 @@ const INDEXES_OF: { readonly [K in Kind]: ReadonlyMap<string, IndexKeys<ObjectTy
 export class Table<K extends Kind> {
   readonly #kind: K;
   readonly #objects = new Map<string, ObjectTypes[K]>();
-  readonly #indexes = new Map<string, Index<ObjectTypes[K]>>();
+  /** A few. */
+  readonly #indexes: Index<ObjectTypes[K]>[] = [];
   #all: readonly ObjectTypes[K][] | undefined;
 
   /** @param lazyIndexes built when they are first asked for; "all" of them without it */
@@ -39,21 +40,29 @@ export class Table<K extends Kind> {
     return this.#all;
   }
 
-  /** As {@link all}. */
   find(index: string, key: string): readonly ObjectTypes[K][] {
-    const group = this.#index(index).groups.get(key);
-    if (group === undefined) return NONE;
-    return group instanceof Group ? group.all() : [group];
+    const ids = this.#index(index).groups.get(key);
+    if (ids === undefined) return NONE;
+    if (typeof ids === "string") return [this.#objects.get(ids)!];
+    const found: ObjectTypes[K][] = [];
+    for (const id of ids) found.push(this.#objects.get(id)!);
+    return found;
   }
 
   put(object: ObjectTypes[K]): void {
-    const before = this.#objects.get(object.id);
-    this.#objects.set(object.id, object);
+    const { id } = object;
+    const before = this.#objects.get(id);
+    this.#objects.set(id, object);
     this.#all = undefined;
-    for (const index of this.#indexes.values()) {
-      const keys = index.keysOf(object);
-      if (before) for (const key of index.keysOf(before)) if (!keys.includes(key)) drop(index.groups, key, object.id);
-      for (const key of keys) add(index.groups, key, object);
+    for (const { keysOf, groups, isUnchanged } of this.#indexes) {
+      if (!before) {
+        for (const key of keysOf(object)) add(groups, key, id);
+      } else if (!isUnchanged?.(before, object)) {
+        const keys = keysOf(object);
+        const keysBefore = keysOf(before);
+        for (const key of keysBefore) if (!keys.includes(key)) drop(groups, key, id);
+        for (const key of keys) if (!keysBefore.includes(key)) add(groups, key, id);
+      }
     }
   }
 
@@ -63,73 +72,48 @@ export class Table<K extends Kind> {
     if (!before) return undefined;
     this.#objects.delete(id);
     this.#all = undefined;
-    for (const { keysOf, groups } of this.#indexes.values()) for (const key of keysOf(before)) drop(groups, key, id);
+    for (const { keysOf, groups } of this.#indexes) for (const key of keysOf(before)) drop(groups, key, id);
     return before;
   }
 
   #index(name: string): Index<ObjectTypes[K]> {
-    const known = this.#indexes.get(name);
+    const known = this.#indexes.find((index) => index.name === name);
     if (known) return known;
     const keysOf = INDEXES_OF[this.#kind].get(name);
     if (!keysOf) throw new Error(`objects of kind ${this.#kind} have no index ${name}`);
-    const index: Index<ObjectTypes[K]> = { keysOf, groups: new Map() };
-    for (const object of this.#objects.values()) for (const key of keysOf(object)) add(index.groups, key, object);
-    this.#indexes.set(name, index);
+    const isUnchanged = (UNCHANGED[this.#kind] as Partial<Record<string, Index<ObjectTypes[K]>["isUnchanged"]>>)?.[
+      name
+    ];
+    const index: Index<ObjectTypes[K]> = { name, keysOf, isUnchanged, groups: new Map() };
+    for (const object of this.#objects.values()) for (const key of keysOf(object)) add(index.groups, key, object.id);
+    this.#indexes.push(index);
     return index;
   }
 }
 
-interface Identified {
-  readonly id: string;
-}
-
-interface Index<T extends Identified> {
+interface Index<T> {
+  readonly name: string;
   readonly keysOf: IndexKeys<T>;
-  /** A key with one object has just that: most names and slots are such. */
-  readonly groups: Map<string, T | Group<T>>;
+  readonly isUnchanged: ((before: T, now: T) => boolean) | undefined;
+  readonly groups: Groups;
 }
 
-/** The objects that share a key. */
-class Group<T extends Identified> {
-  readonly byId = new Map<string, T>();
-  #all: readonly T[] | undefined;
+/** Ids by key. A key with one object has just that: most names and slots are such. */
+type Groups = Map<string, string | Set<string>>;
 
-  all(): readonly T[] {
-    this.#all ??= [...this.byId.values()];
-    return this.#all;
-  }
-
-  set(object: T): void {
-    this.byId.set(object.id, object);
-    this.#all = undefined;
-  }
-
-  delete(id: string): void {
-    this.byId.delete(id);
-    this.#all = undefined;
-  }
+function add(groups: Groups, key: string, id: string): void {
+  const ids = groups.get(key);
+  if (ids === undefined || ids === id) groups.set(key, id);
+  else if (typeof ids === "string") groups.set(key, new Set([ids, id]));
+  else ids.add(id);
 }
 
-function add<T extends Identified>(groups: Map<string, T | Group<T>>, key: string, object: T): void {
-  const group = groups.get(key);
-  if (group instanceof Group) {
-    group.set(object);
-  } else if (group === undefined || group.id === object.id) {
-    groups.set(key, object);
-  } else {
-    const both = new Group<T>();
-    both.set(group);
-    both.set(object);
-    groups.set(key, both);
-  }
-}
-
-function drop<T extends Identified>(groups: Map<string, T | Group<T>>, key: string, id: string): void {
-  const group = groups.get(key);
-  if (group instanceof Group) {
-    group.delete(id);
-    if (group.byId.size === 0) groups.delete(key);
-  } else if (group?.id === id) {
+function drop(groups: Groups, key: string, id: string): void {
+  const ids = groups.get(key);
+  if (ids === id) {
     groups.delete(key);
+  } else if (ids instanceof Set) {
+    ids.delete(id);
+    if (ids.size === 0) groups.delete(key);
   }
 }

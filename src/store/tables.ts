@@ -94,6 +94,17 @@ export const LAZY_INDEXES: { readonly [K in Kind]?: readonly IndexName<K>[] } = 
   task: ["name", "slot", "desiredState", "state", "runtime"],
 };
 
+/** Where it is cheaper to see that the keys are the same than to find them. */
+export const UNCHANGED: {
+  readonly [K in Kind]?: { readonly [I in IndexName<K>]?: (before: ObjectTypes[K], now: ObjectTypes[K]) => boolean };
+} = {
+  task: {
+    service: (before, now) => before.serviceId === now.serviceId,
+    node: (before, now) => before.nodeId === now.nodeId,
+    network: (before, now) => before.networks === now.networks && before.spec === now.spec,
+  },
+};
+
 export const KINDS = Object.keys(INDEXES) as Kind[];
 
 export const UNIQUE_NAMES: ReadonlySet<Kind> = new Set([
@@ -124,9 +135,10 @@ function publishedPorts(service: Service): readonly string[] {
 }
 
 function taskNetworks(task: Task): readonly string[] {
-  const wanted = (task.spec?.networks ?? []).map((attachment) => attachment.target);
-  const attached = task.networks.flatMap((attachment) => attachment.network?.id ?? []);
-  return [...new Set([...wanted, ...attached])];
+  const ids: string[] = [];
+  for (const { target } of task.spec?.networks ?? []) if (!ids.includes(target)) ids.push(target);
+  for (const { network } of task.networks) if (network && !ids.includes(network.id)) ids.push(network.id);
+  return ids;
 }
 
 /** "container", "attachment", or the kind of a generic runtime. */

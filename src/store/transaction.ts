@@ -1,11 +1,14 @@
 /** Reads and changes on top of a state; what it collects is the commit. */
 import type { Meta } from "../api/generated/docker/swarmkit/v1/objects.js";
+import type { Timestamp } from "../api/generated/google/protobuf/timestamp.js";
 import { timestampOf } from "../api/time.js";
 import { type Change, type ChangeAction, versionOf } from "./change.js";
 import { StoreError } from "./errors.js";
 import { Overlay } from "./overlay.js";
 import type { StoreReader } from "./reader.js";
 import { type IndexName, type Kind, nameKey, type ObjectTypes, UNIQUE_NAMES } from "./tables.js";
+
+const NO_VERSION = Object.freeze({ index: 0 });
 
 interface Pending<K extends Kind> {
   readonly kind: K;
@@ -16,7 +19,7 @@ interface Pending<K extends Kind> {
 export class Transaction implements StoreReader {
   readonly #base: StoreReader;
   readonly #own: Overlay;
-  readonly #nowMs: number;
+  readonly #now: Timestamp;
   readonly #sizeOf: <K extends Kind>(kind: K, object: ObjectTypes[K]) => number;
   readonly #pending = new Map<Kind, Map<string, Pending<Kind>>>();
   /** In the order in which they were first made. */
@@ -28,7 +31,7 @@ export class Transaction implements StoreReader {
   constructor(base: StoreReader, nowMs: number, sizeOf: <K extends Kind>(kind: K, object: ObjectTypes[K]) => number) {
     this.#base = base;
     this.#own = new Overlay(base);
-    this.#nowMs = nowMs;
+    this.#now = timestampOf(nowMs);
     this.#sizeOf = sizeOf;
   }
 
@@ -62,8 +65,7 @@ export class Transaction implements StoreReader {
   create<K extends Kind>(kind: K, object: ObjectTypes[K]): void {
     if (this.get(kind, object.id)) throw new StoreError("exists", kind, object.id);
     this.#refuseTakenName(kind, object);
-    const now = timestampOf(this.#nowMs);
-    const meta = { version: { index: 0 }, createdAt: now, updatedAt: now };
+    const meta = { version: NO_VERSION, createdAt: this.#now, updatedAt: this.#now };
     const wasRemoved = this.#pending.get(kind)?.has(object.id) ?? false;
     // Removed and made anew in one transaction: to the log it is an update.
     this.#put(kind, wasRemoved ? "update" : "create", { ...object, meta });
@@ -78,7 +80,7 @@ export class Transaction implements StoreReader {
     const meta = {
       version: current.meta?.version,
       createdAt: current.meta?.createdAt,
-      updatedAt: timestampOf(this.#nowMs),
+      updatedAt: this.#now,
     };
     this.#put(kind, this.#pending.get(kind)?.get(object.id)?.action ?? "update", { ...object, meta });
   }
@@ -100,9 +102,10 @@ export class Transaction implements StoreReader {
 
   /** Ends the transaction. @param version that its objects get */
   seal(version: number): readonly Change[] {
+    const sealed = { index: version };
     for (const { action, object } of this.#order) {
       // The transaction made this object and its meta, and nobody else has seen them yet.
-      if (action !== "remove") (object.meta as { -readonly [K in keyof Meta]: Meta[K] }).version = { index: version };
+      if (action !== "remove") (object.meta as { -readonly [K in keyof Meta]: Meta[K] }).version = sealed;
     }
     return [...this.#order] as Change[];
   }

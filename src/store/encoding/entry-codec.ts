@@ -19,6 +19,8 @@ const ACTION_NUMBERS: Readonly<Record<ChangeAction, number>> = {
 const ACTIONS: Readonly<Record<number, ChangeAction>> = Object.fromEntries(
   Object.entries(ACTION_NUMBERS).map(([action, number]) => [number, action as ChangeAction]),
 );
+/** Of most objects. */
+const LENGTH_BYTES = 2;
 const ID_TAG = 8;
 const ACTION_TAG = 18;
 const ACTION_KIND_TAG = 8;
@@ -42,9 +44,9 @@ export class EntryCodec {
     writer.uint32(ID_TAG).uint64(this.#nextId);
     this.#nextId = BigInt.asUintN(64, this.#nextId + 2n);
     for (const { kind, action, object } of changes) {
-      writer.uint32(ACTION_TAG).fork();
+      writer.uint32(ACTION_TAG).fork(LENGTH_BYTES);
       writer.uint32(ACTION_KIND_TAG).int32(ACTION_NUMBERS[action]);
-      writer.uint32(WIRE_KINDS[kind].actionField * 8 + 2).fork();
+      writer.uint32(WIRE_KINDS[kind].actionField * 8 + 2).fork(LENGTH_BYTES);
       if (action === "remove") writer.uint32(10).string(object.id);
       else writeObject(kind, object, writer);
       writer.join().join();
@@ -54,8 +56,9 @@ export class EntryCodec {
 
   /** Bytes that an object takes, about. */
   sizeOf<K extends Kind>(kind: K, object: ObjectTypes[K]): number {
+    this.#scratch.clear();
     writeObject(kind, object, this.#scratch);
-    return this.#scratch.finish().length;
+    return this.#scratch.length;
   }
 
   /**
@@ -71,10 +74,7 @@ export class EntryCodec {
         reader.skip(tag & 7, tag >>> 3);
         continue;
       }
-      const length = reader.uint32();
-      const end = reader.pos + length;
-      if (end > reader.len) throw new RangeError("an action goes past the end of its entry");
-      const change = readAction(reader, end);
+      const change = readAction(reader, reader.endOfMessage());
       if (typeof change === "string") skipped(change);
       else changes.push(change);
     }

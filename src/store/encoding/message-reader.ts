@@ -3,17 +3,34 @@ import type { MessageFns } from "./message-fns.js";
 import type { SharedMessages } from "./shared-messages.js";
 
 /** Short texts are mostly ids and names: ASCII. */
-const MAX_ASCII_LENGTH = 40;
+const MAX_ASCII_LENGTH = 64;
+
+const PAST_END = "a field goes past the end of its message";
+
+/** What Buffer.toString calls after looking at its arguments. */
+type SliceableBuffer = Buffer & {
+  latin1Slice(start: number, end: number): string;
+  utf8Slice(start: number, end: number): string;
+};
 
 /** Reads messages, and takes those that many objects have in common from what was decoded before. */
 export class MessageReader extends BinaryReader {
   readonly #shared: SharedMessages;
-  readonly #bytes: Buffer;
+  readonly #bytes: SliceableBuffer;
 
   constructor(bytes: Uint8Array, shared: SharedMessages) {
     super(bytes);
     this.#shared = shared;
-    this.#bytes = Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#bytes = (
+      Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
+    ) as SliceableBuffer;
+  }
+
+  /** Reads a message's length. @returns where it ends */
+  endOfMessage(): number {
+    const end = this.uint32() + this.pos;
+    if (end > this.len) throw new RangeError(PAST_END);
+    return end;
   }
 
   /** Length and message of a field, as one object with all equal ones. */
@@ -34,14 +51,14 @@ export class MessageReader extends BinaryReader {
     const start = this.pos;
     this.#take(length);
     const end = start + length;
-    if (length > MAX_ASCII_LENGTH) return this.#bytes.toString("utf8", start, end);
-    let text = "";
-    for (let at = start; at < end; at++) {
-      const code = this.#bytes[at]!;
-      if (code > 0x7f) return this.#bytes.toString("utf8", start, end);
-      text += String.fromCharCode(code);
+    if (length === 0) return "";
+    if (length <= MAX_ASCII_LENGTH) {
+      let at = start;
+      while (at < end && this.#bytes[at]! < 0x80) at++;
+      // One flat string of a byte each; a text put together from characters would take ten times that.
+      if (at === end) return this.#bytes.latin1Slice(start, end);
     }
-    return text;
+    return this.#bytes.utf8Slice(start, end);
   }
 
   override uint64(): bigint | string {
@@ -54,7 +71,7 @@ export class MessageReader extends BinaryReader {
 
   #take(length: number): void {
     this.pos += length;
-    if (this.pos > this.len) throw new RangeError("a field goes past the end of its message");
+    if (this.pos > this.len) throw new RangeError(PAST_END);
   }
 
   /**

@@ -49,14 +49,12 @@ export const kindOfSnapshotField = (field: number): Kind | undefined => BY_SNAPS
 /** The object alone, without tag and length. */
 export function writeObject<K extends Kind>(kind: K, object: ObjectTypes[K], writer: MessageWriter): void {
   if (kind === "task") writeTask(object as Task, writer);
-  else WIRE_KINDS[kind].fns.encode(object, writer);
+  else WIRE_KINDS[kind].fns.encode(object, writer.generated);
 }
 
 /** An object with its length before it. */
 export function readObject<K extends Kind>(kind: K, reader: MessageReader): ObjectTypes[K] {
-  const length = reader.uint32();
-  const end = reader.pos + length;
-  if (end > reader.len) throw new RangeError(`a ${kind} goes past the end of its message`);
+  const end = reader.endOfMessage();
   if (kind === "task") return readTask(reader, end) as ObjectTypes[K];
-  return WIRE_KINDS[kind].fns.decode(reader, length);
+  return WIRE_KINDS[kind].fns.decode(reader, end - reader.pos);
 }

@@ -18,28 +18,28 @@ export interface SnapshotObject {
 
 /** A part is done when its objects take so many bytes: well under a millisecond of work. */
 const PART_BYTES = 96 * 1024;
+/** Of a part, and of most objects. */
+const LENGTH_BYTES = 3;
+const OBJECT_LENGTH_BYTES = 2;
 const STORE_TAG = 3 * 8 + 2;
 
 /** Encodes a part when it is asked for. */
 export function* writeSnapshot(held: HeldObjects, shared: SharedMessages): Generator<Uint8Array> {
-  const object = new MessageWriter(shared);
-  const part = new MessageWriter(shared);
-  let bytes = 0;
-  part.uint32(STORE_TAG).fork();
+  const writer = new MessageWriter(shared);
+  writer.uint32(STORE_TAG).fork(LENGTH_BYTES);
+  const emptyLength = writer.length;
   for (const [kind, objects] of held) {
     const tag = WIRE_KINDS[kind].snapshotField * 8 + 2;
-    for (const one of objects) {
-      writeObject(kind, one, object);
-      const encoded = object.finish();
-      part.uint32(tag).bytes(encoded);
-      bytes += encoded.length;
-      if (bytes < PART_BYTES) continue;
-      yield part.join().finish();
-      part.uint32(STORE_TAG).fork();
-      bytes = 0;
+    for (const object of objects) {
+      writer.uint32(tag).fork(OBJECT_LENGTH_BYTES);
+      writeObject(kind, object, writer);
+      writer.join();
+      if (writer.length < PART_BYTES) continue;
+      yield writer.join().finish();
+      writer.uint32(STORE_TAG).fork(LENGTH_BYTES);
     }
   }
-  if (bytes > 0) yield part.join().finish();
+  if (writer.length > emptyLength) yield writer.join().finish();
 }
 
 /** @returns the objects of a part, decoded as they are asked for; what else it holds is skipped @throws RangeError */
@@ -51,9 +51,7 @@ export function* readSnapshotPart(part: Uint8Array, shared: SharedMessages): Gen
       reader.skip(tag & 7, tag >>> 3);
       continue;
     }
-    const length = reader.uint32();
-    const end = reader.pos + length;
-    if (end > reader.len) throw new RangeError("the objects of the snapshot go past the end of their part");
+    const end = reader.endOfMessage();
     while (reader.pos < end) {
       const objectTag = reader.uint32();
       const kind = (objectTag & 7) === 2 ? kindOfSnapshotField(objectTag >>> 3) : undefined;
