@@ -71,15 +71,17 @@ export function settle(one: MemoryMember): Settled {
   const messages: Message[] = [];
   const applied: Entry[] = [];
   const readys: Ready[] = [];
-  for (let ready = one.take(); ready !== undefined; ready = one.take()) {
+  for (;;) {
+    for (let written = one.write(); written !== undefined; written = one.write()) {
+      messages.push(...written.messagesAfterPersist);
+    }
+    const ready = one.take();
+    if (ready === undefined) return { messages, applied, readys };
     readys.push(ready);
     messages.push(...ready.messages);
     one.apply(ready.committed);
     applied.push(...ready.committed);
-    for (let written = one.write(); written !== undefined; written = one.write())
-      messages.push(...written.messagesAfterPersist);
   }
-  return { messages, applied, readys };
 }
 
 /** What it says to a message. */
