@@ -1,4 +1,5 @@
 /** What is done to a simulated cluster, as data: a story can be made shorter by leaving some of it out. */
+import { MessageType } from "../../src/api/generated/raftpb/raft.js";
 import type { Weather } from "./network.js";
 
 /** A host by its place among those that there are then, whoever they are. */
@@ -9,6 +10,15 @@ export type Fault =
   | { readonly kind: "crash"; readonly host: HostNumber; readonly power: boolean; readonly downMs: number }
   /** The power fails in one of the next operations of the disk. */
   | { readonly kind: "crash-in-write"; readonly host: HostNumber; readonly operations: number; readonly downMs: number }
+  /** The power fails as soon as the host has sent a message of this kind: what it has promised with that must be on the disk. */
+  | {
+      readonly kind: "crash-on-message";
+      readonly host: HostNumber;
+      readonly message: MessageType;
+      readonly downMs: number;
+    }
+  /** The power fails everywhere, but at hosts with the letter b; each comes back at a time of its own. */
+  | { readonly kind: "blackout"; readonly sides: string; readonly downMs: number }
   /** While the process is down, bits of its disk turn. */
   | { readonly kind: "corrupt"; readonly host: HostNumber; readonly where: number; readonly downMs: number }
   /** Hosts with different letters do not reach each other: letter n is for host n, and again from the first. */
@@ -56,6 +66,10 @@ export function describeAction(action: Action): string {
       return `${action.power ? "power fails" : "process is killed"} at host #${action.host}, back after ${ms(action.downMs)}`;
     case "crash-in-write":
       return `power fails at host #${action.host} in the disk operation ${action.operations} from now, back after ${ms(action.downMs)}`;
+    case "crash-on-message":
+      return `power fails at host #${action.host} when it has sent its next ${MessageType[action.message]}, back after ${ms(action.downMs)}`;
+    case "blackout":
+      return `power fails at hosts ${action.sides} (a), back after ${ms(action.downMs)} and later`;
     case "corrupt":
       return `host #${action.host} is killed and a sector of its disk goes bad (at ${action.where.toFixed(3)}), back after ${ms(action.downMs)}`;
     case "partition":

@@ -1,6 +1,6 @@
 /** Clients inside the managers: what they ask, what they are told, and what must be true of that at once. */
 import { Config } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
-import { type Raft, RaftError } from "../../src/raft/node/raft.js";
+import { RaftError } from "../../src/raft/node/raft.js";
 import { versionOf } from "../../src/store/change.js";
 import { StoreError } from "../../src/store/errors.js";
 import type { StoreReader } from "../../src/store/reader.js";
@@ -17,7 +17,7 @@ import type { VirtualTime } from "./virtual-time.js";
 export interface Service {
   readonly name: string;
   readonly process: SimulatedProcess;
-  readonly raft: Pick<Raft<never>, "readBarrier">;
+  readBarrier(): Promise<void>;
   readonly store: Store;
 }
 
@@ -89,7 +89,7 @@ export class Clients {
     };
     let isUnderWay = false;
     try {
-      if (input.kind === "read" || action.barrier) await service.raft.readBarrier();
+      if (input.kind === "read" || action.barrier) await service.readBarrier();
       if (!service.process.isAlive) return;
       let output: ObjectOutput;
       if (input.kind === "read") {

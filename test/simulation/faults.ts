@@ -20,6 +20,16 @@ export function inflict(cluster: Cluster, fault: Fault): void {
     case "crash-in-write":
       host!.failPowerAfter(fault.operations, () => cluster.startLater(host!, fault.downMs));
       return;
+    case "crash-on-message":
+      host!.failPowerAfterSending(fault.message, () => cluster.startLater(host!, fault.downMs));
+      return;
+    case "blackout":
+      for (const [n, one] of cluster.hosts.entries()) {
+        if (fault.sides[n % fault.sides.length] === "b") continue;
+        one.crash("power");
+        cluster.startLater(one, fault.downMs * (1 + n / 2));
+      }
+      return;
     case "corrupt":
       corrupt(cluster, host!, fault.where);
       cluster.startLater(host!, fault.downMs);

@@ -1,5 +1,6 @@
 /** Makes a seed's plan: how many managers there are, and what is done to them when. */
 
+import { MessageType } from "../../src/api/generated/raftpb/raft.js";
 import type { RaftSettings } from "../../src/raft/node/settings.js";
 import type { Action, ClientAction, Fault } from "./actions.js";
 import { SeededRandom } from "./random.js";
@@ -8,6 +9,8 @@ export interface Plan {
   readonly seed: number;
   readonly members: number;
   readonly settings: Partial<RaftSettings>;
+  /** Chance is that of a coin in elections: many begin at the same time. */
+  readonly hasTies: boolean;
   /** By time. */
   readonly actions: readonly Action[];
   /** When the trouble ends, ms. */
@@ -31,32 +34,79 @@ const QUIET_START_MS = 800;
 const CLIENTS = 6;
 export const KEYS = 5;
 
-type Maker = (random: SeededRandom) => Fault;
+interface Maker {
+  readonly kind: Fault["kind"];
+  readonly weight: number;
+  readonly make: (random: SeededRandom) => Fault;
+}
 
 const host = (random: SeededRandom) => random.int(100);
 const short = (random: SeededRandom) => random.between(20, 300);
 /** From blinks to several elections. */
 const span = (random: SeededRandom) => (random.chance(0.6) ? random.between(20, 300) : random.between(300, 2000));
 
-const MAKERS: readonly (readonly [weight: number, make: Maker])[] = [
-  [4, (r) => ({ kind: "crash", host: host(r), power: r.chance(0.6), downMs: span(r) })],
-  [6, (r) => ({ kind: "crash-in-write", host: host(r), operations: r.int(r.chance(0.5) ? 6 : 60), downMs: span(r) })],
-  [1, (r) => ({ kind: "corrupt", host: host(r), where: r.next(), downMs: short(r) })],
-  [4, (r) => ({ kind: "partition", sides: sides(r), forMs: span(r) })],
-  [3, (r) => ({ kind: "cut", from: host(r), to: host(r), forMs: span(r) })],
-  [2, (r) => ({ kind: "deafen", host: host(r), direction: r.chance(0.5) ? "in" : "out", forMs: span(r) })],
-  [4, (r) => ({ kind: "weather", weather: weather(r), forMs: span(r) })],
-  [3, (r) => ({ kind: "slow-disk", host: host(r), syncMs: r.between(5, 120), forMs: span(r) })],
-  [3, (r) => ({ kind: "pause", host: host(r), forMs: span(r) })],
-  [2, (r) => ({ kind: "clock-jump", host: host(r), byMs: (r.chance(0.5) ? -1 : 1) * 10 ** r.between(1, 7) })],
-  [2, (r) => ({ kind: "clock-rate", host: host(r), rate: r.between(0.8, 1.25) })],
-  [2, () => ({ kind: "join" })],
-  [2, (r) => ({ kind: "remove", host: host(r) })],
-  [1, (r) => ({ kind: "replace", host: host(r) })],
-  [3, (r) => ({ kind: "transfer", to: host(r) })],
-  [2, (r) => ({ kind: "snapshot", host: host(r) })],
-  [2, (r) => ({ kind: "stop", host: host(r), downMs: span(r) })],
-  [1, (r) => ({ kind: "rotate-key", host: host(r) })],
+const blinkOrSpan = (random: SeededRandom) => (random.chance(0.5) ? random.between(0.5, 20) : span(random));
+const PROMISES = [
+  MessageType.MsgVoteResp,
+  MessageType.MsgVoteResp,
+  MessageType.MsgVote,
+  MessageType.MsgAppResp,
+  MessageType.MsgApp,
+  MessageType.MsgSnap,
+  MessageType.MsgTimeoutNow,
+  MessageType.MsgReadIndexResp,
+];
+
+const MAKERS: readonly Maker[] = [
+  {
+    kind: "crash",
+    weight: 4,
+    make: (r) => ({ kind: "crash", host: host(r), power: r.chance(0.6), downMs: blinkOrSpan(r) }),
+  },
+  {
+    kind: "crash-in-write",
+    weight: 6,
+    make: (r) => ({
+      kind: "crash-in-write",
+      host: host(r),
+      operations: r.int(r.chance(0.5) ? 6 : 60),
+      downMs: span(r),
+    }),
+  },
+  {
+    kind: "crash-on-message",
+    weight: 6,
+    make: (r) => ({ kind: "crash-on-message", host: host(r), message: r.pick(PROMISES), downMs: blinkOrSpan(r) }),
+  },
+  { kind: "blackout", weight: 2, make: (r) => ({ kind: "blackout", sides: sides(r), downMs: blinkOrSpan(r) }) },
+  { kind: "corrupt", weight: 1, make: (r) => ({ kind: "corrupt", host: host(r), where: r.next(), downMs: short(r) }) },
+  { kind: "partition", weight: 4, make: (r) => ({ kind: "partition", sides: sides(r), forMs: span(r) }) },
+  { kind: "cut", weight: 3, make: (r) => ({ kind: "cut", from: host(r), to: host(r), forMs: span(r) }) },
+  {
+    kind: "deafen",
+    weight: 2,
+    make: (r) => ({ kind: "deafen", host: host(r), direction: r.chance(0.5) ? "in" : "out", forMs: span(r) }),
+  },
+  { kind: "weather", weight: 4, make: (r) => ({ kind: "weather", weather: weather(r), forMs: span(r) }) },
+  {
+    kind: "slow-disk",
+    weight: 3,
+    make: (r) => ({ kind: "slow-disk", host: host(r), syncMs: r.between(5, 120), forMs: span(r) }),
+  },
+  { kind: "pause", weight: 3, make: (r) => ({ kind: "pause", host: host(r), forMs: span(r) }) },
+  {
+    kind: "clock-jump",
+    weight: 2,
+    make: (r) => ({ kind: "clock-jump", host: host(r), byMs: (r.chance(0.5) ? -1 : 1) * 10 ** r.between(1, 7) }),
+  },
+  { kind: "clock-rate", weight: 2, make: (r) => ({ kind: "clock-rate", host: host(r), rate: r.between(0.8, 1.25) }) },
+  { kind: "join", weight: 2, make: () => ({ kind: "join" }) },
+  { kind: "remove", weight: 2, make: (r) => ({ kind: "remove", host: host(r) }) },
+  { kind: "replace", weight: 1, make: (r) => ({ kind: "replace", host: host(r) }) },
+  { kind: "transfer", weight: 3, make: (r) => ({ kind: "transfer", to: host(r) }) },
+  { kind: "snapshot", weight: 2, make: (r) => ({ kind: "snapshot", host: host(r) }) },
+  { kind: "stop", weight: 2, make: (r) => ({ kind: "stop", host: host(r), downMs: span(r) }) },
+  { kind: "rotate-key", weight: 1, make: (r) => ({ kind: "rotate-key", host: host(r) }) },
 ];
 
 const REQUESTS: readonly (readonly [weight: number, ask: ClientAction["ask"]])[] = [
@@ -75,11 +125,15 @@ export function planOf(seed: number, options: PlanOptions = DEFAULT_OPTIONS): Pl
   const members = options.members ?? 3 + random.int(5);
   // Each seed leaves out some kinds: what is rare among many happens often where there are few.
   const kept = MAKERS.filter(() => random.chance(0.6));
-  const makers = kept.length > 0 ? kept : MAKERS;
+  const settings = settingsOf(random);
+  // A joiner that votes at once and dies before it knows who it is, and a damaged log: together they are more than a minority.
+  const sound = kept.filter(({ kind }) => kind !== "corrupt" || settings.learnersFirst);
+  const makers = sound.length > 0 ? sound : [...kept, MAKERS[0]!];
+  const choices = makers.map((maker) => [maker.weight, maker] as const);
   const spanMs = options.faults * FAULT_INTERVAL_MS;
   const moment = () => QUIET_START_MS + random.next() * spanMs;
   const actions: Action[] = [];
-  for (let n = 0; n < options.faults; n++) actions.push({ at: moment(), ...random.weighted(makers)(random) });
+  for (let n = 0; n < options.faults; n++) actions.push({ at: moment(), ...random.weighted(choices).make(random) });
   for (let n = 0; n < options.requests; n++) {
     actions.push({
       at: QUIET_START_MS / 2 + random.next() * (spanMs + QUIET_START_MS / 2),
@@ -93,21 +147,21 @@ export function planOf(seed: number, options: PlanOptions = DEFAULT_OPTIONS): Pl
     });
   }
   actions.sort((a, b) => a.at - b.at);
-  return { seed, members, settings: settingsOf(random), actions, endsAt: QUIET_START_MS + spanMs };
+  return { seed, members, settings, hasTies: random.chance(0.4), actions, endsAt: QUIET_START_MS + spanMs };
 }
 
 /** Small numbers, so that every limit is met. */
 function settingsOf(random: SeededRandom): Partial<RaftSettings> {
   return {
     tickMs: 30,
-    electionTicks: 8 + random.int(5),
-    heartbeatTicks: 1 + random.int(2),
+    electionTicks: random.pick([3, 5, 10]),
+    heartbeatTicks: random.pick([1, 1, 2]),
     maxMessageBytes: random.pick([1, 600, 4096]),
     maxInflightMessages: random.pick([1, 4, 64]),
     maxInflightBytes: random.pick([1000, 1 << 20]),
     maxUncommittedBytes: random.pick([2000, 1 << 20]),
     maxCommittedBytesPerReady: random.pick([1, 1000, 1 << 20]),
-    preVote: random.chance(0.8),
+    preVote: random.chance(0.6),
     snapshotEntries: random.pick([10, 40, 100]),
     keepEntries: random.pick([0, 5, 20]),
     keepEntriesForFollowers: random.pick([0, 20, 200]),

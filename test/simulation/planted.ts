@@ -9,8 +9,8 @@ export interface Planted {
   readonly storage?: (sound: LogStorage) => LogStorage;
   readonly machine?: (sound: StateMachine<Proposal>) => StateMachine<Proposal>;
   readonly transport?: (sound: TransportFactory) => TransportFactory;
-  /** Of a read: whether to go without the barrier. */
-  readonly skipsBarrier?: boolean;
+  /** Of reads that ought to be up to date. */
+  readonly readBarrier?: (sound: () => Promise<void>) => Promise<void>;
 }
 
 export const SOUND: Planted = {};

@@ -14,9 +14,11 @@ export class ProcessHost {
   #offsetMs = 0;
   #rate = 1;
 
+  /** @param onSent called when a message of the process that runs here is out, with its type */
   constructor(
     readonly name: string,
     time: VirtualTime,
+    readonly onSent: (type: number) => void = () => undefined,
   ) {
     this.#time = time;
   }

@@ -1,4 +1,5 @@
 /** One host of the simulated cluster: a machine with a disk, and on it, at times, a manager. */
+import { MessageType } from "../../src/api/generated/raftpb/raft.js";
 import { type Raft, RaftError } from "../../src/raft/node/raft.js";
 import { LogDamagedError } from "../../src/raft/storage/log-storage.js";
 import { MemoryKeyRing, makeDataKey } from "../../src/security/at-rest/key-ring.js";
@@ -20,6 +21,7 @@ export interface Manager {
   readonly raft: Raft<Proposal>;
   readonly store: Store;
   readonly machine: WatchedMachine<Proposal>;
+  readBarrier(): Promise<void>;
   rotateKey(): Promise<void>;
 }
 
@@ -50,6 +52,7 @@ export class SimulatedHost {
   readonly #pace: DiskPace = { syncMs: USUAL_SYNC_MS };
   #processDisk: ProcessDisk | undefined;
   #whenPowerFails: (() => void) | undefined;
+  #fatalMessage: MessageType | undefined;
 
   constructor(
     world: World,
@@ -58,7 +61,7 @@ export class SimulatedHost {
     this.#world = world;
     this.#random = new SeededRandom(world.seed, `host ${name}`);
     this.nodeId = `node-${name}`;
-    this.machine = new ProcessHost(name, world.time);
+    this.machine = new ProcessHost(name, world.time, (type) => this.sent(type));
     this.keys = new MemoryKeyRing(makeDataKey(this.#random.bytes));
   }
 
@@ -137,6 +140,21 @@ export class SimulatedHost {
     );
   }
 
+  /** @param then called once it has */
+  failPowerAfterSending(type: MessageType, then: () => void): void {
+    if (!this.isUp) return;
+    this.#fatalMessage = type;
+    this.#whenPowerFails = then;
+  }
+
+  /** Called when a message of this host is out. */
+  sent(type: MessageType): void {
+    if (type !== this.#fatalMessage || !this.isUp) return;
+    this.#fatalMessage = undefined;
+    this.#processDisk?.losePower();
+    this.#died(`power fails after a ${MessageType[type]}`);
+  }
+
   slowDisk(syncMs: number, forMs: number): void {
     this.#pace.syncMs = syncMs;
     this.#world.time.after(forMs, () => {
@@ -178,6 +196,7 @@ export class SimulatedHost {
     this.machine.setClockRate(1);
     this.#processDisk?.failPowerAfter(Number.POSITIVE_INFINITY);
     this.#whenPowerFails = undefined;
+    this.#fatalMessage = undefined;
     this.#pace.syncMs = USUAL_SYNC_MS;
   }
 
@@ -188,6 +207,7 @@ export class SimulatedHost {
     this.state = "down";
     const then = this.#whenPowerFails;
     this.#whenPowerFails = undefined;
+    this.#fatalMessage = undefined;
     then?.();
   }
 

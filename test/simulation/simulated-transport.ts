@@ -17,7 +17,7 @@ export class Switchboard {
   constructor(
     readonly network: Network,
     /** Sees every message as it is sent. */
-    readonly onSent: (message: Message) => void,
+    readonly onSent: (from: SimulatedProcess, message: Message) => void,
   ) {}
 
   plug(transport: SimulatedTransport): void {
@@ -52,7 +52,6 @@ export class SimulatedTransport implements Transport {
     if (!this.#isUp) return;
     const batches = new Map<MemberId, Message[]>();
     for (const message of messages) {
-      this.#switchboard.onSent(message);
       if (message.type === MessageType.MsgSnap) this.#sendSnapshot(message);
       else {
         const batch = batches.get(message.to);
@@ -61,6 +60,7 @@ export class SimulatedTransport implements Transport {
       }
     }
     for (const [to, batch] of batches) this.#sendBatch(to, batch);
+    for (const message of messages) this.#switchboard.onSent(this.process, message);
   }
 
   setPeer(id: MemberId, address: string): void {

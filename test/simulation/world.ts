@@ -19,6 +19,7 @@ export class World {
 
   readonly seed: number;
   readonly settings: Partial<RaftSettings>;
+  readonly hasTies: boolean;
 
   constructor(
     plan: Plan,
@@ -26,7 +27,11 @@ export class World {
   ) {
     this.seed = plan.seed;
     this.settings = plan.settings;
+    this.hasTies = plan.hasTies;
     this.network = new Network(this.time, plan.seed);
-    this.switchboard = new Switchboard(this.network, (message) => this.rules.sent(message));
+    this.switchboard = new Switchboard(this.network, (process, message) => {
+      this.rules.sent(message);
+      process.host.onSent(message.type);
+    });
   }
 }
