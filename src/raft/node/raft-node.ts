@@ -50,7 +50,7 @@ export class RaftNode<Local> implements Raft<Local> {
   readonly #leadership: LeadershipWatch;
   readonly #handover: Handover;
   readonly #changes: MembershipChanges;
-  readonly #wedge: Wedge;
+  readonly #wedge = new Wedge();
   readonly #writer: Writer;
   readonly #applier: Applier<Local>;
   readonly #driver: Driver;
@@ -105,7 +105,6 @@ export class RaftNode<Local> implements Raft<Local> {
     this.#removalListeners = new Listeners("removal", log);
     this.#failureListeners = new Listeners("failure", log);
     this.#handover = new Handover(this.#core, this.id);
-    this.#wedge = new Wedge(settings.wedgeTicks);
     const failed = (error: unknown) => this.#fail(error);
     this.#ticker = new Ticker(clock, settings.tickMs, () => {
       try {
@@ -347,7 +346,8 @@ export class RaftNode<Local> implements Raft<Local> {
     this.#snapshots.tick();
     if (!this.#writer.isBusy) this.#writer.flush();
     if (this.#isLeading) this.#changes.tick();
-    if (this.#wedge.tick(this.#isLeading, this.#applied, this.#core.lastIndex)) this.#giveWay();
+    const patienceTicks = Math.ceil((this.#settings.wedgeTicks * this.#settings.tickMs) / this.#ticker.tickMs);
+    if (this.#wedge.tick(patienceTicks, this.#isLeading, this.#applied, this.#core.lastIndex)) this.#giveWay();
     this.#driver.wakeNow();
   }
 
@@ -477,7 +477,13 @@ export class RaftNode<Local> implements Raft<Local> {
         this.#transport?.stop(),
         this.#writer.sync(),
       ]);
-      await this.#options.storage.close();
+      try {
+        await this.#options.storage.close();
+      } catch (error) {
+        this.#options.log(
+          `raft: the log could not be closed, and will be repaired at the next start: ${(error as Error).message}`,
+        );
+      }
     })();
     return this.#closing;
   }

@@ -20,7 +20,7 @@ export interface RaftSettings extends Omit<RaftConfig, "id" | "random"> {
   readonly learnersFirst: boolean;
   /** Ticks after which a read that could not be made linearizable fails. */
   readonly readTimeoutTicks: number;
-  /** Ticks without any progress after which a leader hands over; it does so at most twice as seldom as this. */
+  /** Without any progress for so long a leader hands over, not again before twice that time. In ticks of tickMs as it is here, also when that is changed later. */
   readonly wedgeTicks: number;
   /** A joiner must answer within this time. */
   readonly probeTimeoutMs: number;

@@ -3,17 +3,12 @@
  * both committed and on this member's disk, so a disk that hangs shows as well.
  */
 export class Wedge {
-  readonly #patienceTicks: number;
   #stuckTicks = 0;
   #ticksSinceHandover = Number.POSITIVE_INFINITY;
   #applied = 0;
 
-  constructor(patienceTicks: number) {
-    this.#patienceTicks = patienceTicks;
-  }
-
-  /** @returns whether to hand over now */
-  tick(isLeading: boolean, applied: number, lastIndex: number): boolean {
+  /** @param patienceTicks so long nothing may happen; it hands over half as often at most @returns whether to do so now */
+  tick(patienceTicks: number, isLeading: boolean, applied: number, lastIndex: number): boolean {
     this.#ticksSinceHandover++;
     if (!isLeading || applied !== this.#applied || applied === lastIndex) {
       this.#applied = applied;
@@ -21,7 +16,7 @@ export class Wedge {
       return false;
     }
     this.#stuckTicks++;
-    if (this.#stuckTicks < this.#patienceTicks || this.#ticksSinceHandover < 2 * this.#patienceTicks) return false;
+    if (this.#stuckTicks < patienceTicks || this.#ticksSinceHandover < 2 * patienceTicks) return false;
     this.#stuckTicks = 0;
     this.#ticksSinceHandover = 0;
     return true;
