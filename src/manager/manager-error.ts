@@ -1,21 +1,30 @@
+import { join } from "node:path";
 import { DiskError } from "../raft/disk/disk.js";
 import { RaftStartError } from "../raft/node/boot.js";
 import { RaftError } from "../raft/node/raft.js";
 import { LogDamagedError } from "../raft/storage/log-storage.js";
+import { LogLockedError } from "../security/at-rest/locked-error.js";
+import { KeyFileError } from "../security/at-rest/sealed-keys.js";
 
 /** Why a manager cannot start, or go on: one line for people. */
 export class ManagerStartError extends Error {
   override readonly name = "ManagerStartError";
 }
 
-/** @returns what is known to go wrong in words that say what to do; any other error as it is */
-export function asStartError(error: unknown, stateDir: string): unknown {
+/** @param folder of the log @returns what is known to go wrong in words that say what to do; any other error as it is */
+export function asStartError(error: unknown, folder: string): unknown {
   if (error instanceof LogDamagedError) {
     return new ManagerStartError(
-      `the manager's log in ${stateDir} cannot be used: ${error.message}. Nothing was changed. Where other managers run, remove this one there (tsctl node demote), empty ${stateDir}/raft and join again; else put back a copy of the folder`,
+      `${join(folder, error.file)} is damaged at offset ${error.offset}: ${error.reason}. Nothing was changed. ${WAYS_ON}`,
     );
   }
-  if (error instanceof DiskError) return new ManagerStartError(`the manager's log in ${stateDir}: ${error.message}`);
+  if (error instanceof LogLockedError || error instanceof KeyFileError) {
+    return new ManagerStartError(`${error.message}. Nothing was changed. ${WAYS_ON}`);
+  }
+  if (error instanceof DiskError) return new ManagerStartError(`the manager's log in ${folder}: ${error.message}`);
   if (error instanceof RaftStartError || error instanceof RaftError) return new ManagerStartError(error.message);
   return error;
 }
+
+const WAYS_ON =
+  "Where other managers run: demote this one there, empty its state folder, and let it join again. Where none does: put back a copy of the folder.";

@@ -1,7 +1,7 @@
 /** A manager: its servers, always; and a member of the cluster's log, once that is open. */
 import { randomBytes } from "node:crypto";
 import { Server, type ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
-import { permissionDenied } from "../api/status-error.js";
+import { failedPrecondition, permissionDenied } from "../api/status-error.js";
 import { SERVER_OPTIONS } from "../api/transport-options.js";
 import { RaftError } from "../raft/node/raft.js";
 import { LogLockedError } from "../security/at-rest/locked-error.js";
@@ -19,6 +19,7 @@ import {
   DEFAULT_REMOTE_PORT,
   type ManagerOptions,
 } from "./manager-options.js";
+import { logFolder } from "./member/log-keys.js";
 import { MemberStarter } from "./member/member-starter.js";
 import type { RunningMember } from "./member/running-member.js";
 import { leaveManagers } from "./membership/leaving.js";
@@ -130,8 +131,8 @@ export class Manager implements ServingManager {
     try {
       await this.#open(kek);
     } catch (error) {
-      if (!(error instanceof LogLockedError)) this.#fail(error);
-      throw error;
+      this.#fail(error);
+      throw failedPrecondition(`the manager is unlocked, but it cannot start: ${(error as Error).message}`);
     }
     if (this.phase === "locked") throw permissionDenied("this is not the key that the manager was locked with");
   }
@@ -192,13 +193,13 @@ export class Manager implements ServingManager {
     try {
       member = await this.#starter!.start(kek);
     } catch (error) {
-      if (error instanceof LogLockedError) {
+      if (error instanceof LogLockedError && error.reason !== "data-key-unknown") {
         this.#phase = "locked";
         this.log(`locked: ${error.message}`);
         return;
       }
       if (error instanceof RaftError && error.code === "removed") return this.#removed();
-      throw asStartError(error, this.#options.stateDir);
+      throw asStartError(error, logFolder(this.#options.stateDir));
     }
     this.#member = member;
     if (this.#phase !== "starting") return;
@@ -216,6 +217,6 @@ export class Manager implements ServingManager {
 
   #fail(error: unknown): void {
     if (this.#phase === "stopping") return;
-    this.#options.onFailure?.(asStartError(error, this.#options.stateDir) as Error);
+    this.#options.onFailure?.(asStartError(error, logFolder(this.#options.stateDir)) as Error);
   }
 }

@@ -9,7 +9,12 @@ import {
   type SessionMessage,
 } from "../../src/api/generated/docker/swarmkit/v1/dispatcher.js";
 import type { Node, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
-import { NodeDescription, TaskState, TaskStatus } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import {
+  NodeDescription,
+  TaskState,
+  TaskStatus,
+  type WeightedPeer,
+} from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { nodeIdMetadata } from "../../src/security/identity.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 
@@ -24,6 +29,7 @@ export class FakeAgent {
   readonly reported = new Map<string, TaskState>();
   readonly messages: AssignmentsMessage[] = [];
   node: Node | undefined;
+  managers: readonly WeightedPeer[] = [];
   sessionId = "";
   /** Why the session ended. */
   ended: Error | undefined;
@@ -58,6 +64,7 @@ export class FakeAgent {
     await new Promise<void>((resolve, reject) => {
       stream.on("data", (message: SessionMessage) => {
         this.node = message.node;
+        this.managers = message.managers;
         this.sessionId = message.sessionId;
         resolve();
       });

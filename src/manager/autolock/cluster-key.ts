@@ -1,15 +1,18 @@
 /** The key that unlocks the managers, as the cluster object holds it. Pure. */
 import type { Cluster } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { EncryptionKey_Algorithm as Algorithm } from "../../api/generated/docker/swarmkit/v1/types.js";
+import {
+  EncryptionKey_Algorithm as Algorithm,
+  type EncryptionKey,
+} from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { RandomBytes } from "../../store/object-id.js";
 
 const SUBSYSTEM = "swarm-manager";
 const KEY_BYTES = 32;
 
-/** @returns 32 bytes; undefined while managers start without being unlocked */
-export function unlockKeyOf(cluster: Cluster | undefined): Buffer | undefined {
+/** @returns the key, of 32 bytes; undefined while managers start without being unlocked */
+export function unlockKeyOf(cluster: Cluster | undefined): EncryptionKey | undefined {
   if (!cluster?.spec?.encryptionConfig?.autoLockManagers) return undefined;
-  return cluster.unlockKeys.find(({ subsystem }) => subsystem === SUBSYSTEM)?.key;
+  return cluster.unlockKeys.find(({ subsystem }) => subsystem === SUBSYSTEM);
 }
 
 export function withNewUnlockKey(cluster: Cluster, random: RandomBytes): Cluster {

@@ -1,13 +1,16 @@
 /** Keeps the file with the log's keys sealed with what the cluster says: an unlock key, or none. Runs on every manager. */
+import type { Cluster } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { Store } from "../../store/store.js";
 import { unlockKeyOf } from "./cluster-key.js";
 
 /** The file, and the log that its keys seal. */
 export interface SealedKeys {
-  /** What it is sealed with now; undefined when anybody who can read it can use it. */
-  readonly kek: Uint8Array | undefined;
+  /** It needs the unlock key; else whoever can read it can use it. */
+  readonly isLocked: boolean;
+  /** Of the unlock key, as the cluster counts them. */
+  readonly version: number;
   /** Seals it anew, and the log with a new data key from now on: who knew the old unlock key is not to read what comes. */
-  reseal(kek: Uint8Array | undefined): Promise<void>;
+  reseal(kek: Uint8Array | undefined, version: number): Promise<void>;
 }
 
 const RETRY_MS = 5000;
@@ -64,12 +67,10 @@ export class KeyKeeper {
 
   async #reseal(): Promise<void> {
     while (!this.#stopped && this.#isDue()) {
-      const kek = this.#wanted();
+      const wanted = unlockKeyOf(this.#cluster());
       try {
-        await this.#keys.reseal(kek);
-        this.#log(
-          kek ? "the log's keys are sealed with the cluster's unlock key" : "the log's keys need no unlock key",
-        );
+        await this.#keys.reseal(wanted?.key, wanted?.lamportTime ?? this.#keys.version);
+        this.#log(wanted ? "the log's keys are sealed with the unlock key" : "the log's keys need no unlock key");
       } catch (error) {
         this.#log(`the log's keys cannot be sealed anew: ${(error as Error).message}; next attempt in ${RETRY_MS} ms`);
         this.#timer = setTimeout(() => this.#look(), RETRY_MS);
@@ -80,13 +81,14 @@ export class KeyKeeper {
 
   /** Before there is a cluster object nothing is known of what it wants. */
   #isDue(): boolean {
-    const hasCluster = this.#store.view((read) => read.all("cluster").length > 0);
-    const wanted = this.#wanted();
-    const { kek } = this.#keys;
-    return hasCluster && !(wanted && kek ? Buffer.compare(wanted, kek) === 0 : wanted === kek);
+    const cluster = this.#cluster();
+    if (!cluster) return false;
+    const wanted = unlockKeyOf(cluster);
+    const { isLocked, version } = this.#keys;
+    return wanted ? !isLocked || wanted.lamportTime !== version : isLocked;
   }
 
-  #wanted(): Buffer | undefined {
-    return unlockKeyOf(this.#store.view((read) => read.all("cluster"))[0]);
+  #cluster(): Cluster | undefined {
+    return this.#store.view((read) => read.all("cluster"))[0];
   }
 }

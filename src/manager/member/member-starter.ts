@@ -1,6 +1,5 @@
 /** From a state folder to a running member of the cluster's log. */
 import { randomBytes } from "node:crypto";
-import { join } from "node:path";
 import type { Server } from "@grpc/grpc-js";
 import { callUnary, openChannel } from "../../api/client-call.js";
 import {
@@ -24,7 +23,7 @@ import { ReplicatedStore } from "../../store/replicated-store.js";
 import type { ClusterDefaults } from "../bootstrap.js";
 import type { ManagerOptions } from "../manager-options.js";
 import { askToJoin } from "../membership/joining.js";
-import { openLogKeys } from "./log-keys.js";
+import { logFolder, openLogKeys, sealedKeys } from "./log-keys.js";
 import { RunningMember } from "./running-member.js";
 
 export interface MemberStarterOptions
@@ -41,7 +40,6 @@ export interface MemberStarterOptions
   readonly onLeaderChange: () => void;
 }
 
-const LOG_FOLDER = "raft";
 const PROBE_TIMEOUT_MS = 5000;
 
 export class MemberStarter {
@@ -72,9 +70,9 @@ export class MemberStarter {
    */
   async start(kek: Uint8Array | undefined): Promise<RunningMember> {
     const { nodeId, clock, random, log } = this.#options;
-    const disk = this.#options.disk ?? new FolderDisk(join(this.#options.stateDir, LOG_FOLDER));
-    const keys = await openLogKeys(disk, kek);
-    const storage = openLogStorage({ disk, keyRing: keys.ring });
+    const { stateDir, disk = new FolderDisk(logFolder(stateDir)) } = this.#options;
+    const keys = await openLogKeys(stateDir, kek);
+    const storage = openLogStorage({ disk, keyRing: keys });
     const replicated = new ReplicatedStore({ clock, random, log });
     const connections = { credentials: trustingCredentials, metadata: () => nodeIdMetadata(nodeId), log };
     const raft = await RaftNode.start<Proposal>({
@@ -101,7 +99,7 @@ export class MemberStarter {
       ...this.#options,
       store: replicated.store,
       raft,
-      keys: keys.sealedFor(storage),
+      keys: sealedKeys(keys, storage),
       address: this.#options.address(),
       remotePort: this.#options.remotePort(),
     });

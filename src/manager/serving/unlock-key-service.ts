@@ -19,7 +19,7 @@ export function unlockKeyService(store: Store, check: (context: CallContext) => 
     check(context);
     const [cluster] = store.view((read) => read.all("cluster"));
     if (!cluster) throw notFound("there is no cluster yet");
-    return { unlockKey: unlockKeyOf(cluster) ?? Buffer.alloc(0), version: cluster.meta?.version };
+    return { unlockKey: unlockKeyOf(cluster)?.key ?? Buffer.alloc(0), version: cluster.meta?.version };
   }, log);
   return partialService(CAService, { getUnlockKey }, log);
 }
