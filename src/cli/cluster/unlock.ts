@@ -9,13 +9,13 @@ export const unlock: Action = async (invocation) => {
   const connection = await invocation.connect();
   const local = await localManager(connection);
   if (local && local.state !== ManagerState.MANAGER_LOCKED) throw new CommandError("swarm is not locked");
-  const key = checked(await invocation.terminal.readSecret("Enter unlock key: "));
+  const key = checkedUnlockKey(await invocation.terminal.readSecret("Enter unlock key: "));
   await connection.call(LocalManagerService.unlock, { unlockKey: key });
   return undefined;
 };
 
 /** @throws CommandError that does not repeat what was typed */
-export function checked(text: string): string {
+export function checkedUnlockKey(text: string): string {
   const key = text.trim();
   if (key === "") throw new CommandError("no unlock key was given");
   try {

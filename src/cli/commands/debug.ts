@@ -10,6 +10,17 @@ export function addDebugCommands(program: Command, maker: CommandMaker): void {
     "Show the manager that answers: role, term, its peers and its log",
     async () => (await import("../debug/raft.js")).debugRaft,
   );
+  maker
+    .leaf(
+      debug,
+      "wal",
+      "Read the log of a manager that does not run, also a damaged one",
+      async () => (await import("../debug/wal.js")).debugWal,
+    )
+    .option("-d, --state-dir <dir>", "the node's state folder (default /var/lib/swarmd)")
+    .option("--from <index>", "begin at this entry")
+    .option("--limit <number>", "show at most so many entries (default all)")
+    .option("--unlock-key-file <path>", "file with the unlock key, - for standard input");
   maker.leaf(
     debug,
     "snapshot",
