@@ -8,13 +8,12 @@ import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-c
 import { trustingCredentials } from "../../src/security/transport.js";
 import { freePorts } from "./ports.js";
 
-/** etcdserverpb.KV/Put, from etcd's rpc.proto: PutRequest { bytes key = 1; bytes value = 2; } */
-export const PUT: UnaryMethod<{ readonly key: string; readonly value: Buffer }, undefined> = {
-  path: "/etcdserverpb.KV/Put",
-  requestSerialize: ({ key, value }) =>
-    Buffer.from(new BinaryWriter().uint32(10).string(key).uint32(18).bytes(value).finish()),
-  responseDeserialize: () => undefined,
-};
+export const PUT_PATH = "/etcdserverpb.KV/Put";
+
+/** etcd's rpc.proto: PutRequest { bytes key = 1; bytes value = 2; } */
+export function encodePut(key: string, value: Uint8Array): Uint8Array {
+  return new BinaryWriter().uint32(10).string(key).uint32(18).bytes(value).finish();
+}
 
 /** StatusResponse { ResponseHeader header = 1 { uint64 member_id = 2; }; uint64 leader = 4; }. @returns whether the member leads */
 const STATUS: UnaryMethod<undefined, boolean> = {

@@ -1,15 +1,11 @@
 /** A generator of writes over gRPC, a process of its own: `load.js {"peer":…}` prints what it measured as one line of JSON. */
 
-import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-call.js";
-import {
-  CreateServiceRequest,
-  type CreateServiceResponse,
-} from "../../src/api/generated/docker/swarmkit/v1/control.js";
+import { CreateServiceRequest } from "../../src/api/generated/docker/swarmkit/v1/control.js";
 import { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import { Any } from "../../src/api/generated/google/protobuf/any.js";
 import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
-import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
-import { PUT } from "./etcd.js";
+import { encodePut, PUT_PATH } from "./etcd.js";
+import { type LightClient, openLightClient } from "./light-client.js";
 
 export interface LoadOrder {
   readonly peer: "etcd" | "tswarm";
@@ -35,12 +31,7 @@ export interface LoadResult {
   readonly cpuMs: number;
 }
 
-const CREATE: UnaryMethod<CreateServiceRequest, CreateServiceResponse | undefined> = {
-  path: "/docker.swarmkit.v1.Control/CreateService",
-  requestSerialize: (request) => Buffer.from(CreateServiceRequest.encode(request).finish()),
-  responseDeserialize: () => undefined,
-};
-const TIMEOUT_MS = 10_000;
+const CREATE_PATH = "/docker.swarmkit.v1.Control/CreateService";
 
 const order = JSON.parse(process.argv[2] ?? "{}") as LoadOrder;
 const value = Buffer.alloc(order.valueBytes, "v");
@@ -48,9 +39,7 @@ const payload = Any.fromPartial({
   typeUrl: "type.googleapis.com/tswarm.v1.ProcessSpec",
   value: Buffer.from(ProcessSpec.encode(ProcessSpec.fromPartial({ command: ["/bin/true"] })).finish()),
 });
-const clients = Array.from({ length: order.connections }, () =>
-  openChannel(grpcTarget(order.address), trustingCredentials(), true),
-);
+const clients = await Promise.all(Array.from({ length: order.connections }, () => openLightClient(order.address)));
 const timesMs: number[] = [];
 let failed = 0;
 let next = 0;
@@ -77,16 +66,16 @@ const result: LoadResult = {
 console.log(JSON.stringify(result));
 for (const client of clients) client.close();
 
-async function writer(client: (typeof clients)[number]): Promise<void> {
+async function writer(client: LightClient): Promise<void> {
   while (performance.now() < endMs) await write(client);
 }
 
-async function write(client: (typeof clients)[number]): Promise<void> {
+async function write(client: LightClient): Promise<void> {
   const name = `${order.run}-${next++}`;
   const begun = performance.now();
   try {
-    if (order.peer === "etcd") await callUnary(client, PUT, { key: name, value }, { timeoutMs: TIMEOUT_MS });
-    else await callUnary(client, CREATE, { spec: specOf(name) }, { timeoutMs: TIMEOUT_MS });
+    if (order.peer === "etcd") await client.call(PUT_PATH, encodePut(name, value));
+    else await client.call(CREATE_PATH, CreateServiceRequest.encode({ spec: specOf(name) }).finish());
     timesMs.push(performance.now() - begun);
   } catch (error) {
     if (failed++ === 0) console.error(String(error));
