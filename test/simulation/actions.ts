@@ -17,6 +17,8 @@ export type Fault =
       readonly message: MessageType;
       readonly downMs: number;
     }
+  /** Power fails at the leader, and at everybody else for a blink when it has voted; and letters are slow. */
+  | { readonly kind: "contest"; readonly downMs: number; readonly blinkMs: number; readonly maxDelayMs: number }
   /** The power fails everywhere, but at hosts with the letter b; each comes back at a time of its own. */
   | { readonly kind: "blackout"; readonly sides: string; readonly downMs: number }
   /** While the process is down, bits of its disk turn. */
@@ -68,6 +70,8 @@ export function describeAction(action: Action): string {
       return `power fails at host #${action.host} in the disk operation ${action.operations} from now, back after ${ms(action.downMs)}`;
     case "crash-on-message":
       return `power fails at host #${action.host} when it has sent its next ${MessageType[action.message]}, back after ${ms(action.downMs)}`;
+    case "contest":
+      return `power fails at the leader, back after ${ms(action.downMs)}; and for ${ms(action.blinkMs)} at each that has voted for another; up to ${ms(action.maxDelayMs)} late`;
     case "blackout":
       return `power fails at hosts ${action.sides} (a), back after ${ms(action.downMs)} and later`;
     case "corrupt":

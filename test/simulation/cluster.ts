@@ -1,5 +1,5 @@
 /** The managers of a simulated cluster, and an operator who takes them in and out. */
-import type { JoinResult } from "../../src/raft/node/raft.js";
+import type { JoinResult, Member } from "../../src/raft/node/raft.js";
 import type { ManagerStart } from "./manager.js";
 import { type Manager, SimulatedHost } from "./simulated-host.js";
 import type { World } from "./world.js";
@@ -134,10 +134,7 @@ export class Cluster {
       this.#replaceDamaged();
       this.#forgetRemoved();
       const leader = this.leader();
-      // Those who are to go, and those who were taken in after they had gone.
-      const member = leader?.raft
-        .members()
-        .find(({ nodeId }) => this.hosts.find((host) => host.nodeId === nodeId)?.isLeaving ?? true);
+      const member = leader && this.#nextToRemove(leader.raft.members());
       if (!leader || !member || this.#isBusy) return;
       this.#isBusy = true;
       const done = (what: string) => {
@@ -149,6 +146,21 @@ export class Cluster {
         (error: Error) => done(`is not removed: ${error.message}`),
       );
     });
+  }
+
+  /**
+   * One of those who are to go, or were taken in after they had gone; damaged ones first. More than half of the voters that stay must have
+   * sound disks. Of two voters none goes: when it is that one that commits it, and the other one's power fails before it hears of it, the
+   * other one waits for the first forever.
+   */
+  #nextToRemove(members: readonly Member[]): Member | undefined {
+    const hostOf = ({ nodeId }: Member) => this.hosts.find((host) => host.nodeId === nodeId);
+    const leaving = members.filter((member) => hostOf(member)?.isLeaving ?? true);
+    const chosen = leaving.find((member) => hostOf(member)?.state === "damaged") ?? leaving[0];
+    if (!chosen?.isVoter) return chosen;
+    const rest = members.filter((member) => member.isVoter && member !== chosen);
+    const unsound = rest.filter((member) => hostOf(member)?.wasCorrupted);
+    return rest.length >= 2 && unsound.length <= Math.floor((rest.length - 1) / 2) ? chosen : undefined;
   }
 
   /** Trouble ends. Of those that are no members any more nobody needs to learn it: whom they knew may be gone as well. */

@@ -1,17 +1,19 @@
 /** Does to a cluster what a plan says. */
+import { MessageType } from "../../src/api/generated/raftpb/raft.js";
 import { corruptSector } from "../raft/disk/faulty-disk.js";
 import { SECTOR_BYTES } from "../raft/disk/memory-file.js";
 import type { Fault } from "./actions.js";
 import type { Cluster } from "./cluster.js";
-import { CALM } from "./network.js";
+import { CALM, type Weather } from "./network.js";
 import type { SimulatedHost } from "./simulated-host.js";
 
+const CONTEST_MS = 800;
 const MIN_MEMBERS = 3;
 const MAX_MEMBERS = 7;
 
 export function inflict(cluster: Cluster, fault: Fault): void {
   const host = "host" in fault ? cluster.hostAt(fault.host) : undefined;
-  const { network, time } = cluster;
+  const { network } = cluster;
   switch (fault.kind) {
     case "crash":
       host!.crash(fault.power ? "power" : "kill");
@@ -23,6 +25,17 @@ export function inflict(cluster: Cluster, fault: Fault): void {
     case "crash-on-message":
       host!.failPowerAfterSending(fault.message, () => cluster.startLater(host!, fault.downMs));
       return;
+    case "contest": {
+      const leader = cluster.hosts.find(({ manager }) => manager !== undefined && manager === cluster.leader());
+      for (const one of cluster.hosts) {
+        if (one === leader) continue;
+        one.failPowerAfterSending(MessageType.MsgVoteResp, () => cluster.startLater(one, fault.blinkMs));
+      }
+      leader?.crash("power");
+      if (leader) cluster.startLater(leader, fault.downMs);
+      setWeather(cluster, { ...CALM, maxDelayMs: fault.maxDelayMs }, CONTEST_MS);
+      return;
+    }
     case "blackout":
       for (const [n, one] of cluster.hosts.entries()) {
         if (fault.sides[n % fault.sides.length] === "b") continue;
@@ -58,10 +71,7 @@ export function inflict(cluster: Cluster, fault: Fault): void {
       cluster.mendLater(fault.forMs);
       return;
     case "weather":
-      network.weather = fault.weather;
-      time.after(fault.forMs, () => {
-        if (network.weather === fault.weather) network.weather = CALM;
-      });
+      setWeather(cluster, fault.weather, fault.forMs);
       return;
     case "slow-disk":
       host!.slowDisk(fault.syncMs, fault.forMs);
@@ -122,4 +132,11 @@ function usedBytes(bytes: Uint8Array): number {
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
   return end;
+}
+
+function setWeather({ network, time }: Cluster, weather: Weather, forMs: number): void {
+  network.weather = weather;
+  time.after(forMs, () => {
+    if (network.weather === weather) network.weather = CALM;
+  });
 }

@@ -23,6 +23,8 @@ export interface PlanOptions {
   /** Faults. */
   readonly faults: number;
   readonly requests: number;
+  /** Faults of these kinds alone. */
+  readonly kinds?: readonly Fault["kind"][];
 }
 
 export const DEFAULT_OPTIONS: PlanOptions = { faults: 80, requests: 300 };
@@ -78,6 +80,16 @@ const MAKERS: readonly Maker[] = [
     weight: 6,
     make: (r) => ({ kind: "crash-on-message", host: host(r), message: r.pick(PROMISES), downMs: blinkOrSpan(r) }),
   },
+  {
+    kind: "contest",
+    weight: 2,
+    make: (r) => ({
+      kind: "contest",
+      downMs: span(r),
+      blinkMs: r.between(0.5, 10),
+      maxDelayMs: r.between(5, 80),
+    }),
+  },
   { kind: "blackout", weight: 2, make: (r) => ({ kind: "blackout", sides: sides(r), downMs: blinkOrSpan(r) }) },
   { kind: "corrupt", weight: 1, make: (r) => ({ kind: "corrupt", host: host(r), where: r.next(), downMs: short(r) }) },
   { kind: "partition", weight: 4, make: (r) => ({ kind: "partition", sides: sides(r), forMs: span(r) }) },
@@ -124,7 +136,8 @@ export function planOf(seed: number, options: PlanOptions = DEFAULT_OPTIONS): Pl
   const random = new SeededRandom(seed, "plan");
   const members = options.members ?? 3 + random.int(5);
   // Each seed leaves out some kinds: what is rare among many happens often where there are few.
-  const kept = MAKERS.filter(() => random.chance(0.6));
+  const { kinds } = options;
+  const kept = MAKERS.filter(({ kind }) => random.chance(kinds ? 1 : 0.6) && (kinds?.includes(kind) ?? true));
   const settings = settingsOf(random);
   // A joiner that votes at once and dies before it knows who it is, and a damaged log: together they are more than a minority.
   const sound = kept.filter(({ kind }) => kind !== "corrupt" || settings.learnersFirst);

@@ -5,7 +5,7 @@ import type { CommittedEntry } from "../../src/raft/node/raft.js";
 import type { LogStorage, StoredState } from "../../src/raft/storage/log-storage.js";
 import type { TransportFactory, TransportHandler } from "../../src/raft/transport/transport.js";
 import type { Proposal } from "../../src/store/proposer.js";
-import { planOf } from "./plan.js";
+import { DEFAULT_OPTIONS, type PlanOptions, planOf } from "./plan.js";
 import type { Planted } from "./planted.js";
 import { simulate } from "./simulate.js";
 
@@ -58,10 +58,14 @@ const isAcknowledged: Planted = {
     }),
 };
 
-const PLANTED: Readonly<Record<string, { readonly planted: Planted; readonly found: readonly string[] }>> = {
+const PLANTED: Readonly<
+  Record<string, { readonly planted: Planted; readonly found: readonly string[]; readonly options?: PlanOptions }>
+> = {
   "a member that forgets whom it voted for": {
     planted: recalls((stored) => ({ ...stored, hardState: { ...stored.hardState, vote: "0" } })),
     found: ["one leader per term"],
+    // It takes two candidates in one term, and one that votes for both.
+    options: { members: 3, faults: 60, requests: 50, kinds: ["contest"] },
   },
   "a member that forgets its term": {
     planted: recalls((stored) => ({ ...stored, hardState: { ...stored.hardState, term: 0, vote: "0", commit: 0 } })),
@@ -128,10 +132,10 @@ const PLANTED: Readonly<Record<string, { readonly planted: Planted; readonly fou
   },
 };
 
-for (const [name, { planted, found }] of Object.entries(PLANTED)) {
+for (const [name, { planted, found, options = DEFAULT_OPTIONS }] of Object.entries(PLANTED)) {
   test.serial(`found: ${name}`, async (t) => {
     for (let seed = 1; seed <= MAX_SEEDS; seed++) {
-      const { breach } = await simulate(planOf(seed), planted);
+      const { breach } = await simulate(planOf(seed, options), planted);
       if (!breach) continue;
       t.true(found.includes(breach.rule), `seed ${seed}: ${breach.rule}: ${breach.text}`);
       t.log(`seed ${seed}: ${breach.rule}`);
