@@ -1,4 +1,5 @@
 /** Between grpc-js and handlers: promises for unary calls, a small stream object for streams, one place for errors. */
+import { setImmediate } from "node:timers/promises";
 import {
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
@@ -6,6 +7,7 @@ import {
   type handleUnaryCall,
   type Metadata,
   type ServerDuplexStream,
+  type ServerReadableStream,
   type ServerWritableStream,
   status,
 } from "@grpc/grpc-js";
@@ -138,13 +140,26 @@ export function clientStream<Request, Response>(
 ): handleClientStreamingCall<Request, Response> {
   return (call, callback) => {
     const context = contextOf(call);
-    // The end of the requests is not the end of the call.
-    const requests = call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request>;
-    new Promise<Response>((resolve) => resolve(handler(requests, context))).then(
+    new Promise<Response>((resolve) => resolve(handler(requestsOf(call), context))).then(
       (response) => callback(null, response),
       (error: unknown) => callback(statusOf(error, context.path, log)),
     );
   };
+}
+
+async function* requestsOf<Request>(call: ServerReadableStream<Request, unknown>): AsyncGenerator<Request> {
+  // The end of the requests is not the end of the call.
+  yield* call.iterator({ destroyOnReturn: false }) as AsyncIterable<Request>;
+  if (await wasReset(call)) throw new Error("the client went away");
+}
+
+/**
+ * To be asked when the requests have ended: HTTP/2 streams of Node end in the same way when the client resets them, and say so only
+ * afterwards.
+ */
+export async function wasReset(call: { readonly cancelled: boolean }): Promise<boolean> {
+  await setImmediate();
+  return call.cancelled;
 }
 
 function run<Response>(action: () => void | Promise<void>, stream: ResponseStream<Response>): void {

@@ -7,6 +7,7 @@ import {
   type StatusObject,
   status,
 } from "@grpc/grpc-js";
+import { wasReset } from "../server-call.js";
 import { passedOn } from "./forwarded-metadata.js";
 import type { Method } from "./raw-service.js";
 
@@ -88,13 +89,16 @@ export class ForwardedCall {
       call.pause();
       upstream.once("drain", () => call.resume());
     });
-    call.on("end", () => {
-      if (!this.#over) upstream.end();
-    });
+    call.on("end", () => void this.#endRequests());
     // The stream's own end: a write that crosses the caller's reset.
     call.on("error", () => {
       if (this.#finish()) upstream.cancel();
     });
+  }
+
+  async #endRequests(): Promise<void> {
+    // The other server is not to take a stream that was broken off for a whole one.
+    if (!(await wasReset(this.#call)) && !this.#over) this.#upstream.end();
   }
 
   #passResponses(): void {

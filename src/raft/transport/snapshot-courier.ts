@@ -41,6 +41,8 @@ export class SnapshotCourier {
     const present = this.#deliveries.get(id);
     if (this.#isStopped || (present?.isUnderWay && present.message.term >= message.term)) return;
     present?.abort.abort(new Error("another snapshot takes its place"));
+    // It waits its turn anew.
+    this.#deliveries.delete(id);
     this.#deliveries.set(id, { id, message, abort: new AbortController(), isUnderWay: false });
     this.#next();
   }

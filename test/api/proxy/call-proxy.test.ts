@@ -260,6 +260,42 @@ test("two managers that take each other for the leader do not pass a call back a
   }
 });
 
+test("a stream that its caller breaks off is not ended for the other server, but broken off too", async (t) => {
+  const [started, noteStarted] = gate();
+  const [cancelled, noteCancelled] = gate();
+  const bed = await startBed(t, {
+    ...echo(),
+    gather(stream: ServerReadableStream<string, string>) {
+      stream.on("data", noteStarted);
+      stream.on("cancelled", noteCancelled);
+    },
+  });
+  let hasEnded = false;
+  const { client: toLeader } = bed.target as { client: Client };
+  const open = toLeader.makeBidiStreamRequest.bind(toLeader) as (
+    ...rest: unknown[]
+  ) => ClientDuplexStream<Buffer, Buffer>;
+  toLeader.makeBidiStreamRequest = ((...rest: unknown[]) =>
+    open(...rest).on("finish", () => {
+      hasEnded = true;
+    })) as typeof toLeader.makeBidiStreamRequest;
+  const { gather } = WORDS;
+  const stream = bed.client.makeClientStreamRequest(
+    gather.path,
+    gather.requestSerialize,
+    gather.responseDeserialize,
+    new Metadata(),
+    () => {},
+  );
+  stream.on("error", (error) => t.log(error.message));
+  stream.write("a");
+  await started;
+  stream.cancel();
+  await cancelled;
+  await setImmediate();
+  t.false(hasEnded);
+});
+
 test("a reset ends streams, and leaves unary calls to be answered", async (t) => {
   const answers: sendUnaryData<string>[] = [];
   const [bothThere, noteBoth] = gate();
