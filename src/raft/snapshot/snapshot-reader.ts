@@ -46,7 +46,11 @@ export class SnapshotReader {
       if (typeof header === "string") throw new LogDamagedError(name, 0, header);
       const dataKey = keyRing.get(header.keyId);
       if (!dataKey) {
-        throw new LogLockedError(`${name} is sealed with key ${header.keyId}, which the key file does not hold`);
+        throw new LogLockedError(
+          `${name} is sealed with key ${header.keyId}, which the key file does not hold`,
+          "data-key-unknown",
+          header.keyId,
+        );
       }
       const key = snapshotKey(dataKey, header.salt);
       const metadata = openHeader(header, key);

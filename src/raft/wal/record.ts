@@ -74,7 +74,7 @@ export function parseRecordHeader(segment: Buffer, offset: number): RecordHeader
   };
 }
 
-export function isContinuation(header: RecordHeader): boolean {
+export function isContinuation(header: Pick<RecordHeader, "number">): boolean {
   return header.number === CONTINUATION_NUMBER;
 }
 

@@ -74,7 +74,11 @@ export async function openSegment(disk: Disk, name: string, keyRing: Pick<KeyRin
   }
   const dataKey = keyRing.get(header.keyId);
   if (!dataKey)
-    throw new LogLockedError(`${name} is sealed with key ${header.keyId}, which the key file does not hold`);
+    throw new LogLockedError(
+      `${name} is sealed with key ${header.keyId}, which the key file does not hold`,
+      "data-key-unknown",
+      header.keyId,
+    );
   const key = segmentKey(dataKey, header.salt, header.sequence);
   const state = openHeader(header, key);
   if (!state) throw new LogDamagedError(name, 0, `the header cannot be opened with key ${header.keyId}`);
@@ -84,7 +88,8 @@ export async function openSegment(disk: Disk, name: string, keyRing: Pick<KeyRin
   return new OpenedSegment(name, bytes, header, state, key);
 }
 
-async function readWhole(disk: Disk, name: string): Promise<Buffer> {
+/** A file whole. @throws DiskError */
+export async function readWhole(disk: Disk, name: string): Promise<Buffer> {
   const file = await disk.open(name);
   try {
     const size = await file.size();

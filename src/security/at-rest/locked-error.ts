@@ -12,6 +12,8 @@ export class LogLockedError extends Error {
   constructor(
     message: string,
     readonly reason: LockReason = "data-key-unknown",
+    /** Of the data key that is not known. */
+    readonly keyId?: string,
   ) {
     super(message);
   }
