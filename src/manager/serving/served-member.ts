@@ -20,8 +20,9 @@ export interface ServedMemberOptions {
   readonly control: UntypedServiceImplementation;
 }
 
-/** Elections that a call waits for a leader through. */
+/** Elections that a call waits for a leader through, and so long at least: on a busy host they take longer. */
 const ELECTIONS = 3;
+const MIN_PATIENCE_MS = 3000;
 const CATCH_UP_TIMEOUT_MS = 5000;
 
 export class ServedMember implements Patience {
@@ -43,7 +44,7 @@ export class ServedMember implements Patience {
     this.#route = route;
     const { tickMs, electionTicks } = raft.status();
     const hasLeader = () => terms.current !== undefined || route.target() !== undefined;
-    this.#wait = new LeaderWait(hasLeader, ELECTIONS * electionTicks * tickMs);
+    this.#wait = new LeaderWait(hasLeader, Math.max(MIN_PATIENCE_MS, ELECTIONS * electionTicks * tickMs));
   }
 
   /** While this manager leads. */
