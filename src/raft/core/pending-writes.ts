@@ -15,10 +15,6 @@ export interface PendingWrite {
 export class PendingWrites {
   #queue: PendingWrite[] = [];
 
-  get count(): number {
-    return this.#queue.length;
-  }
-
   /** @param write of a greater sequence than all before */
   add(write: PendingWrite): void {
     this.#queue.push(write);

@@ -73,10 +73,6 @@ export class RaftState {
     return { term: this.term, vote: this.vote, commit: this.log.committed };
   }
 
-  get isLearner(): boolean {
-    return this.membership.learners.includes(this.id);
-  }
-
   /** A message of the present term. */
   draft(type: MessageType, to: MemberId): Draft {
     return draft(type, this.id, to, this.term);

@@ -21,6 +21,7 @@ import {
   logTerms,
   member,
   ofType,
+  type Settled,
   settle,
   settledLeader,
   ticks,
@@ -37,6 +38,7 @@ const {
   MsgTimeoutNow,
   MsgTransferLeader,
   MsgVote,
+  MsgVoteResp,
 } = MessageType;
 const { ConfChangeAddNode, ConfChangeAddLearnerNode, ConfChangeRemoveNode } = ConfChangeType;
 const context = Buffer.alloc(0);
@@ -55,6 +57,8 @@ const at = (index: number, term: number, voters = ["1", "2", "3"]): SnapshotMeta
   term,
   confState: votersState(voters),
 });
+
+const readsOf = ({ readys }: Settled) => readys.flatMap(({ readStates }) => readStates);
 
 test("7: a snapshot takes the place of the log and of the membership, and is promised when it is durable", (t) => {
   const one = member({ logTerms: [1, 1] });
@@ -146,6 +150,21 @@ test("7: a follower that needs what is gone is sent the newest snapshot's metada
   t.like(one.core.status().followers[2], { state: "snapshot", pendingSnapshot: 3, paused: true });
   one.core.propose(Buffer.from("z"));
   t.true(settle(one).messages.every(({ to }) => to === "2"));
+});
+
+test("7: a snapshot is not sent to one that is silent", (t) => {
+  const one = settledLeader({ config: { checkQuorum: true } });
+  for (const data of ["x", "y"]) one.core.propose(Buffer.from(data));
+  settle(one);
+  accept(one, "2", 3);
+  // The look at the quorum: from now on everybody must be heard of again.
+  ticks(one, 10);
+  one.compact(4);
+  one.core.reportUnreachable("3");
+  one.core.propose(Buffer.from("z"));
+  t.deepEqual(ofType(settle(one).messages, MsgSnap), []);
+  one.core.step(from("3", MsgHeartbeatResp, 1));
+  t.is(ofType(settle(one).messages, MsgSnap).length, 1);
 });
 
 test("7: word that a snapshot has arrived, or has not, lets the leader probe again", (t) => {
@@ -270,6 +289,28 @@ test("thesis 4.3: a leader ends a joint configuration that is to end by itself, 
   }
 });
 
+test("thesis 4.3: while two configurations are joint, elections and reads need a majority of each", (t) => {
+  const joint = { ...votersState(["1", "4", "5"]), votersOutgoing: ["1", "2", "3"] };
+  const one = member();
+  one.disk.snapshot = { index: 0, term: 0, confState: joint };
+  one.restart();
+  one.core.campaign();
+  settle(one);
+  for (const peer of ["4", "5"]) one.core.step(from(peer, MsgVoteResp, 1));
+  t.is(one.core.role, "candidate");
+  one.core.step(from("3", MsgVoteResp, 1));
+  t.is(one.core.role, "leader");
+  settle(one);
+  for (const peer of ["3", "4"]) accept(one, peer, 1);
+  settle(one);
+  one.core.readIndex(Buffer.from("a"));
+  const [round] = ofType(settle(one).messages, MsgHeartbeat);
+  for (const peer of ["4", "5"]) one.core.step(from(peer, MsgHeartbeatResp, 1, { context: round!.context }));
+  t.deepEqual(readsOf(settle(one)), []);
+  one.core.step(from("2", MsgHeartbeatResp, 1, { context: round!.context }));
+  t.is(readsOf(settle(one)).length, 1);
+});
+
 test("thesis 4.3: the end of a joint configuration waits for a transfer that is under way, and comes when that is abandoned", (t) => {
   const one = settledLeader();
   one.core.proposeMembershipChange(
@@ -316,6 +357,7 @@ test("thesis 3.10: who is told to campaigns at once, asks nobody first, and says
 
 test("thesis 3.10: a transfer that takes an election timeout is abandoned", (t) => {
   const one = settledLeader();
+  ticks(one, 5);
   one.core.transferLeadership("2");
   ticks(one, 9);
   t.is(one.core.status().transferee, "2");
@@ -349,15 +391,9 @@ test("thesis 6.4: a read is held back until the leader has committed in its term
   const [later] = ofType(settle(one).messages, MsgHeartbeat);
   // The first round confirms what was asked before it, not what was asked after.
   one.core.step(from("2", MsgHeartbeatResp, 2, { context: round[0]!.context }));
-  t.deepEqual(
-    settle(one).readys.flatMap(({ readStates }) => readStates),
-    [{ context: Buffer.from("a"), index: 2 }],
-  );
+  t.deepEqual(readsOf(settle(one)), [{ context: Buffer.from("a"), index: 2 }]);
   one.core.step(from("3", MsgHeartbeatResp, 2, { context: later!.context }));
-  t.deepEqual(
-    settle(one).readys.flatMap(({ readStates }) => readStates),
-    [{ context: Buffer.from("b"), index: 2 }],
-  );
+  t.deepEqual(readsOf(settle(one)), [{ context: Buffer.from("b"), index: 2 }]);
 });
 
 test("thesis 6.4: any number of reads between two Readys takes one round", (t) => {
@@ -366,7 +402,7 @@ test("thesis 6.4: any number of reads between two Readys takes one round", (t) =
   const round = settle(one).messages;
   t.is(round.length, 2);
   one.core.step(from("2", MsgHeartbeatResp, 1, { context: round[0]!.context }));
-  t.is(settle(one).readys.flatMap(({ readStates }) => readStates).length, 3);
+  t.is(readsOf(settle(one)).length, 3);
 });
 
 test("thesis 6.4: heartbeats that nobody waits for confirm nothing, and neither does a learner", (t) => {
@@ -376,12 +412,9 @@ test("thesis 6.4: heartbeats that nobody waits for confirm nothing, and neither 
   one.core.step(from("2", MsgHeartbeatResp, 1));
   one.core.step(from("4", MsgHeartbeatResp, 1, { context: round!.context }));
   one.core.step(from("9", MsgHeartbeatResp, 1, { context: round!.context }));
-  t.deepEqual(
-    settle(one).readys.flatMap(({ readStates }) => readStates),
-    [],
-  );
+  t.deepEqual(readsOf(settle(one)), []);
   one.core.step(from("3", MsgHeartbeatResp, 1, { context: round!.context }));
-  t.is(settle(one).readys.flatMap(({ readStates }) => readStates).length, 1);
+  t.is(readsOf(settle(one)).length, 1);
 });
 
 test("thesis 6.4: a follower asks its leader, whatever the term, and a leader that is one no more answers nobody", (t) => {
@@ -392,10 +425,7 @@ test("thesis 6.4: a follower asks its leader, whatever the term, and a leader th
   const [asked] = settle(follower).messages;
   t.like(asked, { type: MsgReadIndex, to: "2", from: "1", term: 0 });
   follower.core.step(from("2", MsgReadIndexResp, 1, { index: 7, entries: asked!.entries }));
-  t.deepEqual(
-    settle(follower).readys.flatMap(({ readStates }) => readStates),
-    [{ context: Buffer.from("a"), index: 7 }],
-  );
+  t.deepEqual(readsOf(settle(follower)), [{ context: Buffer.from("a"), index: 7 }]);
 
   const one = settledLeader();
   const round = answer(one, from("3", MsgReadIndex, 0, { entries: asked!.entries }));
@@ -409,15 +439,30 @@ test("thesis 6.4: a follower asks its leader, whatever the term, and a leader th
   );
 });
 
+test("thesis 6.4: what was asked of a leader that was deposed is not answered when it leads again", (t) => {
+  const one = settledLeader({ peers: ["2"] });
+  one.core.readIndex(Buffer.from("a"));
+  settle(one);
+  one.core.step(from("2", MsgHeartbeat, 2));
+  settle(one);
+  one.core.campaign();
+  settle(one);
+  one.core.step(from("2", MsgVoteResp, 3));
+  settle(one);
+  accept(one, "2", 2);
+  settle(one);
+  one.core.readIndex(Buffer.from("b"));
+  const [round] = ofType(settle(one).messages, MsgHeartbeat);
+  one.core.step(from("2", MsgHeartbeatResp, 3, { context: round!.context }));
+  t.deepEqual(readsOf(settle(one)), [{ context: Buffer.from("b"), index: 2 }]);
+});
+
 test("thesis 6.4.1: by its lease a leader answers at once, when it has committed in its term", (t) => {
   const one = leader({ config: { checkQuorum: true, readOnly: "lease" } });
   one.core.readIndex(Buffer.from("a"));
-  t.deepEqual(
-    settle(one).readys.flatMap(({ readStates }) => readStates),
-    [],
-  );
+  t.deepEqual(readsOf(settle(one)), []);
   accept(one, "2", 1);
-  t.is(settle(one).readys.flatMap(({ readStates }) => readStates).length, 1);
+  t.is(readsOf(settle(one)).length, 1);
   one.core.readIndex(Buffer.from("b"));
-  t.is(settle(one).readys.flatMap(({ readStates }) => readStates).length, 1);
+  t.is(readsOf(settle(one)).length, 1);
 });

@@ -223,6 +223,17 @@ test("5.3: a leader that is refused goes back to where the follower's log may ag
   t.deepEqual(settle(one).messages, []);
 });
 
+test("5.3: a refusal that was overtaken by what has arrived is ignored", (t) => {
+  const one = settledLeader();
+  for (const data of ["x", "y"]) one.core.propose(Buffer.from(data));
+  settle(one);
+  accept(one, "2", 3);
+  settle(one);
+  one.core.step(from("2", MsgAppResp, 1, { reject: true, index: 2, rejectHint: 0 }));
+  t.like(one.core.status().followers[1], { state: "replicate", match: 3, next: 4 });
+  t.deepEqual(settle(one).messages, []);
+});
+
 test("5.3: a leader never drops or replaces an entry of its own log", (t) => {
   const one = leader({ logTerms: [1, 1] });
   one.core.step(from("2", MsgApp, 2, { index: 1, logTerm: 1, entries: entries(2, 2) }));
