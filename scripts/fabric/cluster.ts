@@ -279,15 +279,16 @@ export class Cluster {
   async remove(): Promise<void> {
     this.#removing = true;
     for (const child of this.#children) child.kill("SIGKILL");
-    const workers = [...this.#daemons.keys()].reverse();
-    for (const name of workers) await this.stopDaemon(name);
-    for (const name of workers) this.#leave(name);
+    const names = [...this.#daemons.keys()];
+    for (const name of names) this.continueManager(name);
+    await Promise.all(names.map((name) => this.stopDaemon(name)));
+    for (const name of names) this.leave(name);
     this.#fabric.remove();
     rmSync(this.directory, { recursive: true, force: true });
   }
 
   /** `tswarmd leave`: the tasks end, and the node's namespaces, links, rules and groups go. */
-  #leave(name: string): void {
+  leave(name: string): void {
     const { host, stateDir } = this.#daemon(name);
     const [program, ...args] = inNamespaceCommand(host.namespace, [DAEMON, "leave", "--force", "-d", stateDir]);
     execFileSync(program!, args, { stdio: ["ignore", "ignore", "pipe"] });
@@ -330,6 +331,16 @@ function isTaskProcess(entry: string, nodeId: string, stateDir: string): boolean
 
 /** @returns the child of a process whose command line names the program */
 function childRunning(parent: number, program: string): number | undefined {
-  const children = readFileSync(`/proc/${parent}/task/${parent}/children`, "utf8").trim().split(" ").filter(Boolean);
-  return children.map(Number).find((pid) => readFileSync(`/proc/${pid}/cmdline`, "utf8").split("\0").includes(program));
+  const children = procText(parent, `task/${parent}/children`).trim().split(" ").filter(Boolean).map(Number);
+  return children.find((pid) => procText(pid, "cmdline").split("\0").includes(program));
+}
+
+/** @returns nothing of a process that has ended */
+function procText(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, "utf8");
+  } catch (error) {
+    if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return "";
+    throw error;
+  }
 }

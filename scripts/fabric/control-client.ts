@@ -10,7 +10,7 @@ import {
   PortConfig_Protocol,
   RaftMemberStatus_Reachability,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
-import { LocalManagerService } from "../../src/api/generated/tswarm/v1/manager.js";
+import { LocalManagerService, ManagerState } from "../../src/api/generated/tswarm/v1/manager.js";
 import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 
@@ -53,6 +53,12 @@ export async function nodeStates(socket: string): Promise<readonly NodeState[]> 
 /** Whether a manager answers, whatever the state that it is in. */
 export async function managerAnswers(socket: string): Promise<boolean> {
   return (await ask(socket, HealthService.check, { service: "ControlAPI" })) !== undefined;
+}
+
+/** Whether a manager runs and knows a leader. */
+export async function managerRuns(socket: string): Promise<boolean> {
+  const answer = await ask(socket, LocalManagerService.status, {});
+  return answer?.state === ManagerState.MANAGER_RUNNING && answer.leaderRaftId !== "0";
 }
 
 /** The leader as one manager sees it; undefined where it sees none. */
