@@ -69,7 +69,7 @@ const PLANTED: Readonly<
   },
   "a member that forgets its term": {
     planted: recalls((stored) => ({ ...stored, hardState: { ...stored.hardState, term: 0, vote: "0", commit: 0 } })),
-    found: ["one leader per term", "members start", "members go on", "progress"],
+    found: ["one leader per term", "committed entries never change"],
   },
   "a log that loses its last entry at a restart": {
     planted: recalls((stored) => ({
@@ -77,11 +77,11 @@ const PLANTED: Readonly<
       hardState: { ...stored.hardState, commit: 0 },
       entries: stored.entries.slice(0, -1),
     })),
-    found: ["committed entries never change", "clients see one object", "progress"],
+    found: ["committed entries never change", "clients see one object"],
   },
   "a log that says too early that all is on the disk": {
     planted: isAcknowledged,
-    found: ["committed entries never change", "clients see one object", "one leader per term", "progress"],
+    found: ["committed entries never change", "clients see one object", "one leader per term"],
   },
   "a member that acknowledges entries that it has not taken": {
     planted: meddles((message, answer) => {
@@ -92,7 +92,7 @@ const PLANTED: Readonly<
       }
       return message;
     }),
-    found: ["committed entries never change", "clients see one object", "members go on", "no entry is skipped"],
+    found: ["committed entries never change", "clients see one object", "no entry is skipped"],
   },
   "a member that votes for everybody": {
     planted: meddles((message) => (message.type === MessageType.MsgVoteResp ? { ...message, reject: false } : message)),
@@ -134,13 +134,15 @@ const PLANTED: Readonly<
 
 for (const [name, { planted, found, options = DEFAULT_OPTIONS }] of Object.entries(PLANTED)) {
   test.serial(`found: ${name}`, async (t) => {
+    // That a cluster comes to a halt tells less than that it breaks its word.
+    const rules: string[] = [];
     for (let seed = 1; seed <= MAX_SEEDS; seed++) {
       const { breach } = await simulate(planOf(seed, options), planted);
-      if (!breach) continue;
-      t.true(found.includes(breach.rule), `seed ${seed}: ${breach.rule}: ${breach.text}`);
-      t.log(`seed ${seed}: ${breach.rule}`);
+      if (breach) rules.push(breach.rule);
+      if (!breach || !found.includes(breach.rule)) continue;
+      t.pass(`seed ${seed}: ${breach.rule}`);
       return;
     }
-    t.fail(`not within ${MAX_SEEDS} seeds`);
+    t.fail(`not within ${MAX_SEEDS} seeds; but: ${rules.join(", ")}`);
   });
 }
