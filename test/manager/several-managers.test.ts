@@ -1,6 +1,7 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import test from "ava";
 import { ControlService } from "../../src/api/generated/docker/swarmkit/v1/control.js";
+import { NetworkSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import {
   NodeRole,
   RaftMemberStatus_Reachability as Reachability,
@@ -103,6 +104,46 @@ test("the leader goes: another takes over, its loops run there, and agents are n
     group.hosts.some(({ logged }) => logged.some((line) => /\n\s+at /.test(line))),
     "no stack in a log",
   );
+});
+
+test("what one leader gave out the next one gives to nobody else", async (t) => {
+  const group = await ManagerGroup.start(t, 3);
+  const [first] = await group.followers();
+  for (let number = 1; number <= 3; number++) await group.agent(number, first!);
+  const spec = NetworkSpec.fromPartial({ annotations: { name: "shop" } });
+  const { network } = await first!.call(ControlService.createNetwork, { spec });
+  const web = (name: string) => {
+    const endpoint = { ports: [{ targetPort: 80 }, { targetPort: 81 }] };
+    return processService(name, 3, { task: { networks: [{ target: network!.id }] }, endpoint });
+  };
+  for (const name of ["a", "b", "c"]) await first!.call(ControlService.createService, { spec: web(name) });
+  const allocated = (host: ManagerHost, count: number) =>
+    host.manager.store.view(
+      (read) =>
+        read.all("service").every(({ endpoint }) => endpoint?.ports.every(({ publishedPort }) => publishedPort > 0)) &&
+        read.all("task").filter(({ networks }) => networks.length === 2).length === count,
+    );
+  await group.until("all have their addresses", () => allocated(first!, 9));
+  for (let round = 1; round <= 2; round++) {
+    const leader = await group.leader();
+    const [next] = await group.followers();
+    await leader.call(LocalManagerService.transferLeadership, { nodeId: next!.nodeId });
+    await group.until("it leads", () => next!.manager.isLeading);
+    for (const name of ["x", "y"]) await first!.call(ControlService.createService, { spec: web(`${name}${round}`) });
+    await group.until("the new ones have theirs", () => allocated(first!, 9 + 6 * round));
+  }
+  const { addresses, ports } = first!.manager.store.view((read) => ({
+    addresses: [
+      ...read.all("node").flatMap(({ attachments }) => attachments.flatMap((one) => one.addresses)),
+      ...read.all("service").flatMap(({ endpoint }) => (endpoint?.virtualIps ?? []).map(({ addr }) => addr)),
+      ...read.all("task").flatMap(({ networks }) => networks.flatMap((one) => one.addresses)),
+    ],
+    ports: read.all("service").flatMap(({ endpoint }) => (endpoint?.ports ?? []).map((port) => port.publishedPort)),
+  }));
+  t.is(ports.length, 14);
+  t.is(new Set(ports).size, ports.length);
+  t.is(addresses.length, 3 + 2 * 7 + 2 * 21);
+  t.is(new Set(addresses).size, addresses.length);
 });
 
 async function managersTold(

@@ -1,5 +1,6 @@
 /** One leader's term after the other: begins one when this manager leads, ends it when it does not any more. */
 import type { Leadership } from "../../raft/node/raft.js";
+import type { Clock } from "../../store/clock.js";
 import { isTermOver } from "./term-over.js";
 
 /** What is begun and ended; see LeaderTerm. */
@@ -16,8 +17,11 @@ interface Entry<T> {
   running: boolean;
 }
 
+const RETRY_MS = 1000;
+
 export class Terms<T extends Term> {
   readonly #create: (number: number) => T;
+  readonly #clock: Clock;
   readonly #onFailure: (error: unknown) => void;
   readonly #onChange: () => void;
   #entry: Entry<T> | undefined;
@@ -25,12 +29,14 @@ export class Terms<T extends Term> {
   #ending: Promise<void> = Promise.resolve();
   /** The term that this manager leads in; undefined while it does not. */
   #wanted: number | undefined;
+  #cancelRetry: () => void = () => {};
 
   /**
-   * @param onFailure a term could not begin, though this manager leads: it is of no use
+   * @param onFailure a term could not begin, though this manager leads: it is tried again after a second
    * @param onChange a term has begun or ended
    */
-  constructor(create: (number: number) => T, onFailure: (error: unknown) => void, onChange: () => void) {
+  constructor(create: (number: number) => T, clock: Clock, onFailure: (error: unknown) => void, onChange: () => void) {
+    this.#clock = clock;
     this.#create = create;
     this.#onFailure = onFailure;
     this.#onChange = onChange;
@@ -73,12 +79,23 @@ export class Terms<T extends Term> {
         this.#onChange();
       },
       (error: unknown) => {
-        if (this.#entry === entry && !isTermOver(error)) this.#onFailure(error);
+        if (this.#entry !== entry || isTermOver(error)) return;
+        this.#onFailure(error);
+        this.#cancelRetry = this.#clock.after(RETRY_MS, () => this.#again(number));
       },
     );
   }
 
+  /** From the beginning, with nothing of the first attempt. */
+  #again(number: number): void {
+    this.#end(new Error("its work could not begin"));
+    this.#ending.then(() => {
+      if (this.#wanted === number && !this.#entry) this.#begin(number);
+    });
+  }
+
   #end(reason: Error): void {
+    this.#cancelRetry();
     const entry = this.#entry;
     if (!entry) return;
     this.#entry = undefined;

@@ -14,6 +14,8 @@ interface Entry {
   readonly reconciler: Reconciler;
   due: boolean;
   wakeAtMs: number | undefined;
+  /** One after the other. */
+  failures: number;
 }
 
 export class ControlLoop {
@@ -30,7 +32,7 @@ export class ControlLoop {
     this.#store = store;
     this.#clock = clock;
     this.#log = log;
-    this.#entries = reconcilers.map((reconciler) => ({ reconciler, due: true, wakeAtMs: undefined }));
+    this.#entries = reconcilers.map((reconciler) => ({ reconciler, due: true, wakeAtMs: undefined, failures: 0 }));
   }
 
   /** Everybody begins with the same state. */
@@ -92,9 +94,10 @@ export class ControlLoop {
     entry.due = false;
     try {
       entry.wakeAtMs = await entry.reconciler.reconcile();
+      entry.failures = 0;
     } catch (error) {
-      // When another manager leads this loop is about to be stopped: that is no news.
-      if (!isTermOver(error)) this.#log(`${entry.reconciler.name}: ${textOf(error)}`);
+      entry.failures++;
+      if (isNews(error, entry.failures)) this.#log(`${entry.reconciler.name}: ${textOf(error)}`);
       entry.wakeAtMs = this.#clock.now() + RETRY_MS;
     }
     await new Promise((resolve) => setImmediate(resolve));
@@ -115,6 +118,12 @@ export class ControlLoop {
       this.#run();
     });
   }
+}
+
+/** When another manager leads, this loop is about to be stopped; while leadership is handed over, the log is busy for a moment. */
+function isNews(error: unknown, failures: number): boolean {
+  if (isTermOver(error)) return false;
+  return !(error instanceof RaftError && error.code === "busy" && failures === 1);
 }
 
 /** What the store or the log refuse is no defect of the reconciler's. */

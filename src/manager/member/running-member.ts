@@ -63,6 +63,7 @@ export class RunningMember {
     this.raft = raft;
     this.#terms = new Terms(
       () => new LeaderTerm({ ...options, raft }),
+      options.clock,
       (error) => log(`this manager leads, but its work cannot begin: ${textOf(error)}`),
       () => this.#changed(),
     );

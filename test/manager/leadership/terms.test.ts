@@ -1,11 +1,13 @@
 import test from "ava";
 import { type Term, Terms } from "../../../src/manager/leadership/terms.js";
 import { RaftError } from "../../../src/raft/node/raft.js";
+import { ManualClock } from "../manual-clock.js";
 
 const REASON = new Error("another manager leads now");
 
 /** Terms whose beginnings and ends the test decides. */
 function world() {
+  const clock = new ManualClock();
   const log: string[] = [];
   const failures: unknown[] = [];
   const gates = new Map<string, { open: () => void; fail: (error: Error) => void }>();
@@ -16,6 +18,7 @@ function world() {
     });
   const terms = new Terms<Term & { number: number }>(
     (number) => ({ number, start: () => gate(`start ${number}`), stop: () => gate(`stop ${number}`) }),
+    clock,
     (error) => failures.push(error),
     () => log.push(`changed ${terms.current?.number ?? "none"}`),
   );
@@ -24,6 +27,7 @@ function world() {
   };
   return {
     terms,
+    clock,
     failures,
     lead: (term: number) => terms.see({ role: "leader", term }, REASON),
     follow: (term: number) => terms.see({ role: "follower", term }, REASON),
@@ -89,7 +93,7 @@ test("terms that were over before their turn came never begin", async (t) => {
   t.deepEqual(take(), ["start 2", "stop 2", "start 5"]);
 });
 
-test("a term that cannot begin is reported, unless leadership was lost", async (t) => {
+test("a term that cannot begin is reported and tried again, unless leadership was lost", async (t) => {
   const { lead, fail, settle, failures } = world();
   lead(2);
   await settle();
@@ -101,6 +105,11 @@ test("a term that cannot begin is reported, unless leadership was lost", async (
   const defect = new Error("the cluster's address pool is none");
   await other.fail("start 2", defect);
   t.deepEqual(other.failures, [defect]);
+  other.clock.advance(1000);
+  await other.open("stop 2");
+  await other.open("start 2");
+  t.is(other.terms.current?.number, 2, "it was tried again");
+  t.is(other.clock.pending, 0);
 });
 
 test("stop resolves when the last term has ended", async (t) => {
