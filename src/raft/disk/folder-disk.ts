@@ -14,8 +14,8 @@ const truncateFile = promisify(ftruncate);
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
-/** At a time, so that writes of other files get their turn. */
-const ZEROS = Buffer.alloc(1 << 20);
+/** At a time, each made durable by itself: a durable write of another file in between waits for one of them at most. */
+const ZEROS = Buffer.alloc(256 << 10);
 
 export interface FolderDiskOptions {
   /** Opens for reading alone; everything that would change the folder is refused. */
