@@ -41,6 +41,11 @@ export class MessageReader extends BinaryReader {
     return this.#shared.decode(this.#bytes, start, start + length, fns);
   }
 
+  /** The list as all others that are equal to it. */
+  sharedList(texts: readonly string[]): readonly string[] {
+    return texts.length === 0 ? texts : this.#shared.list(texts);
+  }
+
   /** A text that many objects have. */
   sharedString(): string {
     return this.#shared.string(this.string());

@@ -25,6 +25,7 @@ export class SharedMessages {
   /** By a hash of the bytes; a message with the hash of another one pushes that out. */
   readonly #decoded = new Recent<number, Shared>(MAX_KEPT_BYTES, weigh);
   readonly #encoded = new Recent<object, { readonly bytes: Buffer }>(MAX_KEPT_BYTES, weigh);
+  readonly #lists = new Recent<string, readonly string[]>(MAX_STRINGS);
   readonly #strings = new Recent<string, string>(MAX_STRINGS);
 
   /** @returns the message that stands at [start, end), frozen */
@@ -48,6 +49,15 @@ export class SharedMessages {
     const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
     if (bytes.length <= MAX_SHARED_BYTES) this.#encoded.set(message, { bytes });
     return bytes;
+  }
+
+  /** Equal lists, of names and the like, as one frozen list. */
+  list(texts: readonly string[]): readonly string[] {
+    const key = texts.join("\0");
+    const known = this.#lists.get(key);
+    if (known?.length === texts.length) return known;
+    this.#lists.set(key, Object.freeze(texts));
+    return texts;
   }
 
   /** Equal ids of nodes and services as one string. */

@@ -205,5 +205,6 @@ function readAttachment(reader: MessageReader): NetworkAttachment {
         reader.skip(tag & 7, tag >>> 3);
     }
   }
+  attachment.aliases = reader.sharedList(attachment.aliases);
   return attachment;
 }
