@@ -1,19 +1,18 @@
 /** A folder of the file system. What it makes only its owner can read. */
-import { close, constants, fdatasync, fstat, fsync, ftruncate, open, read, write } from "node:fs";
-import { mkdir, readdir, rename, unlink } from "node:fs/promises";
+import { close, constants, fdatasync, fstat, ftruncate, open, read, write } from "node:fs";
+import { readdir, rename, unlink } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import { makeFolder, syncFolder } from "../../security/at-rest/durable-folder.js";
 import { type Disk, DiskError, type DiskErrorCode, type DiskFile } from "./disk.js";
 
 const openFile = promisify(open);
 const closeFile = promisify(close);
 const syncData = promisify(fdatasync);
-const syncAll = promisify(fsync);
 const statFile = promisify(fstat);
 const truncateFile = promisify(ftruncate);
 
 const FILE_MODE = 0o600;
-const FOLDER_MODE = 0o700;
 /** At a time, each made durable by itself: a durable write of another file in between waits for one of them at most. */
 const ZEROS = Buffer.alloc(256 << 10);
 
@@ -34,7 +33,7 @@ export class FolderDisk implements Disk {
 
   async list(): Promise<readonly string[]> {
     return this.#attempt("list", "", async () => {
-      if (!this.#readOnly) await mkdir(this.#folder, { recursive: true, mode: FOLDER_MODE });
+      if (!this.#readOnly) await makeFolder(this.#folder);
       return (await readdir(this.#folder)).sort();
     });
   }
@@ -76,14 +75,7 @@ export class FolderDisk implements Disk {
 
   async syncFolder(): Promise<void> {
     this.#refuseChange("");
-    await this.#attempt("sync", "", async () => {
-      const descriptor = await openFile(this.#folder, constants.O_RDONLY | constants.O_DIRECTORY);
-      try {
-        await syncAll(descriptor);
-      } finally {
-        await closeFile(descriptor);
-      }
-    });
+    await this.#attempt("sync", "", () => syncFolder(this.#folder));
   }
 
   #refuseChange(name: string): void {

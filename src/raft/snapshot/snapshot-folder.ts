@@ -1,7 +1,7 @@
 /** The snapshots of a log: whole files under their names, and those that are being written. */
 import type { SnapshotMetadata } from "../../api/generated/raftpb/raft.js";
 import type { KeyRing } from "../../security/at-rest/key-ring.js";
-import type { Disk } from "../disk/disk.js";
+import { type Disk, DiskError } from "../disk/disk.js";
 import { SnapshotMissingError, type SnapshotSink } from "../storage/log-storage.js";
 import { UNFINISHED } from "../wal/segment-name.js";
 import { type SnapshotId, snapshotName } from "./snapshot-name.js";
@@ -86,7 +86,10 @@ export class SnapshotFolder {
   async *read(index: number): AsyncGenerator<Uint8Array, void, undefined> {
     const stored = this.#stored.findLast((one) => one.index === index);
     if (!stored) throw new SnapshotMissingError(`there is no snapshot ${index}`);
-    const reader = await SnapshotReader.open(this.#options.disk, stored.name, this.#options.keyRing);
+    const reader = await SnapshotReader.open(this.#options.disk, stored.name, this.#options.keyRing).catch((error) => {
+      const isGone = error instanceof DiskError && error.code === "not-found";
+      throw isGone ? new SnapshotMissingError(`snapshot ${index} was just removed`) : error;
+    });
     try {
       yield* reader.chunks();
     } finally {

@@ -41,6 +41,8 @@ export interface SealedLogStorage extends LogStorage {
 
 const SEGMENT_BYTES = 16 << 20;
 const GROUP_BYTES = 1 << 20;
+/** It stands in the header of each segment. */
+const MAX_IDENTITY_BYTES = 64 << 10;
 
 /** Reads nothing before {@link LogStorage.load}. */
 export function openLogStorage(options: LogStorageOptions): SealedLogStorage {
@@ -82,7 +84,9 @@ class DiskLogStorage implements SealedLogStorage {
     return recovered.state;
   }
 
-  setIdentity(identity: Uint8Array): Promise<void> {
+  async setIdentity(identity: Uint8Array): Promise<void> {
+    if (identity.length > MAX_IDENTITY_BYTES)
+      throw new RangeError(`an identity of ${identity.length} bytes is too long`);
     return this.#log.write({ entries: [], identity: identity.slice() }, true);
   }
 

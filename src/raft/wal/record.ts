@@ -18,8 +18,6 @@ import { counterNonce, sealInto, TAG_BYTES, unseal } from "../../security/at-res
 
 export const RECORD_HEADER_BYTES = 20;
 export const ALIGNMENT = 8;
-/** No record is longer, header and padding included. */
-export const MAX_RECORD_BYTES = 256 << 20;
 
 /**
  * Number of the record that says that the next segment stands on the disk. A number of its own, because a later life may write it behind the

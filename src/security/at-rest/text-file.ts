@@ -1,5 +1,6 @@
-import { mkdir, open, readFile, rename } from "node:fs/promises";
+import { open, readFile, rename } from "node:fs/promises";
 import { dirname } from "node:path";
+import { makeFolder, syncFolder } from "./durable-folder.js";
 
 /** A small file that is replaced as a whole: after a crash it holds the old contents or the new ones. */
 export interface TextFile {
@@ -12,7 +13,6 @@ export interface TextFile {
 }
 
 const FILE_MODE = 0o600;
-const FOLDER_MODE = 0o700;
 
 /** Only its owner can read it. */
 export function textFileAt(path: string): TextFile {
@@ -30,7 +30,7 @@ async function contentsOf(path: string): Promise<string | undefined> {
 
 async function replaceAt(path: string, contents: string): Promise<void> {
   const folder = dirname(path);
-  await mkdir(folder, { recursive: true, mode: FOLDER_MODE });
+  await makeFolder(folder);
   const temporary = `${path}.new`;
   const file = await open(temporary, "w", FILE_MODE);
   try {
@@ -42,10 +42,5 @@ async function replaceAt(path: string, contents: string): Promise<void> {
     await file.close();
   }
   await rename(temporary, path);
-  const opened = await open(folder, "r");
-  try {
-    await opened.sync();
-  } finally {
-    await opened.close();
-  }
+  await syncFolder(folder);
 }
