@@ -2,9 +2,9 @@
 import type { ChannelCredentials, Metadata } from "@grpc/grpc-js";
 import { type Message, MessageType } from "../../api/generated/raftpb/raft.js";
 import type { MemberId } from "../core/member-id.js";
-import { type Clock, systemClock } from "../node/clock.js";
+import { systemClock } from "../node/clock.js";
 import { batchHead } from "./batch-writer.js";
-import { DEFAULT_LIMITS, type TransportLimits } from "./limits.js";
+import { DEFAULT_LIMITS, type TransportClock, type TransportLimits } from "./limits.js";
 import { Peer, type PeerSettings } from "./peer.js";
 import { SnapshotCourier } from "./snapshot-courier.js";
 import type { PeerStatus, Transport, TransportFactory, TransportHandler } from "./transport.js";
@@ -16,7 +16,7 @@ export interface GrpcTransportOptions {
   readonly metadata: () => Metadata;
   readonly log: (line: string) => void;
   readonly limits?: Partial<TransportLimits>;
-  readonly clock?: Clock;
+  readonly clock?: TransportClock;
   /** In [0, 1). */
   readonly random?: () => number;
 }
@@ -59,7 +59,7 @@ export class GrpcTransport implements Transport {
     const events = {
       openSnapshot: () => handler.openSnapshot(),
       snapshotSent: (id: MemberId, delivered: boolean) => this.#later(() => handler.snapshotSent(id, delivered)),
-      removedByPeers: () => this.#later(() => handler.removedByPeers()),
+      removedByPeers: (by?: MemberId) => this.#later(() => handler.removedByPeers(by)),
     };
     this.#courier = new SnapshotCourier(this.#settings, events, (id) => {
       const peer = this.#peers.get(id);
@@ -93,7 +93,7 @@ export class GrpcTransport implements Transport {
     }
     const peer = new Peer(id, address, this.#settings, {
       unreachable: () => this.#later(() => this.#handler.unreachable(id)),
-      removedByPeer: () => this.#later(() => this.#handler.removedByPeers()),
+      removedByPeer: () => this.#later(() => this.#handler.removedByPeers(id)),
       gone: () => this.#gone(peer),
     });
     this.#peers.set(id, peer);

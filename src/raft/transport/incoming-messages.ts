@@ -5,16 +5,15 @@ import type { RaftBatchReceipt } from "../../api/generated/tswarm/v1/raft.js";
 import type { RequestListener, ResponseStream } from "../../api/server-call.js";
 import { invalidArgument, StatusError } from "../../api/status-error.js";
 import { type MemberId, NOBODY } from "../core/member-id.js";
-import type { Clock } from "../node/clock.js";
 import { type ReceivedBatch, readBatch } from "./batch-reader.js";
-import { MAX_BATCH_BYTES, RECEIPT_INTERVAL_MS } from "./limits.js";
+import { MAX_BATCH_BYTES, RECEIPT_INTERVAL_MS, type TransportClock } from "./limits.js";
 import { memberRemoved } from "./removed.js";
 import type { TransportHandler } from "./transport.js";
 
 export class IncomingMessages implements RequestListener<Buffer> {
   readonly #stream: ResponseStream<RaftBatchReceipt>;
   readonly #handler: TransportHandler;
-  readonly #clock: Clock;
+  readonly #clock: TransportClock;
   readonly #heardOf: (id: MemberId) => void;
   #batches = 0;
   #isReceiptDue = false;
@@ -24,7 +23,7 @@ export class IncomingMessages implements RequestListener<Buffer> {
   constructor(
     stream: ResponseStream<RaftBatchReceipt>,
     handler: TransportHandler,
-    clock: Clock,
+    clock: TransportClock,
     heardOf: (id: MemberId) => void,
   ) {
     this.#stream = stream;

@@ -1,3 +1,7 @@
+import type { Clock } from "../node/clock.js";
+
+export type TransportClock = Pick<Clock, "now" | "after">;
+
 /** What one member's transport holds, and how long it waits. */
 export interface TransportLimits {
   /** Messages to one peer that wait for the stream; more are dropped. */

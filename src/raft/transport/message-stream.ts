@@ -1,9 +1,8 @@
 /** One outgoing RaftTransport/Messages: sends what is in the outbox, a batch at a time, and notices when the peer is gone. */
 import { type Client, type ClientDuplexStream, type Metadata, type StatusObject, status } from "@grpc/grpc-js";
 import { RaftBatchReceipt, RaftTransportService } from "../../api/generated/tswarm/v1/raft.js";
-import type { Clock } from "../node/clock.js";
 import { writeBatch } from "./batch-writer.js";
-import type { TransportLimits } from "./limits.js";
+import type { TransportClock, TransportLimits } from "./limits.js";
 import type { Outbox } from "./outbox.js";
 import { asBytes } from "./raw-bytes.js";
 
@@ -28,7 +27,7 @@ export interface StreamOptions {
   readonly head: Buffer;
   readonly outbox: Outbox;
   readonly limits: TransportLimits;
-  readonly clock: Clock;
+  readonly clock: TransportClock;
 }
 
 export class MessageStream {
@@ -64,6 +63,11 @@ export class MessageStream {
 
   get isOpen(): boolean {
     return this.#isOpen;
+  }
+
+  /** Batches of which the peer has not said that it has them. */
+  get batchesOut(): number {
+    return this.#batchesSent - this.#batchesReceived;
   }
 
   /** Writes what waits, unless a write is under way: then it goes with the next one. */
@@ -114,7 +118,7 @@ export class MessageStream {
     const { receiptTimeoutMs } = this.#options.limits;
     this.#stopTimer = this.#options.clock.after(receiptTimeoutMs, () => {
       this.#isWatching = false;
-      if (this.#batchesReceived >= this.#batchesSent) return;
+      if (this.batchesOut <= 0) return;
       if (this.#batchesReceived > before) this.#watch();
       else this.#end({ code: status.DEADLINE_EXCEEDED, details: `no receipt within ${receiptTimeoutMs} ms` });
     });

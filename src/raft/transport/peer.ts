@@ -2,8 +2,7 @@
 import { type ChannelCredentials, type Metadata, status } from "@grpc/grpc-js";
 import type { Message } from "../../api/generated/raftpb/raft.js";
 import type { MemberId } from "../core/member-id.js";
-import type { Clock } from "../node/clock.js";
-import type { TransportLimits } from "./limits.js";
+import type { TransportClock, TransportLimits } from "./limits.js";
 import { MessageStream, type StreamEnd } from "./message-stream.js";
 import { Outbox } from "./outbox.js";
 import { PeerChannel } from "./peer-channel.js";
@@ -18,7 +17,7 @@ export interface PeerSettings {
   readonly metadata: () => Metadata;
   readonly head: Buffer;
   readonly limits: TransportLimits;
-  readonly clock: Clock;
+  readonly clock: TransportClock;
   readonly random: () => number;
   readonly log: (line: string) => void;
 }

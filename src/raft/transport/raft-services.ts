@@ -19,9 +19,9 @@ import {
 } from "../../api/server-call.js";
 import { aborted, invalidArgument, notFound, StatusError, unavailable } from "../../api/status-error.js";
 import type { MemberId } from "../core/member-id.js";
-import { type Clock, systemClock } from "../node/clock.js";
+import { systemClock } from "../node/clock.js";
 import { IncomingMessages } from "./incoming-messages.js";
-import { MAX_BATCH_BYTES } from "./limits.js";
+import { MAX_BATCH_BYTES, type TransportClock } from "./limits.js";
 import { asBytes } from "./raw-bytes.js";
 import { memberRemoved } from "./removed.js";
 import { type Download, openDownload, openSwarmKitDownload, single, withoutData } from "./snapshot-download.js";
@@ -35,7 +35,7 @@ export interface RaftServicesOptions {
   /** A member has opened a stream to here. */
   readonly heardOf?: (id: MemberId) => void;
   readonly log: DefectLog;
-  readonly clock?: Clock;
+  readonly clock?: TransportClock;
 }
 
 /** What `server.addService` takes. */
@@ -57,7 +57,7 @@ const RAW_RAFT: ServiceDefinition = {
 
 export class RaftServices {
   readonly #options: RaftServicesOptions;
-  readonly #clock: Clock;
+  readonly #clock: TransportClock;
   readonly #streams = new Set<ResponseStream<RaftBatchReceipt>>();
   #handler: TransportHandler | undefined;
 

@@ -1,14 +1,14 @@
 /** Lets a report through at once, and further ones no more often than once in an interval: the last is never lost. */
-import type { Clock } from "../node/clock.js";
+import type { TransportClock } from "./limits.js";
 
 export class ReportLimiter {
-  readonly #clock: Clock;
+  readonly #clock: TransportClock;
   readonly #intervalMs: number;
   readonly #report: () => void;
   #stopTimer: (() => void) | undefined;
   #isDue = false;
 
-  constructor(clock: Clock, intervalMs: number, report: () => void) {
+  constructor(clock: TransportClock, intervalMs: number, report: () => void) {
     this.#clock = clock;
     this.#intervalMs = intervalMs;
     this.#report = report;

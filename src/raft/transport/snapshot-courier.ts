@@ -95,7 +95,7 @@ export class SnapshotCourier {
     if (this.#isStopped) return;
     if (error !== undefined) {
       this.#settings.log(`raft: the snapshot for member ${id} was not delivered: ${(error as Error).message}`);
-      if (isServiceError(error) && saysRemoved(error)) this.#handler.removedByPeers();
+      if (isServiceError(error) && saysRemoved(error)) this.#handler.removedByPeers(id);
     }
     this.#handler.snapshotSent(id, error === undefined);
   }

@@ -3,9 +3,8 @@ import type { Client, Metadata } from "@grpc/grpc-js";
 import { RaftService, StreamRaftMessageRequest } from "../../api/generated/docker/swarmkit/v1/raft.js";
 import type { Message, SnapshotMetadata } from "../../api/generated/raftpb/raft.js";
 import { RaftSnapshotChunk, RaftTransportService } from "../../api/generated/tswarm/v1/raft.js";
-import type { Clock } from "../node/clock.js";
 import { varintBytes, writeVarint } from "../wal/entry-codec.js";
-import { SNAPSHOT_PIECE_BYTES } from "./limits.js";
+import { SNAPSHOT_PIECE_BYTES, type TransportClock } from "./limits.js";
 import { snapshotPieces } from "./snapshot-pieces.js";
 import { Upload } from "./upload.js";
 
@@ -21,7 +20,7 @@ export interface OpenSnapshot {
 export interface UploadOptions {
   readonly client: Client;
   readonly metadata: Metadata;
-  readonly clock: Clock;
+  readonly clock: TransportClock;
   readonly stallMs: number;
   readonly signal: AbortSignal;
 }
@@ -30,7 +29,10 @@ export interface UploadOptions {
 export async function uploadSnapshot(message: Message, snapshot: OpenSnapshot, options: UploadOptions): Promise<void> {
   await upload(RaftTransportService.snapshot.path, options, async (to) => {
     await to.write(encodeChunk({ message: withSnapshot(message, snapshot, NO_BYTES), data: NO_BYTES, last: false }));
-    for await (const parts of snapshotPieces(snapshot.chunks, SNAPSHOT_PIECE_BYTES)) await to.write(dataChunk(parts));
+    for await (const parts of snapshotPieces(snapshot.chunks, SNAPSHOT_PIECE_BYTES)) {
+      if (to.isAnswered) return;
+      await to.write(dataChunk(parts));
+    }
     await to.write(encodeChunk({ message: undefined, data: NO_BYTES, last: true }));
   });
 }
@@ -48,6 +50,7 @@ export async function uploadToSwarmKit(
         Buffer.from(StreamRaftMessageRequest.encode({ message: withSnapshot(message, snapshot, data) }).finish()),
       );
     for await (const parts of snapshotPieces(snapshot.chunks, SNAPSHOT_PIECE_BYTES)) {
+      if (to.isAnswered) return;
       isEmpty = false;
       await write(Buffer.concat(parts));
     }

@@ -1,19 +1,20 @@
 /** A client stream written as fast as the other side takes it, which fails when nothing moves. */
+
 import type { Client, ClientWritableStream, Metadata, ServiceError } from "@grpc/grpc-js";
 import { unavailable } from "../../api/status-error.js";
-import type { Clock } from "../node/clock.js";
+import type { TransportClock } from "./limits.js";
 import { asBytes } from "./raw-bytes.js";
 
 export class Upload {
   readonly #stream: ClientWritableStream<Buffer>;
-  readonly #clock: Clock;
+  readonly #clock: TransportClock;
   readonly #stallMs: number;
   #answer: { readonly error: Error | undefined } | undefined;
   #waiting: { resolve(): void; reject(error: Error): void; readonly isForAnswer: boolean } | undefined;
   #stopTimer: () => void = () => {};
 
   /** @param stallMs how long one message, and the answer, may take */
-  constructor(client: Client, path: string, metadata: Metadata, clock: Clock, stallMs: number) {
+  constructor(client: Client, path: string, metadata: Metadata, clock: TransportClock, stallMs: number) {
     this.#clock = clock;
     this.#stallMs = stallMs;
     this.#stream = client.makeClientStreamRequest(path, asBytes, asBytes, metadata, (error: ServiceError | null) =>
@@ -21,6 +22,11 @@ export class Upload {
     );
     // Each error comes as the answer too.
     this.#stream.on("error", (error: Error) => this.#answered(error));
+  }
+
+  /** The other side wants no more. */
+  get isAnswered(): boolean {
+    return this.#answer !== undefined;
   }
 
   /** Resolves when the stream has taken the message. @throws ServiceError when the other side refuses, or nothing moves */

@@ -207,24 +207,6 @@ test("a host that takes the connection and never answers is tried again", async 
   t.pass("old connections are closed");
 });
 
-test("receipts keep a busy stream alive for longer than they may stay out", async (t) => {
-  const a = await startMember(t, "1", { limits: { receiptTimeoutMs: 600 } });
-  const b = await startMember(t, "2");
-  a.transport.setPeer("2", b.address);
-  await until(() => isConnected(a, "2"));
-  const begun = performance.now();
-  let index = 0;
-  await until(
-    () => performance.now() - begun > 1500,
-    () => {
-      index++;
-      a.transport.send([app("1", "2", index)]);
-    },
-  );
-  await until(() => b.told.received.length === index);
-  t.deepEqual([a.logged, a.told.unreachable], [[], []]);
-});
-
 test("a removed member is told so, on its stream and when it is itself being removed", async (t) => {
   const removed = new Set<string>();
   const a = await startMember(t, "1");
@@ -233,14 +215,14 @@ test("a removed member is told so, on its stream and when it is itself being rem
   await until(() => isConnected(a, "2"));
   removed.add("1");
   await until(
-    () => a.told.removed > 0,
+    () => a.told.removedBy.includes("2"),
     () => a.transport.send([heartbeat("1", "2")]),
   );
   t.deepEqual(b.told.received, []);
 });
 
 test("what is queued for a peer that is removed still goes out", async (t) => {
-  const a = await startMember(t, "1");
+  const a = await startMember(t, "1", { limits: { drainMs: 1_000_000 } });
   const b = await startMember(t, "2");
   a.transport.setPeer("2", b.address);
   await until(() => isConnected(a, "2"));

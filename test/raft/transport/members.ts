@@ -21,7 +21,7 @@ export interface Told {
   readonly addresses: Set<string | undefined>;
   readonly unreachable: string[];
   readonly snapshots: { readonly id: string; readonly delivered: boolean }[];
-  removed: number;
+  readonly removedBy: (string | undefined)[];
 }
 
 export interface TestMember {
@@ -48,7 +48,7 @@ export interface MemberOptions {
 }
 
 export async function startMember(t: ExecutionContext, id: string, options: MemberOptions = {}): Promise<TestMember> {
-  const told: Told = { received: [], addresses: new Set(), unreachable: [], snapshots: [], removed: 0 };
+  const told: Told = { received: [], addresses: new Set(), unreachable: [], snapshots: [], removedBy: [] };
   const handler: TransportHandler = {
     receive(_from, address, messages) {
       told.addresses.add(address);
@@ -61,9 +61,7 @@ export async function startMember(t: ExecutionContext, id: string, options: Memb
     unreachable: (peer) => told.unreachable.push(peer),
     snapshotSent: (peer, delivered) => told.snapshots.push({ id: peer, delivered }),
     isRemoved: () => false,
-    removedByPeers() {
-      told.removed++;
-    },
+    removedByPeers: (by) => told.removedBy.push(by),
     ...options.handler,
   };
   const logged: string[] = [];

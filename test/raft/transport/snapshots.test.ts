@@ -152,6 +152,17 @@ test("a receiver that dies in the middle, or that refuses", async (t) => {
   t.true(from.counted.isClosed && from.counted.read < 50 * MIB);
 });
 
+test("a receiver that has what is sent already ends it at once, and well", async (t) => {
+  const from = source(50 * MIB);
+  const a = await startMember(t, "1", { handler: { openSnapshot: from.open } });
+  const b = await startMember(t, "2", { handler: { receiveSnapshot: async () => {} } });
+  a.transport.setPeer("2", b.address);
+  a.transport.send([snapshotMessage("1", "2")]);
+  await until(() => a.told.snapshots.length > 0);
+  t.deepEqual(a.told.snapshots, [{ id: "2", delivered: true }]);
+  t.true(from.counted.isClosed && from.counted.read < 20 * MIB, `${from.counted.read} bytes were read`);
+});
+
 test("a receiver that stops taking: the sender gives up", async (t) => {
   const to = sink(() => new Promise(() => {}));
   const a = await startMember(t, "1", {
