@@ -106,13 +106,14 @@ export class ManagerKeeper {
         goodRunMs,
       );
       onServing(false);
+      // Whoever ended it knows why.
+      if (end.signal.aborted) return;
       if (exit.removed) {
         end.abort();
         log("this node is no manager of the cluster any more; its tasks go on");
         onRemoved();
         return;
       }
-      if (end.signal.aborted) return;
       const pauseMs = Math.min(firstMs * 2 ** Math.min(failures++, 30), lastMs);
       log(`the manager ended: ${exit.reason}; next start in ${pauseMs} ms`);
       await pause(pauseMs, end.signal);

@@ -22,5 +22,7 @@ export function onRole(membership: Membership, role: Membership["role"]): readon
 
 /** The manager's process says that it was taken out of the cluster's managers. */
 export function onExpelled(membership: Membership): Membership {
+  // The node object has said so already.
+  if (membership.role === "worker") return membership;
   return { ...membership, role: "worker", isConfirmed: false, isExpelled: true };
 }

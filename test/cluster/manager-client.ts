@@ -31,7 +31,7 @@ const REFUSALS = new Set([
   status.FAILED_PRECONDITION,
   status.RESOURCE_EXHAUSTED,
 ]);
-const TIMEOUT_MS = 3000;
+const TIMEOUT_MS = 1500;
 
 export class ManagerClient {
   #channel: Client | undefined;

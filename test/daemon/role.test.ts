@@ -36,3 +36,8 @@ test("one whose manager was just taken out is no manager again before the cluste
   t.is(step, "none");
   t.is(onRole(worker, "manager")[0], "promote");
 });
+
+test("one that is a worker already is no more than that when its manager ends", (t) => {
+  t.is(onExpelled(WORKER), WORKER);
+  t.is(onRole(onExpelled(WORKER), "manager")[0], "promote");
+});
