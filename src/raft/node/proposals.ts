@@ -52,6 +52,15 @@ export class Proposals<Local> {
     }
   }
 
+  /** The entry that opens this term is applied: what was proposed here in an earlier one, and has not come by now, never will. */
+  termOpened(term: number): void {
+    for (const [index, newest] of this.#byIndex) {
+      for (let one: Proposal<Local> | undefined = newest; one; one = one.older)
+        if (one.term < term) reject(one, notTaken);
+      if (newest.term < term) this.#byIndex.delete(index);
+    }
+  }
+
   leading(): void {
     this.#orphanedForTicks = undefined;
   }

@@ -369,6 +369,7 @@ export class RaftNode<Local> implements Raft<Local> {
     this.#handover.look();
     const change = this.#leadership.update(this.#applied);
     if (!change) return;
+    if (change.now.role === "leader") this.#proposals.termOpened(change.now.term);
     if (change.before.leader !== change.now.leader || change.before.term !== change.now.term) {
       this.#reads.leaderChanged();
       this.#driver.wakeNow();
