@@ -17,9 +17,9 @@ export const USAGE = `usage: npm run sim -- [--seeds N] [--first N] [--seed N] [
 
   --seeds N     run so many seeds (1000)
   --first N     beginning with this one (1)
-  --seed N      run this one alone, and tell its story
+  --seed N      run this one alone
   --members N   begin with so many managers; without it the seed decides
-  --steps N     so many faults in each run (80)
+  --steps N     so many faults in each run (60), and requests in proportion
   --jobs N      processes (one for each core)
   --tell        print the whole story also of a seed that is well (with --seed)
 

@@ -27,7 +27,7 @@ export interface PlanOptions {
   readonly kinds?: readonly Fault["kind"][];
 }
 
-export const DEFAULT_OPTIONS: PlanOptions = { faults: 80, requests: 300 };
+export const DEFAULT_OPTIONS: PlanOptions = { faults: 60, requests: 220 };
 
 /** Mean time between faults; the cluster gets up between some of them. */
 const FAULT_INTERVAL_MS = 180;
@@ -154,7 +154,7 @@ export function planOf(seed: number, options: PlanOptions = DEFAULT_OPTIONS): Pl
       client: random.int(CLIENTS),
       ask: random.weighted(REQUESTS),
       host: host(random),
-      viaLeader: random.chance(0.7),
+      viaLeader: random.chance(0.85),
       key: random.int(KEYS),
       barrier: random.chance(0.5),
     });

@@ -88,11 +88,12 @@ export class Rules {
     }
   }
 
-  /** Entries that anybody has applied, after one index and up to another. */
-  knownBetween(after: number, upTo: number): readonly number[] {
-    const found: number[] = [];
-    for (let index = after + 1; index <= upTo; index++) if (this.#log.has(index)) found.push(index);
-    return found;
+  /** A member's state was replaced by a snapshot's. */
+  restored(by: string, before: number, index: number): void {
+    this.#trace.note(
+      by,
+      before === 0 ? `begins with a snapshot of ${index}` : `goes from ${before} to a snapshot of ${index}`,
+    );
   }
 
   /** A member's objects after it has taken in the entry. */

@@ -70,6 +70,7 @@ export class WatchedMachine<Local> implements StateMachine<Local> {
         `${this.#name} restores a snapshot of ${index} after applying ${this.applied}`,
       );
     }
+    this.#rules.restored(this.#name, this.applied, index);
     this.applied = index;
     this.#hash = this.wholeHash();
     this.#rules.state(this.#name, index, this.#hash);
