@@ -1,9 +1,9 @@
 /** The steps of the demo. Each shows what a person would type, and checks what tswarm promises. */
-import { once } from "node:events";
 import { join, resolve } from "node:path";
-import { createInterface } from "node:readline";
 import type { Cluster } from "../fabric/cluster.js";
 import { type RequestResult, readAnswers, spreadTable } from "./answers.js";
+import { loseLeader } from "./leader-loss.js";
+import { RequestStream } from "./request-stream.js";
 import type { Stage } from "./stage.js";
 import { namespacesOfNetwork, sandboxOfTask, taskProcess } from "./task-process.js";
 
@@ -12,6 +12,7 @@ const REQUESTS_PER_HOST = 30;
 const FAIR_SHARE = { least: 8, most: 12 };
 const HEAL_LIMIT_MS = 10_000;
 const FAILOVER_LIMIT_MS = 1000;
+const REQUEST_PAUSE_MS = 5;
 
 interface TaskRow {
   readonly id: string;
@@ -34,6 +35,7 @@ export class Demonstration {
       () => this.#askEveryHost(),
       () => this.#askFromInside(),
       () => this.#killUnderLoad(),
+      () => loseLeader(this.cluster, this.stage),
       () => this.#inspect(),
       () => this.#tamper(),
     ];
@@ -51,7 +53,8 @@ export class Demonstration {
     const server = join(HERE, "web-server.mjs");
     this.#tsctl(
       ...["service", "create", "--runtime", "process", "--name", "web", "--replicas", "3", "--network", "shop"],
-      ...["--publish", "8080:80", "--env", "TASK_NAME={{.Task.Name}}", "--", process.execPath, server],
+      ...["--publish", "8080:80", "--restart-delay", "2s", "--env", "TASK_NAME={{.Task.Name}}"],
+      ...["--", process.execPath, server],
     );
     this.#tsctl(
       ...[
@@ -133,17 +136,8 @@ export class Demonstration {
     const before = this.#tasks("web");
     const victim = before[0]!;
     const entry = cluster.hosts.find((host) => host.name !== victim.node)!;
-    const stream = cluster.spawn("client", [
-      process.execPath,
-      join(HERE, "requests.mjs"),
-      `http://${entry.address}:8080/`,
-      "stream",
-      "5",
-    ]);
-    const results: RequestResult[] = [];
-    const lines = createInterface({ input: stream.stdout! });
-    lines.on("line", (line) => results.push(JSON.parse(line) as RequestResult));
-    const ended = once(stream, "exit");
+    const stream = new RequestStream(cluster, "client", `http://${entry.address}:8080/`, REQUEST_PAUSE_MS);
+    const { results } = stream;
     try {
       await cluster.until("the stream runs", () => results.length >= 50);
       const killedAt = Date.now();
@@ -158,15 +152,14 @@ export class Demonstration {
         results.some((result) => result.answer?.startsWith(fullName(replacement))),
       );
       stage.say(`  ${fullName(replacement)} took its place on ${replacement.node}`);
-      const failed = results.filter((result) => result.error !== undefined);
+      const { failed } = stream;
       const late = failed.filter((result) => result.started > killedAt + FAILOVER_LIMIT_MS);
       stage.say(
         `  ${results.length} requests, ${failed.length} failed${failed.length > 0 ? `: ${[...new Set(failed.map((one) => one.error))].join(", ")}` : ""}`,
       );
       stage.check("no request that started later than one second after the kill failed", late.length === 0);
     } finally {
-      stream.kill("SIGTERM");
-      await ended;
+      await stream.stop();
     }
   }
 

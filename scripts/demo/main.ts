@@ -1,11 +1,13 @@
 /**
- * The main job, live: three hosts form a cluster, a service with three replicas starts, and its published port answers on every
- * host. Then a task is killed under load, and the kernel is tampered with.
+ * The main job, live: three hosts form a cluster that all of them manage, a service with three replicas starts, and its published port
+ * answers on every host. Then a task is killed under load, the host that leads is lost and comes back, and the kernel is tampered with.
  */
 import { parseArgs } from "node:util";
 import { Cluster } from "../fabric/cluster.js";
 import { Demonstration } from "./demonstration.js";
 import { Stage } from "./stage.js";
+
+const HOSTS = ["host1", "host2", "host3"];
 
 const { values } = parseArgs({ options: { stay: { type: "boolean", default: false } } });
 const stage = new Stage(process.stdout);
@@ -31,10 +33,11 @@ for (const signal of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
 }
 
 try {
-  stage.title("Three hosts and a client, joined by one bridge");
+  stage.title("Three hosts, all of them managers, and a client, joined by one bridge");
   cluster = Cluster.prepare({
     tag: `d${process.pid % 100000}`,
-    hosts: ["host1", "host2", "host3"],
+    hosts: HOSTS,
+    managers: HOSTS,
     clients: ["client"],
   });
   await cluster.begin();

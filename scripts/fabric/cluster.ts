@@ -86,7 +86,9 @@ export class Cluster {
   async begin(): Promise<void> {
     const { hosts } = this.#options;
     const { managers } = this;
-    for (const name of [...managers, ...hosts.filter((host) => !managers.includes(host))]) await this.startDaemon(name);
+    const [first, ...others] = [...managers, ...hosts.filter((host) => !managers.includes(host))];
+    await this.startDaemon(first!);
+    await Promise.all(others.map((name) => this.startDaemon(name)));
     await this.until("all nodes are ready", async () => {
       const nodes = await nodeStates(this.socket);
       const managing = nodes.filter((node) => node.isManager && node.isReachable);
