@@ -15,12 +15,20 @@ interface Ending {
   readonly code: status;
   readonly details: string;
   readonly metadata?: Metadata;
+  /** There was no connection: the other server has not seen the call, which may be made again. */
+  readonly isUnsent?: boolean;
+}
+
+/** Whether a call that was answered with this error never reached the other server. */
+export function wasUnsent(error: object | null): boolean {
+  return error !== null && (error as Partial<Ending>).isUnsent === true;
 }
 
 /** What grpc-js says by itself when a connection broke, as opposed to what a server answers. */
 const CONNECTION_LOST = /^Connection dropped$|^Write error|^Write failed|ECONNRESET|ETIMEDOUT|EPIPE|socket hang up/;
 /** What it says of a stream that the other side reset without a status, as a server does that is shut down by force. */
 const RESET = "Call cancelled";
+const NOT_CONNECTED = /^No connection established|^Name resolution failed/;
 
 /**
  * Each side is read only as fast as the other takes it. To the other server every call is a bidirectional stream: on the wire
@@ -150,7 +158,8 @@ export class ForwardedCall {
       (ending.code === status.CANCELLED && ending.details === RESET);
     if (broke || (isUnavailable && !hasAnswered)) {
       const reason = broke ? "the connection to it broke" : "it cannot be reached";
-      return { code: status.UNAVAILABLE, details: `the call was passed on to the manager that leads, but ${reason}` };
+      const details = `the call was passed on to the manager that leads, but ${reason}`;
+      return { code: status.UNAVAILABLE, details, isUnsent: NOT_CONNECTED.test(ending.details) };
     }
     return ending;
   }

@@ -6,6 +6,8 @@ export class LeaderWait {
   #changed: () => void = () => {};
   /** When it was last known who leads, by performance.now(). */
   #leaderSeenAt = performance.now();
+  /** Nobody waits for a leader's successor beyond it; renewed by every change. */
+  #giveUpAt: number | undefined;
 
   /** @param hasLeader whether calls can be served, here or by another @param patienceMs after which nobody waits any more, until there is a leader again */
   constructor(hasLeader: () => boolean, patienceMs: number) {
@@ -17,6 +19,7 @@ export class LeaderWait {
   /** To be called whenever the answer of hasLeader may be another. */
   look(): void {
     if (this.#hasLeader()) this.#leaderSeenAt = performance.now();
+    this.#giveUpAt = undefined;
     this.#changed();
     this.#renew();
   }
@@ -31,9 +34,25 @@ export class LeaderWait {
     return leftMs > 0 ? this.#until(leftMs) : undefined;
   }
 
+  /**
+   * For who has found the leader out of reach.
+   * @returns resolves when something about leadership has changed, or patience is at its end; undefined once it is, until something changes
+   */
+  waitForChange(): Promise<void> | undefined {
+    this.#giveUpAt ??= performance.now() + this.#patienceMs;
+    const leftMs = this.#giveUpAt - performance.now();
+    if (leftMs <= 0) return undefined;
+    let timer: NodeJS.Timeout | undefined;
+    const over = new Promise<void>((resolve) => {
+      timer = setTimeout(() => resolve(), leftMs);
+    });
+    return Promise.race([this.#change, over]).finally(() => clearTimeout(timer));
+  }
+
   /** Nobody waits any more. */
   stop(): void {
     this.#leaderSeenAt = Number.NEGATIVE_INFINITY;
+    this.#giveUpAt = Number.NEGATIVE_INFINITY;
     this.#changed();
   }
 

@@ -65,6 +65,10 @@ export class ServedMember implements Patience {
     return this.#wait.wait();
   }
 
+  anotherLeader(): Promise<void> | undefined {
+    return this.#wait.waitForChange();
+  }
+
   /** Who changed something through another manager reads it here. */
   seen(trailer: Metadata): Promise<void> | undefined {
     const version = Number(trailer.get(VERSION_KEY)[0] ?? 0);

@@ -141,6 +141,7 @@ export class Services {
     const manager = this.#manager;
     const patience: Patience = {
       leader: () => manager.member?.leader(),
+      anotherLeader: () => manager.member?.anotherLeader(),
       seen: (trailer) => manager.member?.seen(trailer),
     };
     return patient(service, patience);
