@@ -16,7 +16,7 @@ import {
   parseSize,
   parseWhole,
 } from "../../src/cli/values/amount.js";
-import { durationMs, formatDuration, parseDuration } from "../../src/cli/values/duration.js";
+import { durationMs, formatDuration, formatMeasured, parseDuration } from "../../src/cli/values/duration.js";
 import { parseNetworkFlag } from "../../src/cli/values/network-attachment.js";
 import { parseEnv, parseLabels, readEnvFile } from "../../src/cli/values/pair.js";
 import { formatPort, parsePortSelector, parsePublish, refuseDuplicatePorts } from "../../src/cli/values/port.js";
@@ -82,6 +82,15 @@ test("durations in milliseconds round up: a limit is never cut to nothing", (t) 
   t.is(formatDuration(span(0)), "0s");
   t.is(formatDuration(span(0, 1_500_000)), "1.5ms");
   t.is(formatDuration(span(3600)), "1h");
+});
+
+test("what was measured has three digits", (t) => {
+  const span = (seconds: number, nanos = 0) => ({ seconds, nanos });
+  t.is(formatMeasured(span(0)), "0ms");
+  t.is(formatMeasured(span(0, 173_456)), "173µs");
+  t.is(formatMeasured(span(0, 3_887_758)), "3.89ms");
+  t.is(formatMeasured(span(0, 112_345_678)), "112ms");
+  t.is(formatMeasured(span(1, 23_456_789)), "1.02s");
 });
 
 accepts(

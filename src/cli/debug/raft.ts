@@ -15,7 +15,7 @@ import { canonicalJson } from "../render/protobuf-json.js";
 import { renderSections, type Section } from "../render/sections.js";
 import { type Column, renderTable } from "../render/table.js";
 import { formatSize } from "../values/amount.js";
-import { formatDuration } from "../values/duration.js";
+import { formatDuration, formatMeasured } from "../values/duration.js";
 
 /** `tsctl debug raft` */
 export const debugRaft: Action = async (invocation) => {
@@ -66,12 +66,12 @@ function describe(status: ManagerStatusResponse, nameOf: NameOf): string {
       log
         ? [
             ["Entries", `${log.firstIndex} to ${log.lastIndex}`],
-            ["Size", `${formatSize(log.bytes)} in ${log.segments} segments`],
+            ["Size", `${formatSize(log.bytes)} in ${log.segments} segment${log.segments === 1 ? "" : "s"}`],
             [
               "Snapshot",
               log.snapshotIndex > 0 ? `of index ${log.snapshotIndex}, ${formatSize(log.snapshotBytes)}` : "none",
             ],
-            ["Sync", `p50 ${text(log.syncP50)}, p99 ${text(log.syncP99)}`],
+            ["Sync", `p50 ${measured(log.syncP50)}, p99 ${measured(log.syncP99)}`],
             ["Key", `${log.keyId}, ${log.keys} in use`],
           ]
         : [],
@@ -121,4 +121,8 @@ function word(name: string | undefined, prefix: string): string {
 
 function text(duration: Duration | undefined): string {
   return duration ? formatDuration(duration) : "0s";
+}
+
+function measured(duration: Duration | undefined): string {
+  return duration ? formatMeasured(duration) : "not known";
 }

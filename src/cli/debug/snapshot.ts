@@ -4,7 +4,7 @@ import type { Action } from "../invocation.js";
 import { printJson } from "../render/list.js";
 import { canonicalJson } from "../render/protobuf-json.js";
 import { formatSize } from "../values/amount.js";
-import { formatDuration } from "../values/duration.js";
+import { formatMeasured } from "../values/duration.js";
 
 /** `tsctl debug snapshot` */
 export const takeSnapshot: Action = async (invocation) => {
@@ -13,7 +13,7 @@ export const takeSnapshot: Action = async (invocation) => {
   if (invocation.settings.format === "json") {
     printJson(invocation, canonicalJson(TakeSnapshotResponse.toJSON(answer), {}));
   } else {
-    const took = answer.took ? formatDuration(answer.took) : "no time";
+    const took = answer.took ? formatMeasured(answer.took) : "no time";
     invocation.terminal.write(`Snapshot of index ${answer.index}: ${formatSize(answer.bytes)}, in ${took}.\n`);
   }
   return undefined;

@@ -58,6 +58,13 @@ export function formatDuration(duration: Duration): string {
   return parts.join("");
 }
 
+/** What was measured, with three digits: "3.89ms", "12.3ms", "1.02s". */
+export function formatMeasured({ seconds, nanos }: Duration): string {
+  const ms = seconds * 1000 + nanos / 1e6;
+  if (ms >= 1000) return `${Number((ms / 1000).toPrecision(3))}s`;
+  return ms >= 1 || ms === 0 ? `${Number(ms.toPrecision(3))}ms` : `${Number((ms * 1000).toPrecision(3))}µs`;
+}
+
 /** Milliseconds, rounded up. */
 export function durationMs(duration: Duration): number {
   return duration.seconds * 1000 + Math.ceil(duration.nanos / 1e6);
