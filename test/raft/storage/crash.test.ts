@@ -19,7 +19,7 @@ for (let seed = FIRST; seed <= LAST; seed++) {
 }
 
 test("the power fails, or the process ends, again and again, also while the log is recovered", async (t) => {
-  for (let seed = FIRST; seed <= LAST * 4; seed++) {
+  for (let seed = FIRST; seed <= LAST + 36; seed++) {
     const story = new CrashStory(seed);
     for (let life = 0; life < 25; life++) {
       const after = ((seed + life) * 7) % 41;
