@@ -42,7 +42,7 @@ export interface NodeState {
 
 /** @returns nothing while no manager answers */
 export async function nodeStates(socket: string): Promise<readonly NodeState[]> {
-  const answer = await ask(socket, ControlService.listNodes, { filters: undefined });
+  const answer = await ask(socket, ControlService.listNodes, { filters: undefined }, ANSWER_TIMEOUT_MS);
   return (answer?.nodes ?? []).map((node) => ({
     isReady: node.status?.state === NodeStatus_State.READY,
     isManager: node.role === NodeRole.MANAGER,
@@ -52,12 +52,12 @@ export async function nodeStates(socket: string): Promise<readonly NodeState[]> 
 
 /** Whether a manager answers, whatever the state that it is in. */
 export async function managerAnswers(socket: string): Promise<boolean> {
-  return (await ask(socket, HealthService.check, { service: "ControlAPI" })) !== undefined;
+  return (await ask(socket, HealthService.check, { service: "ControlAPI" }, ANSWER_TIMEOUT_MS)) !== undefined;
 }
 
 /** Whether a manager runs and knows a leader. */
 export async function managerRuns(socket: string): Promise<boolean> {
-  const answer = await ask(socket, LocalManagerService.status, {});
+  const answer = await ask(socket, LocalManagerService.status, {}, LOOK_TIMEOUT_MS);
   return answer?.state === ManagerState.MANAGER_RUNNING && answer.leaderRaftId !== "0";
 }
 
@@ -65,21 +65,25 @@ export async function managerRuns(socket: string): Promise<boolean> {
 export async function leaderSeenBy(
   socket: string,
 ): Promise<{ readonly nodeId: string; readonly term: number } | undefined> {
-  const answer = await ask(socket, LocalManagerService.status, {});
+  const answer = await ask(socket, LocalManagerService.status, {}, LOOK_TIMEOUT_MS);
   const leader = answer?.peers.find((peer) => peer.leader);
   return leader && answer && { nodeId: leader.nodeId, term: answer.term };
 }
 
+/** A manager that stands still must not hold up a look at the others. */
 const LOOK_TIMEOUT_MS = 1000;
+/** While this process waits for commands nothing of an answer is read. */
+const ANSWER_TIMEOUT_MS = 10_000;
 
 /** Asks what may not be answered. */
 async function ask<Request, Response>(
   socket: string,
   method: UnaryMethod<Request, Response>,
   request: Request,
+  timeoutMs: number,
 ): Promise<Response | undefined> {
   try {
-    return await withChannel(socket, (channel) => callUnary(channel, method, request, { timeoutMs: LOOK_TIMEOUT_MS }));
+    return await withChannel(socket, (channel) => callUnary(channel, method, request, { timeoutMs }));
   } catch (error) {
     if (typeof (error as Partial<ServiceError>).code === "number") return undefined;
     throw error;
