@@ -80,16 +80,22 @@ test("managers are promoted, demoted, lost, replaced, forced, locked; tasks go o
     const tasks = story.answers("host1");
     t.is(tasks.length, 2);
 
-    // A worker becomes a manager, and a worker again.
-    t.is(cluster.control(["node", "promote", "host4"], "host2"), "Node host4 promoted to a manager in the swarm.\n");
-    await story.untilManaging("host1", "host1", "host2", "host3", "host4");
-    await cluster.until("its own manager answers", () => story.run("host4", ["node", "ls", "-q"]).status === 0);
-    cluster.control(["node", "demote", "host4"]);
-    await story.untilManaging("host2", "host1", "host2", "host3");
-    await cluster.until("its manager has ended, with its log", () => {
-      return cluster.managerPid("host4") === undefined && !story.hasLog("host4");
-    });
-    t.deepEqual(story.answers("host4"), tasks, "its tasks run on");
+    // A worker becomes a manager, and a worker again: because it is told, or because it leaves.
+    const ends = [
+      () => cluster.control(["node", "demote", "host4"]),
+      () => cluster.control(["cluster", "leave"], "host4"),
+    ];
+    for (const end of ends) {
+      t.is(cluster.control(["node", "promote", "host4"], "host2"), "Node host4 promoted to a manager in the swarm.\n");
+      await story.untilManaging("host1", "host1", "host2", "host3", "host4");
+      await cluster.until("its own manager answers", () => story.run("host4", ["node", "ls", "-q"]).status === 0);
+      end();
+      await story.untilManaging("host2", "host1", "host2", "host3");
+      await cluster.until("its manager has ended, with its log", () => {
+        return cluster.managerPid("host4") === undefined && !story.hasLog("host4");
+      });
+      t.deepEqual(story.answers("host4"), tasks, "its tasks run on");
+    }
 
     // A manager's host is lost for good: taken out, and another takes its place.
     await cluster.stopDaemon("host3", "SIGKILL");

@@ -119,8 +119,9 @@ function word(name: string | undefined, prefix: string): string {
   return (name ?? "unknown").replace(prefix, "").toLowerCase().replaceAll("_", " ");
 }
 
+/** To a hundredth of a millisecond. */
 function text(duration: Duration | undefined): string {
-  return duration ? formatDuration(duration) : "0s";
+  return duration ? formatDuration({ ...duration, nanos: Math.round(duration.nanos / 1e4) * 1e4 }) : "0s";
 }
 
 function measured(duration: Duration | undefined): string {
