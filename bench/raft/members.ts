@@ -68,7 +68,8 @@ export class Members {
     for (const child of this.#processes) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const ended = once(child, "exit");
-      child.kill("SIGKILL");
+      // It ends by itself then.
+      child.disconnect();
       await ended;
     }
     rmSync(this.#directory, { recursive: true, force: true });

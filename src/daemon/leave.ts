@@ -5,10 +5,13 @@ import { ProcessExecutor } from "../agent/executor/process/process-executor.js";
 import { DataPlaneClient } from "../agent/network/data-plane-client.js";
 import { BRIDGE_NAME } from "./agent.js";
 import { MEMBERSHIP_FILE, type Membership } from "./membership.js";
-import type { StateDirectory } from "./state-directory.js";
+import { NODE_ID_FILE, type StateDirectory } from "./state-directory.js";
 
-/** Parts of the state folder that belong to the life in the cluster; the node's id stays. */
-const PARTS = ["worker", "tasks", "network", "manager", MEMBERSHIP_FILE];
+/**
+ * Parts of the state folder that belong to the life in the cluster. The node's id goes last, since what the kernel has is named by
+ * it: a node that comes again is another one, because the cluster never takes back an id that it has removed.
+ */
+const PARTS = ["worker", "tasks", "network", "manager", MEMBERSHIP_FILE, NODE_ID_FILE];
 
 /** @throws Error with one clear line on a manager that others count on: without it they may have no quorum */
 export function checkLeave(membership: Membership | undefined, nodeId: string): void {

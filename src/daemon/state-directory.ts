@@ -3,6 +3,9 @@ import { randomBytes } from "node:crypto";
 import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
+/** In the state folder. */
+export const NODE_ID_FILE = "node-id";
+
 export class StateDirectoryError extends Error {
   override readonly name = "StateDirectoryError";
 }
@@ -71,7 +74,7 @@ function startTime(pid: number): string | undefined {
 }
 
 function nodeIdOf(path: string): string {
-  const file = join(path, "node-id");
+  const file = join(path, NODE_ID_FILE);
   try {
     const id = readFileSync(file, "utf8").trim();
     if (!/^[0-9a-z]{25}$/.test(id)) throw new StateDirectoryError(`${file} holds no node id: "${id.slice(0, 40)}"`);
