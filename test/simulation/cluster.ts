@@ -106,7 +106,7 @@ export class Cluster {
     const voters = this.#members().filter((member) => member.isVoter);
     const lost = voters.filter(({ nodeId }) => {
       const other = this.hosts.find((one) => one.nodeId === nodeId);
-      return !other || other === host || other.wasCorrupted;
+      return !other?.hasRun || other === host || other.wasCorrupted;
     });
     return host.hasRun && !host.wasCorrupted && lost.length <= Math.floor((voters.length - 1) / 2);
   }

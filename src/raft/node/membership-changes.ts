@@ -64,6 +64,7 @@ export class MembershipChanges {
       if (known) await this.#remove(known.raftId, false);
       const raftId = newMemberId(random, (id) => roster.get(id) !== undefined || roster.isRemoved(id));
       const asLearner = options.asLearner ?? (settings.learnersFirst && this.#around.allKnowLearners());
+      if (!asLearner) await this.#untilVoterFits();
       const type = asLearner ? ConfChangeType.ConfChangeAddLearnerNode : ConfChangeType.ConfChangeAddNode;
       await this.#propose(type, { raftId, nodeId, addr: address, status: undefined });
       return this.#result(raftId);
@@ -166,6 +167,28 @@ export class MembershipChanges {
       cancel?.();
     }
     this.#around.assertLeading();
+  }
+
+  /**
+   * A joiner that votes at once and is never heard of again raises the quorum for good: two of them can cost it. While a voter cannot be
+   * reached, those that can must be a quorum also with the joiner counted and silent (etcd's strict reconfiguration check).
+   * @throws RaftError membership-refused when it is not so within an election timeout
+   */
+  async #untilVoterFits(): Promise<void> {
+    const { roster, settings, clock, self, isReachable } = this.#around;
+    for (let ticks = 0; ; ticks++) {
+      const { voters } = roster.confState;
+      const reachable = voters.filter((voter) => voter === self || isReachable(voter)).length;
+      if (reachable === voters.length || reachable > Math.floor((voters.length + 1) / 2)) return;
+      if (ticks === settings.electionTicks) {
+        throw new RaftError(
+          "membership-refused",
+          `of ${voters.length} managers only ${reachable} can be reached: with one more that does not answer, the cluster would have no quorum; bring the others back or remove them first`,
+        );
+      }
+      await new Promise<void>((resolve) => clock.after(settings.tickMs, resolve));
+      this.#around.assertLeading();
+    }
   }
 
   #propose(type: ConfChangeType, member: RaftMember): Promise<void> {

@@ -1,4 +1,5 @@
 import test from "ava";
+import { RaftError } from "../../../src/raft/node/raft.js";
 import { TestCluster } from "./test-cluster.js";
 
 test("a first member leads at once and takes writes", async (t) => {
@@ -213,5 +214,24 @@ test("without learners a joiner votes at once, as SwarmKit has it", async (t) =>
   const { node } = cluster.get("a");
   await cluster.outcome(node.join("node-b", "b"));
   t.true(node.members().every(({ isVoter }) => isVoter));
+  await cluster.end();
+});
+
+test("while a voter that never came is missing, no further one is taken in that votes at once", async (t) => {
+  const cluster = new TestCluster({ learnersFirst: false });
+  await cluster.begin("a");
+  await cluster.join("b");
+  const { node } = cluster.leader!;
+  // Its answer is lost: it does not know who it is, and asks again.
+  await cluster.outcome(node.join("node-c", "c", { hasEmptyLog: true }));
+  const refused = await t.throwsAsync(cluster.outcome(node.join("node-d", "d", { hasEmptyLog: true })), {
+    instanceOf: RaftError,
+  });
+  t.is(refused?.code, "membership-refused");
+  t.regex(refused?.message ?? "", /of 3 managers only 2 can be reached/);
+  await cluster.join("c");
+  await cluster.join("d");
+  await cluster.write("four");
+  await cluster.agree(t);
   await cluster.end();
 });
