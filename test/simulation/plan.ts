@@ -139,7 +139,9 @@ export function planOf(seed: number, options: PlanOptions = DEFAULT_OPTIONS): Pl
   const { kinds } = options;
   const kept = MAKERS.filter(({ kind }) => random.chance(kinds ? 1 : 0.6) && (kinds?.includes(kind) ?? true));
   const settings = settingsOf(random);
-  const makers = kept.length > 0 ? kept : MAKERS;
+  // A joiner that votes at once and dies before it knows who it is, and a damaged log: together they may be more than a minority.
+  const sound = kept.filter(({ kind }) => kind !== "corrupt" || settings.learnersFirst);
+  const makers = sound.length > 0 ? sound : [...kept, MAKERS[0]!];
   const choices = makers.map((maker) => [maker.weight, maker] as const);
   const spanMs = options.faults * FAULT_INTERVAL_MS;
   const moment = () => QUIET_START_MS + random.next() * spanMs;

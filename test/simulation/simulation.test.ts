@@ -33,7 +33,7 @@ test.serial("a seed goes the same way every time", async (t) => {
 
 test.serial("seeds differ, every kind of trouble comes, and most of what is asked for is answered", async (t) => {
   const outcomes: Outcome[] = [];
-  for (let seed = 1; seed <= 40; seed++) outcomes.push(await simulate(planOf(seed)));
+  for (let seed = 1; seed <= 25; seed++) outcomes.push(await simulate(planOf(seed)));
   t.is(new Set(outcomes.map(({ hash }) => hash)).size, outcomes.length);
   const sum = (of: (requests: Outcome["requests"]) => number) =>
     outcomes.reduce((total, { requests }) => total + of(requests), 0);
