@@ -76,6 +76,9 @@ if [ -n "$missing" ]; then
   [ -z "$missing" ] || fail "still missing after the installation: $missing"
 fi
 
+# User-Mode Linux finds its modules where this machine would have its own, and a machine without modules has no such folder.
+[ "$mode" = demo ] || mkdir -p /lib/modules
+
 if ! node scripts/setup/dependencies.mjs; then
   say "installs npm packages"
   npm ci --include=dev --no-progress --loglevel=error </dev/null || fail "npm ci failed"
