@@ -44,7 +44,7 @@ const DAEMON = join(ROOT, "build/src/daemon/main.js");
 const CONTROL = join(ROOT, "build/src/cli/main.js");
 const MANAGER = join(ROOT, "build/src/manager/main.js");
 const REMOTE_PORT = 4242;
-const DEFAULT_TIMEOUT_MS = 30_000;
+const DEFAULT_TIMEOUT_MS = 60_000;
 
 export class Cluster {
   readonly directory: string;

@@ -67,7 +67,7 @@ function refused(t: ExecutionContext, cluster: Cluster, args: readonly string[],
   t.is(stderr.trim().split("\n").length, 1, `one line: ${stderr}`);
 }
 
-test("a published port answers on every node, through scaling, killing, tampering and restarts", async (t) => {
+test.serial("a published port answers on every node, through scaling, killing, tampering and restarts", async (t) => {
   await withCluster(t, "c", async (cluster) => {
     cluster.control(["network", "create", "shop"]);
     createWeb(cluster, "--network", "shop");
@@ -217,34 +217,37 @@ function belongsTo(cluster: Cluster, host: string, namespace: string): boolean {
   return namespace.startsWith(`tsw-${id}-`);
 }
 
-test("ports change while a service runs, a port can be a node's own, and IPv6 clients are refused at once", async (t) => {
-  await withCluster(t, "p", async (cluster) => {
-    createWeb(cluster, "--replicas", "2");
-    cluster.control(["service", "update", "web", "--publish-add", "8081:80", "--publish-rm", "80"]);
-    for (const host of cluster.hosts) {
-      t.is(new Set(request(cluster, host.name, 8081, 6).map((result) => result.answer)).size, 2, host.name);
-      t.regex(request(cluster, host.name, 8080, 1)[0]?.error ?? "", /ECONNREFUSED/, "the old port is closed");
-    }
-    const ask = (host: string, url: string) =>
-      readAnswers(cluster.run(host, [process.execPath, join(DEMO, "requests.mjs"), url, "1"]))[0];
-    t.regex(ask("host1", "http://[::1]:8081/")?.error ?? "", /ECONNREFUSED|EADDRNOTAVAIL/, "refused, not hanging");
-    t.truthy(ask("host1", "http://127.0.0.1:8081/")?.answer, "loopback answers too");
+test.serial(
+  "ports change while a service runs, a port can be a node's own, and IPv6 clients are refused at once",
+  async (t) => {
+    await withCluster(t, "p", async (cluster) => {
+      createWeb(cluster, "--replicas", "2");
+      cluster.control(["service", "update", "web", "--publish-add", "8081:80", "--publish-rm", "80"]);
+      for (const host of cluster.hosts) {
+        t.is(new Set(request(cluster, host.name, 8081, 6).map((result) => result.answer)).size, 2, host.name);
+        t.regex(request(cluster, host.name, 8080, 1)[0]?.error ?? "", /ECONNREFUSED/, "the old port is closed");
+      }
+      const ask = (host: string, url: string) =>
+        readAnswers(cluster.run(host, [process.execPath, join(DEMO, "requests.mjs"), url, "1"]))[0];
+      t.regex(ask("host1", "http://[::1]:8081/")?.error ?? "", /ECONNREFUSED|EADDRNOTAVAIL/, "refused, not hanging");
+      t.truthy(ask("host1", "http://127.0.0.1:8081/")?.answer, "loopback answers too");
 
-    cluster.control([
-      ...["service", "create", "--name", "own", "--constraint", "node.hostname==host2"],
-      ...["--publish", "published=9090,target=80,mode=host", "--env", "TASK_NAME=own", "--", ...SERVER],
-    ]);
-    t.is(request(cluster, "host2", 9090, 1)[0]?.answer, `own ${cluster.host("client").address}`);
-    t.truthy(ask("host2", "http://127.0.0.1:9090/")?.answer, "on its own host by loopback");
-    t.regex(request(cluster, "host1", 9090, 1)[0]?.error ?? "", /ECONNREFUSED/, "on its own node alone");
-    cluster.control(["service", "rm", "own"]);
-    await cluster.until("the node's port is closed", () =>
-      /ECONNREFUSED/.test(request(cluster, "host2", 9090, 1)[0]?.error ?? ""),
-    );
-  });
-});
+      cluster.control([
+        ...["service", "create", "--name", "own", "--constraint", "node.hostname==host2"],
+        ...["--publish", "published=9090,target=80,mode=host", "--env", "TASK_NAME=own", "--", ...SERVER],
+      ]);
+      t.is(request(cluster, "host2", 9090, 1)[0]?.answer, `own ${cluster.host("client").address}`);
+      t.truthy(ask("host2", "http://127.0.0.1:9090/")?.answer, "on its own host by loopback");
+      t.regex(request(cluster, "host1", 9090, 1)[0]?.error ?? "", /ECONNREFUSED/, "on its own node alone");
+      cluster.control(["service", "rm", "own"]);
+      await cluster.until("the node's port is closed", () =>
+        /ECONNREFUSED/.test(request(cluster, "host2", 9090, 1)[0]?.error ?? ""),
+      );
+    });
+  },
+);
 
-test("wrong input is one clear line, and changes nothing", async (t) => {
+test.serial("wrong input is one clear line, and changes nothing", async (t) => {
   await withCluster(t, "w", async (cluster) => {
     cluster.control(["network", "create", "shop", "--subnet", "10.9.0.0/29"]);
     createWeb(cluster);

@@ -217,6 +217,7 @@ test("without a quorum: reads go on, changes say in one line what to do, and all
     /^The swarm does not have a leader\. It's possible that too few managers are online\. Make sure more than half of the managers are online\. Not heard of here: .*; 2 of 3 managers are needed\. Running tasks and networks go on; nothing can be changed until 2 managers are online: .* --force-new-cluster on one survivor\.$/,
   );
   t.deepEqual(await names(one!), ["before"]);
+  await group.until("its quorum counts as lost", () => one!.manager.raft?.status().hasLostQuorum === true);
   t.is((await one!.call(LocalManagerService.status, {})).lostQuorum, true);
   await two!.start();
   await group.leader();
