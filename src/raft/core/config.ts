@@ -25,6 +25,11 @@ export interface RaftConfig {
   readonly checkQuorum: boolean;
   /** How reads are made linearizable: by a round of heartbeats, or by the leader's lease (needs checkQuorum and clocks that run alike). */
   readonly readOnly: "safe" | "lease";
+  /**
+   * What is committed travels with the next entries: it goes out by itself only when `tellCommit` is called. Saves a
+   * message and its answer for each group where proposals follow each other. Off: it goes out at once, as with etcd.
+   */
+  readonly lazyCommit: boolean;
   /** In [0, 1). */
   readonly random: () => number;
 }

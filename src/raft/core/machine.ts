@@ -97,6 +97,11 @@ export interface RaftMachine {
   /** The shell holds a durable snapshot of its state at this index (at most what is applied): it can be sent. Entries before keepFrom are forgotten. */
   compact(snapshot: SnapshotMetadata, keepFrom: number): void;
 
+  /** With lazyCommit: followers have not been told of all that is committed. */
+  readonly hasCommitNews: boolean;
+  /** Tells them with the next Ready. The shell calls it when no proposal has come along. */
+  tellCommit(): void;
+
   hasReady(): boolean;
   /** What has to be done now; undefined when there is nothing. */
   ready(): Ready | undefined;

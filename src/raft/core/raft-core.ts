@@ -87,6 +87,16 @@ export class RaftCore implements RaftMachine {
     this.#raft.log.compact(snapshot, keepFrom);
   }
 
+  get hasCommitNews(): boolean {
+    return this.#raft.commitNews === "later";
+  }
+
+  tellCommit(): void {
+    if (this.#raft.commitNews !== "later") return;
+    this.#raft.commitNews = "now";
+    this.#raft.isReplicationDue = true;
+  }
+
   hasReady(): boolean {
     return this.#assembly.hasReady();
   }

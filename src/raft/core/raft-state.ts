@@ -35,6 +35,8 @@ export class RaftState {
   readonly tracker: Tracker;
   /** Something is to be sent to followers that can take it: done once for all that came between two Readys. */
   isReplicationDue = false;
+  /** More is committed than followers were told: it may go with the next entries, or must go out now. */
+  commitNews: "none" | "later" | "now" = "none";
   /** Bytes of data in own entries that are not committed. */
   uncommittedBytes = 0;
   /** A further membership change must wait until this index is applied. */

@@ -1,6 +1,6 @@
 /** The leader's side of the log (section 5.3): to append, to send, to learn what has arrived, to commit (5.4.2). */
 
-import { type Entry, type EntryType, type Message, MessageType } from "../../api/generated/raftpb/raft.js";
+import { type Entry, EntryType, type Message, MessageType } from "../../api/generated/raftpb/raft.js";
 import { snapshotOf } from "./outgoing.js";
 import type { Progress } from "./progress.js";
 import type { RaftState } from "./raft-state.js";
@@ -19,11 +19,15 @@ export function appendOwn(raft: RaftState, type: EntryType, data: Buffer): numbe
 export function replicate(raft: RaftState): void {
   raft.isReplicationDue = false;
   if (raft.role !== "leader") return;
+  const isTelling = raft.commitNews === "now" || !raft.config.lazyCommit;
+  let isNewsLeft = false;
   for (const progress of raft.tracker.all) {
     if (progress.id === raft.id) continue;
-    if (!sendAppend(raft, progress, progress.canLearnCommit(raft.log.committed))) continue;
-    while (sendAppend(raft, progress, false));
+    const isNews = progress.canLearnCommit(raft.log.committed);
+    if (sendAppend(raft, progress, isNews && isTelling)) while (sendAppend(raft, progress, false));
+    else if (isNews && !progress.paused) isNewsLeft = true;
   }
+  raft.commitNews = isNewsLeft ? "later" : "none";
 }
 
 /**
@@ -122,6 +126,8 @@ export function commitWhatQuorumHas(raft: RaftState): boolean {
   for (let at = log.committed + 1; at <= index; at++) {
     const entry = log.at(at)!;
     if (entry.Term === raft.term) raft.uncommittedBytes -= entry.Data.length;
+    // A leader may step down when it applies it: the others must know before.
+    if (entry.Type !== EntryType.EntryNormal) raft.commitNews = "now";
   }
   log.committed = index;
   raft.isReplicationDue = true;

@@ -59,6 +59,7 @@ function begin(raft: RaftState, term: number): void {
   raft.isOwnVoteDue = false;
   raft.tracker.clear();
   raft.isReplicationDue = false;
+  raft.commitNews = "none";
   raft.uncommittedBytes = 0;
   raft.pendingMembershipIndex = 0;
   raft.transferee = NOBODY;

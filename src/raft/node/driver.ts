@@ -31,6 +31,8 @@ export class Driver {
   #isDirty = false;
   #isInPass = false;
   #arranged: "no" | "soon" | "now" = "no";
+  /** Followers are told of what is committed at the end of this turn, unless entries take it along before. */
+  #isTellingArranged = false;
   #ended = false;
 
   constructor(core: RaftMachine, writer: Writer, clock: Clock, output: DriverOutput) {
@@ -89,7 +91,21 @@ export class Driver {
     } finally {
       this.#isInPass = false;
     }
-    if (!this.#ended && (this.#isDirty || this.#core.hasReady())) this.wake();
+    if (this.#ended) return;
+    if (this.#isDirty || this.#core.hasReady()) this.wake();
+    if (this.#core.hasCommitNews) this.#tellSoon();
+  }
+
+  #tellSoon(): void {
+    if (this.#isTellingArranged) return;
+    this.#isTellingArranged = true;
+    this.#clock.soon(() => {
+      this.#isTellingArranged = false;
+      if (this.#ended) return;
+      this.#core.tellCommit();
+      this.#isDirty = true;
+      this.#pass();
+    });
   }
 
   #handle(ready: Ready): void {

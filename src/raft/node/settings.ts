@@ -45,6 +45,7 @@ export const DEFAULT_SETTINGS: RaftSettings = {
   preVote: true,
   checkQuorum: true,
   readOnly: "safe",
+  lazyCommit: true,
   snapshotEntries: 10_000,
   snapshotBytes: 64 * MIB,
   keepEntries: 500,

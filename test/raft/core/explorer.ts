@@ -54,6 +54,7 @@ export class Explorer {
     const ids = Array.from({ length: size }, (_, at) => String(at + 1));
     const spare = this.#changesMembership ? ["8", "9"] : [];
     const isCautious = this.#changesMembership || this.#chance(0.5);
+    const isLazy = this.#chance(0.5);
     this.#running = [...ids, ...spare].map((id) => ({
       member: new MemoryMember(
         {
@@ -61,6 +62,7 @@ export class Explorer {
           id,
           preVote: isCautious,
           checkQuorum: isCautious,
+          lazyCommit: isLazy,
           maxMessageBytes: 60,
           maxInflightMessages: 3,
           maxCommittedBytesPerReady: 60,
@@ -89,6 +91,7 @@ export class Explorer {
     for (let round = 0; round < HEAL_ROUNDS; round++) {
       for (const one of this.#running) {
         one.member.core.tick();
+        one.member.core.tellCommit();
         // Whoever carries snapshots says what has become of them.
         if (round % 20 === 0) {
           for (const { id, state } of one.member.core.status().followers) {
@@ -127,6 +130,7 @@ export class Explorer {
     const { core } = member;
     const dice = this.#random();
     if (dice < 0.14) core.tick();
+    else if (dice < 0.15) core.tellCommit();
     else if (dice < 0.31) this.#take(one);
     else if (dice < 0.49) this.#write(one);
     else if (dice < 0.56) this.#apply(one, 1 + this.#below(3));

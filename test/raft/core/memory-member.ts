@@ -24,6 +24,7 @@ export const CONFIG: Omit<RaftConfig, "id"> = {
   preVote: false,
   checkQuorum: false,
   readOnly: "safe",
+  lazyCommit: false,
   random: () => 0,
 };
 

@@ -1,12 +1,14 @@
 /** The contract of the machine: what a Ready says, what its shell owes, and what it is told of a member. */
 import test from "ava";
-import { MessageType } from "../../../src/api/generated/raftpb/raft.js";
+import { ConfChangeType, type Message, MessageType } from "../../../src/api/generated/raftpb/raft.js";
 import { NOBODY } from "../../../src/raft/core/member-id.js";
 import { RaftCore } from "../../../src/raft/core/raft-core.js";
 import { CONFIG, votersState } from "./memory-member.js";
 import { accept, answer, entries, from, member, settle, settledLeader, ticks } from "./one-member.js";
 
 const { MsgApp, MsgHeartbeat } = MessageType;
+
+const brief = ({ type, to, commit, entries: { length } }: Message) => ({ type, to, commit, entries: length });
 
 test("where nothing is to be done there is no Ready", (t) => {
   const one = member();
@@ -62,6 +64,39 @@ test("a commit that moves alone need not last", (t) => {
   settle(one);
   accept(one, "2", 2);
   t.like(one.take(), { mustSync: false, hardState: { term: 1, vote: "1", commit: 2 }, entries: [] });
+});
+
+test("lazily told, a commit goes with the next entries, or when the shell says so", (t) => {
+  const one = settledLeader({ config: { lazyCommit: true } });
+  one.core.propose(Buffer.from("x"));
+  settle(one);
+  accept(one, "2", 2);
+  t.deepEqual(settle(one).messages, []);
+  t.is(one.core.commit, 2);
+  t.true(one.core.hasCommitNews);
+  one.core.propose(Buffer.from("y"));
+  t.deepEqual(settle(one).messages.map(brief), [
+    { type: MsgApp, to: "2", commit: 2, entries: 1 },
+    { type: MsgApp, to: "3", commit: 2, entries: 1 },
+  ]);
+  t.false(one.core.hasCommitNews);
+  accept(one, "2", 3);
+  t.deepEqual(settle(one).messages, []);
+  one.core.tellCommit();
+  const told = settle(one).messages.map(brief);
+  t.deepEqual(told[0], { type: MsgApp, to: "2", commit: 3, entries: 0 });
+  t.false(one.core.hasCommitNews);
+  one.core.tellCommit();
+  t.false(one.core.hasReady());
+});
+
+test("lazily told or not, a membership change that is committed is told at once: its leader may be gone next", (t) => {
+  const one = settledLeader({ config: { lazyCommit: true } });
+  const change = { type: ConfChangeType.ConfChangeRemoveNode, nodeId: "3", id: "0", context: Buffer.alloc(0) };
+  t.true(one.core.proposeMembershipChange({ kind: "v1", change }).accepted);
+  settle(one);
+  accept(one, "2", 2);
+  t.like(one.take()!.messages.map(brief)[0], { type: MsgApp, to: "2", commit: 2 });
 });
 
 test("a role and a leader are told when they change", (t) => {
