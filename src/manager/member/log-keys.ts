@@ -1,7 +1,9 @@
 /** The keys that a manager's log is sealed with. */
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { SealedLogStorage } from "../../raft/storage/disk-log-storage.js";
 import { KeyFile } from "../../security/at-rest/key-file.js";
+import { KeyFileError } from "../../security/at-rest/sealed-keys.js";
 import { textFileAt } from "../../security/at-rest/text-file.js";
 import type { SealedKeys } from "../autolock/key-keeper.js";
 
@@ -22,8 +24,21 @@ export function logFolder(stateDir: string): string {
  */
 export async function openLogKeys(stateDir: string, kek: Uint8Array | undefined): Promise<KeyFile> {
   const file = textFileAt(join(stateDir, RAFT_FOLDER, FILE));
-  const isNew = (await KeyFile.look(file)) === "missing";
-  return isNew ? KeyFile.create({ file }) : KeyFile.open({ file, kek });
+  if ((await KeyFile.look(file)) !== "missing") return KeyFile.open({ file, kek });
+  const folder = logFolder(stateDir);
+  if (await holdsFiles(folder)) {
+    throw new KeyFileError(file.name, `is missing, and nothing else opens the log in ${folder}`);
+  }
+  return KeyFile.create({ file });
+}
+
+async function holdsFiles(folder: string): Promise<boolean> {
+  try {
+    return (await readdir(folder, { recursive: true, withFileTypes: true })).some((entry) => entry.isFile());
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
+    throw error;
+  }
 }
 
 /** The keys together with what they seal. */
