@@ -2,7 +2,6 @@
  * One member of a replicated store, a process of its own: log on disk and sealed, TLS between members, no loops of a manager. Takes
  * {@link MemberOrder}s over its parent's channel and answers each. `member.js {"number":…}`.
  */
-import { randomBytes } from "node:crypto";
 import { mkdirSync } from "node:fs";
 import { Server } from "@grpc/grpc-js";
 import { SERVER_OPTIONS } from "../../src/api/transport-options.js";
@@ -19,6 +18,7 @@ import { nodeIdMetadata } from "../../src/security/identity.js";
 import { serverCredentials, trustingCredentials } from "../../src/security/transport.js";
 import type { Proposal } from "../../src/store/proposer.js";
 import { ReplicatedStore } from "../../src/store/replicated-store.js";
+import { systemRandom } from "../../src/store/system-random.js";
 import { newTask } from "./sample-task.js";
 
 export interface MemberStart {
@@ -49,7 +49,7 @@ const address = `127.0.0.1:${start.port}`;
 const log = (line: string) => process.stderr.write(`member ${start.number}: ${line}\n`);
 
 mkdirSync(start.folder, { recursive: true });
-const replicated = new ReplicatedStore({ clock: systemClock, random: randomBytes, log });
+const replicated = new ReplicatedStore({ clock: systemClock, random: systemRandom, log });
 const received = new RaftServices({ resolveAddress: () => undefined, log });
 const server = new Server(SERVER_OPTIONS);
 for (const { definition, implementation } of [received.raft, received.transport]) {
@@ -77,7 +77,7 @@ const raft = await RaftNode.start<Proposal>({
     return makeTransport(self, handler);
   },
   clock: systemClock,
-  random: { bytes: (count) => randomBytes(count), next: Math.random },
+  random: { bytes: systemRandom, next: Math.random },
   start: joined ? { kind: "join", request: async () => joined } : { kind: "bootstrap" },
   log: () => {},
 });

@@ -1,11 +1,11 @@
 /** Tasks as an orchestrator makes them: those of a service share its specification. */
-import { randomBytes } from "node:crypto";
 import { Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { TaskSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
-import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { Annotations, TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { Any } from "../../src/api/generated/google/protobuf/any.js";
 import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
 import { newObjectId } from "../../src/store/object-id.js";
+import { systemRandom } from "../../src/store/system-random.js";
 
 const SERVICES = 100;
 
@@ -28,15 +28,19 @@ const specs = Array.from({ length: SERVICES }, (_, number) =>
   }),
 );
 
+const annotations = specs.map((_, number) => Annotations.fromPartial({ name: `service-${number}` }));
+
 export function newTask(number: number): Task {
   const service = number % SERVICES;
-  return Task.fromPartial({
-    id: newObjectId(randomBytes),
-    serviceId: `service${service}`.padEnd(25, "0"),
-    slot: number + 1,
-    serviceAnnotations: { name: `service-${service}` },
+  return {
+    ...Task.fromPartial({
+      id: newObjectId(systemRandom),
+      serviceId: `service${service}`.padEnd(25, "0"),
+      slot: number + 1,
+      desiredState: TaskState.RUNNING,
+      status: { state: TaskState.NEW, message: "created" },
+    }),
     spec: specs[service]!,
-    desiredState: TaskState.RUNNING,
-    status: { state: TaskState.NEW, message: "created" },
-  });
+    serviceAnnotations: annotations[service]!,
+  };
 }

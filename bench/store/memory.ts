@@ -7,7 +7,6 @@
  *
  * Prints one line of JSON.
  */
-import { randomBytes } from "node:crypto";
 import { closeSync, createReadStream, openSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import { monitorEventLoopDelay } from "node:perf_hooks";
@@ -18,6 +17,7 @@ import type { CommittedEntry } from "../../src/raft/node/raft.js";
 import { systemClock } from "../../src/store/clock.js";
 import type { Proposal } from "../../src/store/proposer.js";
 import { ReplicatedStore } from "../../src/store/replicated-store.js";
+import { systemRandom } from "../../src/store/system-random.js";
 import { SampleCluster } from "./sample-tasks.js";
 
 const TASKS = 100_000;
@@ -28,7 +28,7 @@ const [mode, folder] = process.argv.slice(2) as [string, string];
 const entriesFile = join(folder, "entries");
 const partsFile = join(folder, "parts");
 
-const replicated = new ReplicatedStore({ clock: systemClock, random: randomBytes, log: console.error });
+const replicated = new ReplicatedStore({ clock: systemClock, random: systemRandom, log: console.error });
 const { store, machine } = replicated;
 const delay = monitorEventLoopDelay({ resolution: 1 });
 const idleRss = process.memoryUsage().rss;

@@ -1,5 +1,4 @@
 /** A manager: its servers, always; and a member of the cluster's log, once that is open. */
-import { randomBytes } from "node:crypto";
 import { Server, type ServerCredentials, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { failedPrecondition, permissionDenied } from "../api/status-error.js";
 import { SERVER_OPTIONS } from "../api/transport-options.js";
@@ -9,6 +8,7 @@ import { DeclaredIdentity } from "../security/identity.js";
 import { serverCredentials } from "../security/transport.js";
 import { systemClock } from "../store/clock.js";
 import type { Store } from "../store/store.js";
+import { systemRandom } from "../store/system-random.js";
 import { advertisedAddress, portOf } from "./address.js";
 import { unlockKeyOf } from "./autolock/cluster-key.js";
 import { listenTcp, listenUnix } from "./listener.js";
@@ -157,7 +157,7 @@ export class Manager implements ServingManager {
     this.#starter = new MemberStarter({
       ...this.#options,
       clock: this.#options.clock ?? systemClock,
-      random: this.#options.random ?? randomBytes,
+      random: this.#options.random ?? systemRandom,
       identity: this.identity,
       address: () => advertiseAddress ?? advertisedAddress(remoteAddress, this.#remotePort ?? remotePort),
       remotePort: () => this.#remotePort ?? remotePort,

@@ -36,7 +36,7 @@ export class StateSnapshots {
   constructor(around: SnapshotSurroundings, newest: SnapshotMetadata, entries: readonly Entry[]) {
     const { settings, storage, clock } = around;
     this.#around = around;
-    this.#schedule = new SnapshotSchedule(settings, newest, entries);
+    this.#schedule = new SnapshotSchedule(settings, newest, storage.stats().snapshotBytes, entries);
     this.#maker = new SnapshotMaker(storage, clock, settings.sliceMs);
     this.#applied = newest.index;
     this.#appliedTerm = newest.term;
@@ -91,7 +91,7 @@ export class StateSnapshots {
     );
     if (!metadata.confState) throw new Error(`the snapshot of entry ${metadata.index} does not say who votes`);
     roster.restore(members, metadata.confState);
-    this.#schedule.replaced(metadata);
+    this.#schedule.replaced(metadata, storage.stats().snapshotBytes);
   }
 
   /** Resolves when nothing is written any more. */
@@ -109,7 +109,7 @@ export class StateSnapshots {
   async #compact(metadata: SnapshotMetadata, bytesBefore: number): Promise<void> {
     const { self, core, storage, settings, inUse } = this.#around;
     if (this.#ended || metadata.index <= this.#schedule.newest.index) return;
-    this.#schedule.made(metadata, bytesBefore);
+    this.#schedule.made(metadata, storage.stats().snapshotBytes, bytesBefore);
     const followers = core.role === "leader" ? core.status().followers : [];
     const keepFrom = this.#schedule.keepFrom(metadata.index, self, followers);
     core.compact(metadata, keepFrom);

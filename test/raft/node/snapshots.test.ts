@@ -133,3 +133,18 @@ test("a snapshot that breaks off leaves nothing, and is sent again", async (t) =
   t.is(slow.machine.restored, 1);
   await cluster.end();
 });
+
+test("a large state that changes fast is not written over and over", async (t) => {
+  const cluster = await TestCluster.of(1, SMALL);
+  const { node } = cluster.get("a");
+  await cluster.write("x".repeat(10_000));
+  await writeMany(cluster, 25);
+  await cluster.until(() => node.status().log.snapshotIndex > 0, "there is one");
+  const first = node.status().log.snapshotIndex;
+  // Some hundred bytes each: half the snapshot's size is far.
+  await writeMany(cluster, 60);
+  t.is(node.status().log.snapshotIndex, first);
+  await cluster.write("y".repeat(6000));
+  await cluster.until(() => node.status().log.snapshotIndex > first, "the log has grown to half the state's size");
+  await cluster.end();
+});
