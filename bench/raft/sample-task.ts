@@ -28,18 +28,21 @@ const specs = Array.from({ length: SERVICES }, (_, number) =>
   }),
 );
 
+const serviceIds = specs.map((_, number) => `service${number}`.padEnd(25, "0"));
 const annotations = specs.map((_, number) => Annotations.fromPartial({ name: `service-${number}` }));
+
+const BLANK = Task.fromPartial({
+  desiredState: TaskState.RUNNING,
+  status: { state: TaskState.NEW, message: "created" },
+});
 
 export function newTask(number: number): Task {
   const service = number % SERVICES;
   return {
-    ...Task.fromPartial({
-      id: newObjectId(systemRandom),
-      serviceId: `service${service}`.padEnd(25, "0"),
-      slot: number + 1,
-      desiredState: TaskState.RUNNING,
-      status: { state: TaskState.NEW, message: "created" },
-    }),
+    ...BLANK,
+    id: newObjectId(systemRandom),
+    serviceId: serviceIds[service]!,
+    slot: number + 1,
     spec: specs[service]!,
     serviceAnnotations: annotations[service]!,
   };

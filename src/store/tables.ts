@@ -48,6 +48,8 @@ const annotated = (object: { readonly annotations: { readonly name: string } | u
   nameKey(object.annotations?.name ?? ""),
 ];
 
+const NO_KEYS: readonly string[] = Object.freeze([]);
+
 export const INDEXES = {
   cluster: { name: named },
   node: {
@@ -65,7 +67,8 @@ export const INDEXES = {
   task: {
     name: annotated,
     service: (task: Task) => [task.serviceId],
-    node: (task: Task) => [task.nodeId],
+    /** Those that are on a node. */
+    node: (task: Task) => (task.nodeId === "" ? NO_KEYS : [task.nodeId]),
     slot: (task: Task) => [taskSlotKey(task)],
     desiredState: (task: Task) => [TaskState[task.desiredState] ?? ""],
     state: (task: Task) => [TaskState[task.status?.state ?? 0] ?? ""],
