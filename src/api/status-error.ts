@@ -19,3 +19,4 @@ export const failedPrecondition = (message: string) => new StatusError(status.FA
 export const unavailable = (message: string) => new StatusError(status.UNAVAILABLE, message);
 export const aborted = (message: string) => new StatusError(status.ABORTED, message);
 export const unimplemented = (message: string) => new StatusError(status.UNIMPLEMENTED, message);
+export const resourceExhausted = (message: string) => new StatusError(status.RESOURCE_EXHAUSTED, message);
