@@ -12,6 +12,8 @@ import { durableWrites, tlsRoundTrips } from "./raft/floors.js";
 import type { LoadResult } from "./raft/load.js";
 import { load, Managers } from "./raft/managers.js";
 import { Members } from "./raft/members.js";
+import { inOneProcess } from "./raft/one-process.js";
+import type { WritersResult } from "./raft/store-member.js";
 import { type Figure, median, printFigures, spread } from "./table.js";
 
 const RUNS = 5;
@@ -28,6 +30,7 @@ const rates = (runs: readonly { readonly writes: number; readonly seconds: numbe
 try {
   await floors();
   await insideTheLeader();
+  await allInOneProcess();
   await besideEtcd();
   await throughTheApi();
   await leaderKilled();
@@ -83,6 +86,26 @@ async function insideTheLeader(): Promise<void> {
   } finally {
     await members.stop();
   }
+}
+
+/** As SwarmKit's figures were taken: no message has to wake another process, and all share one core. */
+async function allInOneProcess(): Promise<void> {
+  const one: WritersResult[] = [];
+  const many: WritersResult[] = [];
+  const batches: number[] = [];
+  await inOneProcess(folder, 3, async (leader) => {
+    await leader.writers(64, 2);
+    for (let run = 0; run < RUNS; run++) {
+      one.push(await leader.writers(1, SECONDS));
+      many.push(await leader.writers(64, SECONDS));
+      batches.push(BATCH / (await leader.batch(BATCH)));
+    }
+  });
+  const p50s = one.map(({ p50Ms }) => p50Ms);
+  figures.push({ what: "three members in one process: one writer", value: rates(one), beside: "SwarmKit 801" });
+  figures.push({ what: "the same: p50, ms", value: spread(p50s, 2), beside: "SwarmKit 1.1" });
+  figures.push({ what: "the same: 64 writers", value: rates(many), beside: "SwarmKit 698" });
+  figures.push({ what: "the same: a batch of 10,000 tasks", value: spread(batches, 0), beside: "SwarmKit 7172" });
 }
 
 /** Turn by turn, each alone on the machine: their idle peers take next to nothing. */

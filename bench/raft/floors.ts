@@ -3,7 +3,7 @@ import { constants } from "node:fs";
 import { open, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { connect as connectTls, createServer as createTlsServer } from "node:tls";
-import { selfSignedCertificate } from "../../src/security/certificate.js";
+import { selfSignedCertificate } from "../../src/security/pki/self-signed.js";
 
 const WRITES = 400;
 const TRIPS = 2000;

@@ -1,96 +1,13 @@
-/**
- * One member of a replicated store, a process of its own: log on disk and sealed, TLS between members, no loops of a manager. Takes
- * {@link MemberOrder}s over its parent's channel and answers each. `member.js {"number":…}`.
- */
-import { mkdirSync } from "node:fs";
-import { Server } from "@grpc/grpc-js";
-import { SERVER_OPTIONS } from "../../src/api/transport-options.js";
-import { FolderDisk } from "../../src/raft/disk/folder-disk.js";
-import { systemClock } from "../../src/raft/node/clock.js";
-import type { JoinResult } from "../../src/raft/node/raft.js";
-import { RaftNode } from "../../src/raft/node/raft-node.js";
-import { openLogStorage } from "../../src/raft/storage/disk-log-storage.js";
-import { grpcTransport } from "../../src/raft/transport/grpc-transport.js";
-import { RaftServices } from "../../src/raft/transport/raft-services.js";
-import { MemoryKeyRing, makeDataKey } from "../../src/security/at-rest/key-ring.js";
-import { selfSignedCertificate } from "../../src/security/certificate.js";
-import { nodeIdMetadata } from "../../src/security/identity.js";
-import { serverCredentials, trustingCredentials } from "../../src/security/transport.js";
-import type { Proposal } from "../../src/store/proposer.js";
-import { ReplicatedStore } from "../../src/store/replicated-store.js";
-import { systemRandom } from "../../src/store/system-random.js";
-import { newTask } from "./sample-task.js";
-
-export interface MemberStart {
-  readonly number: number;
-  readonly port: number;
-  readonly folder: string;
-  /** The answer of a member that this one was taken in by; absent: it is the first. */
-  readonly joined?: JoinResult;
-}
+/** A {@link StoreMember} as a process of its own. Takes {@link MemberOrder}s over its parent's channel and answers each. `member.js {"number":…}`. */
+import { type MemberStart, StoreMember } from "./store-member.js";
 
 export type MemberOrder =
-  | { readonly kind: "take-in"; readonly nodeId: string; readonly address: string }
+  | { readonly kind: "take-in"; readonly number: number; readonly port: number }
   | { readonly kind: "writers"; readonly writers: number; readonly seconds: number }
   | { readonly kind: "batch"; readonly objects: number }
   | { readonly kind: "voters" };
 
-export interface WritersResult {
-  readonly writes: number;
-  readonly seconds: number;
-  readonly p50Ms: number;
-  readonly p99Ms: number;
-  readonly cpuMs: number;
-}
-
-const start = JSON.parse(process.argv[2] ?? "{}") as MemberStart;
-const nodeId = `bench${start.number}`.padEnd(25, "0");
-const address = `127.0.0.1:${start.port}`;
-const log = (line: string) => process.stderr.write(`member ${start.number}: ${line}\n`);
-
-mkdirSync(start.folder, { recursive: true });
-const replicated = new ReplicatedStore({ clock: systemClock, random: systemRandom, log });
-const received = new RaftServices({ resolveAddress: () => undefined, log });
-const server = new Server(SERVER_OPTIONS);
-for (const { definition, implementation } of [received.raft, received.transport]) {
-  server.addService(definition, implementation);
-}
-const certificate = selfSignedCertificate(
-  { organization: "bench", organizationalUnit: "swarm-manager", commonName: nodeId, dnsNames: ["swarm-manager"] },
-  Date.now(),
-);
-await new Promise<void>((resolve, reject) => {
-  server.bindAsync(address, serverCredentials(certificate), (error) => (error ? reject(error) : resolve()));
-});
-const makeTransport = grpcTransport({ credentials: trustingCredentials, metadata: () => nodeIdMetadata(nodeId), log });
-const { joined } = start;
-const raft = await RaftNode.start<Proposal>({
-  nodeId,
-  address,
-  storage: openLogStorage({
-    disk: new FolderDisk(start.folder),
-    keyRing: new MemoryKeyRing(makeDataKey()),
-  }),
-  stateMachine: replicated.machine,
-  transport: (self, handler) => {
-    received.setHandler(handler);
-    return makeTransport(self, handler);
-  },
-  clock: systemClock,
-  random: { bytes: systemRandom, next: Math.random },
-  start: joined ? { kind: "join", request: async () => joined } : { kind: "bootstrap" },
-  log: () => {},
-});
-replicated.attach(raft);
-if (!joined) {
-  await new Promise<void>((leads) => {
-    const look = () => {
-      if (raft.leadership.role === "leader") leads();
-    };
-    raft.onLeadership(look);
-    look();
-  });
-}
+const member = await StoreMember.open(JSON.parse(process.argv[2] ?? "{}") as MemberStart);
 process.on("message", (order: MemberOrder) => {
   answer(order).then(
     (result) => process.send!({ result }),
@@ -103,43 +20,12 @@ process.send!({ result: "ready" });
 async function answer(order: MemberOrder): Promise<unknown> {
   switch (order.kind) {
     case "take-in":
-      return raft.join(order.nodeId, order.address);
+      return member.takeIn(order.number, order.port);
     case "voters":
-      return raft.members().filter(({ isVoter }) => isVoter).length;
+      return member.voters;
     case "writers":
-      return writers(order.writers, order.seconds);
-    case "batch": {
-      const begun = performance.now();
-      const numbers = Array.from({ length: order.objects }, (_, index) => index);
-      await replicated.store.batch(numbers, (tx, number) => tx.create("task", newTask(number)));
-      return (performance.now() - begun) / 1000;
-    }
+      return member.writers(order.writers, order.seconds);
+    case "batch":
+      return member.batch(order.objects);
   }
-}
-
-async function writers(count: number, seconds: number): Promise<WritersResult> {
-  const timesMs: number[] = [];
-  const cpu = process.cpuUsage();
-  const begun = performance.now();
-  const end = begun + seconds * 1000;
-  await Promise.all(
-    Array.from({ length: count }, async (_, writer) => {
-      for (let at = performance.now(); at < end; ) {
-        await replicated.store.update((tx) => tx.create("task", newTask(writer)));
-        const now = performance.now();
-        timesMs.push(now - at);
-        at = now;
-      }
-    }),
-  );
-  const took = (performance.now() - begun) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  timesMs.sort((a, b) => a - b);
-  return {
-    writes: timesMs.length,
-    seconds: took,
-    p50Ms: timesMs[timesMs.length >> 1] ?? 0,
-    p99Ms: timesMs[Math.floor(timesMs.length * 0.99)] ?? 0,
-    cpuMs: (user + system) / 1000,
-  };
 }

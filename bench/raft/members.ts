@@ -4,8 +4,9 @@ import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import type { JoinResult } from "../../src/raft/node/raft.js";
-import type { MemberOrder, MemberStart, WritersResult } from "./member.js";
+import type { MemberOrder } from "./member.js";
 import { freePorts } from "./ports.js";
+import type { MemberStart, WritersResult } from "./store-member.js";
 
 const PROGRAM = resolve(import.meta.dirname, "member.js");
 
@@ -36,8 +37,7 @@ export class Members {
       await this.#launch(start);
       return;
     }
-    const nodeId = `bench${number}`.padEnd(25, "0");
-    const joined = (await this.#ask(0, { kind: "take-in", nodeId, address: `127.0.0.1:${port}` })) as JoinResult;
+    const joined = (await this.#ask(0, { kind: "take-in", number, port })) as JoinResult;
     await this.#launch({ ...start, joined });
   }
 

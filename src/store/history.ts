@@ -2,9 +2,9 @@
 import type { Commit } from "./change.js";
 import { HistoryError } from "./errors.js";
 
-const MAX_EVENTS = 20_000;
+const MAX_EVENTS = 10_000;
 /** Of the entries as they stand in the log. */
-const MAX_BYTES = 16 * 1024 * 1024;
+const MAX_BYTES = 8 * 1024 * 1024;
 /** Forgotten commits are cut off the array when they are so many, and half of it. */
 const MIN_CUT = 1024;
 

@@ -111,7 +111,7 @@ export class Store {
     return end;
   }
 
-  /** What was committed after a version, oldest first. Some 20,000 events back. @throws HistoryError */
+  /** What was committed after a version, oldest first. Some 10,000 events back. @throws HistoryError */
   commitsAfter(version: number): readonly Commit[] {
     return this.#state.history.after(version, this.#state.version);
   }
