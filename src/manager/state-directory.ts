@@ -1,7 +1,8 @@
 /** What a manager keeps between runs: today the key that its listeners show. */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { type CertifiedKey, selfSignedCertificate } from "../security/certificate.js";
+import type { CertifiedKey } from "../security/pki/certified-key.js";
+import { selfSignedCertificate } from "../security/pki/self-signed.js";
 import { ManagerStartError } from "./manager-error.js";
 
 const FILE = "manager-tls.json";

@@ -1,6 +1,6 @@
 /** TLS for both ends of a connection, unix socket or TCP. Certificates are self-made: they encrypt, they do not prove. */
 import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
-import type { CertifiedKey } from "./certificate.js";
+import type { CertifiedKey } from "./pki/certified-key.js";
 
 export function serverCredentials({ certificatePem, keyPem }: CertifiedKey): ServerCredentials {
   return ServerCredentials.createSsl(

@@ -18,7 +18,7 @@ import {
 import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { InspectorService, type NodeObservation } from "../../src/api/generated/tswarm/v1/link.js";
 import { LocalManagerService, ManagerStatusResponse } from "../../src/api/generated/tswarm/v1/manager.js";
-import { selfSignedCertificate } from "../../src/security/certificate.js";
+import { selfSignedCertificate } from "../../src/security/pki/self-signed.js";
 import { serverCredentials } from "../../src/security/transport.js";
 
 /** A refusal that a handler throws. */

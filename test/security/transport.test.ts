@@ -14,7 +14,7 @@ import { NodeRole } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { unary } from "../../src/api/server-call.js";
 import { notFound } from "../../src/api/status-error.js";
 import { SERVER_OPTIONS } from "../../src/api/transport-options.js";
-import { selfSignedCertificate } from "../../src/security/certificate.js";
+import { selfSignedCertificate } from "../../src/security/pki/self-signed.js";
 import { DeclaredIdentity, nodeIdMetadata } from "../../src/security/identity.js";
 import { grpcTarget, serverCredentials, trustingCredentials } from "../../src/security/transport.js";
 

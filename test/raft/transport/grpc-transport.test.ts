@@ -7,7 +7,7 @@ import {
   type RaftBatchReceipt,
   RaftTransportService,
 } from "../../../src/api/generated/tswarm/v1/raft.js";
-import { selfSignedCertificate } from "../../../src/security/certificate.js";
+import { selfSignedCertificate } from "../../../src/security/pki/self-signed.js";
 import { serverCredentials, trustingCredentials } from "../../../src/security/transport.js";
 import { isConnected, serve, startMember, until } from "./members.js";
 import { app, heartbeat } from "./messages.js";

@@ -1,12 +1,15 @@
-/** The little of DER that a certificate needs (ITU-T X.690). */
+/** Writes the little of DER that keys, certificates and requests need (ITU-T X.690). */
 
 export const TAG = {
   boolean: 0x01,
   integer: 0x02,
   bitString: 0x03,
   octetString: 0x04,
+  null: 0x05,
   oid: 0x06,
   utf8String: 0x0c,
+  printableString: 0x13,
+  ia5String: 0x16,
   sequence: 0x30,
   set: 0x31,
   utcTime: 0x17,
@@ -48,7 +51,7 @@ export function bitString(octets: Uint8Array, unusedBits = 0): Buffer {
 /** @param dotted "1.2.840.10045.4.3.2" */
 export function oid(dotted: string): Buffer {
   const [first = 0, second = 0, ...rest] = dotted.split(".").map(Number);
-  return element(TAG.oid, Buffer.from([first * 40 + second, ...rest.flatMap(base128)]));
+  return element(TAG.oid, Buffer.from([first * 40 + second, ...rest].flatMap(base128)));
 }
 
 /** UTCTime until 2049, GeneralizedTime after, as RFC 5280 section 4.1.2.5 demands; whole seconds. */

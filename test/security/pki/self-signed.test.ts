@@ -1,7 +1,7 @@
 import { X509Certificate } from "node:crypto";
 import test from "ava";
-import { selfSignedCertificate } from "../../src/security/certificate.js";
-import { integer, oid, time } from "../../src/security/der.js";
+import { integer, oid, time } from "../../../src/security/pki/der.js";
+import { selfSignedCertificate } from "../../../src/security/pki/self-signed.js";
 
 const SUBJECT = {
   organization: "cluster1",
