@@ -1,18 +1,31 @@
-import { createConnection } from "node:net";
 import { resolve as resolvePath } from "node:path";
-import { type ServiceError, status } from "@grpc/grpc-js";
-import { callUnary, openChannel, type UnaryMethod } from "../api/client-call.js";
-import { trustingCredentials } from "../security/transport.js";
 import { CommandError } from "./failure.js";
 import { humanSpan } from "./render/time-ago.js";
-import { formatSocketAddress, grpcTarget, type SocketAddress } from "./socket-address.js";
+import { Channel } from "./rpc/channel.js";
+import { CallFailure, ConnectError } from "./rpc/errors.js";
+import { Status, statusName } from "./rpc/status.js";
+import { formatSocketAddress, type SocketAddress } from "./socket-address.js";
 
-/** Calls to one tswarmd. */
+/** One unary method of a generated service definition. */
+export interface UnaryMethod<Request, Response> {
+  readonly path: string;
+  readonly requestSerialize: (value: Request) => Buffer;
+  readonly responseDeserialize: (value: Buffer) => Response;
+}
+
+/** Calls to one program of this node: its manager, or its daemon. */
 export interface Connection {
   /** As a person would write it. */
   readonly address: string;
-  /** @throws RpcError when the server refuses, UnreachableError when there is none */
-  call<Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response>;
+  /**
+   * @param timeoutMs another limit than that of `--timeout`
+   * @throws RpcError when the server refuses, UnreachableError when there is none
+   */
+  call<Request, Response>(
+    method: UnaryMethod<Request, Response>,
+    request: Request,
+    timeoutMs?: number,
+  ): Promise<Response>;
   close(): void;
 }
 
@@ -21,7 +34,7 @@ export class RpcError extends CommandError {
   override readonly name = "RpcError";
   constructor(
     message: string,
-    readonly code: status,
+    readonly code: number,
   ) {
     super(message);
   }
@@ -32,99 +45,76 @@ export class UnreachableError extends CommandError {
   override readonly name = "UnreachableError";
 }
 
+/** The permissions of the socket stand in the way. */
+export class DeniedError extends UnreachableError {}
+
+/** The time for a call is over. */
+export class TimeoutError extends UnreachableError {}
+
+/** Tells why nobody listens at an address, where something else knows. */
+export type WhyAway = () => Promise<CommandError | undefined>;
+
 /**
- * Opens a channel; nothing is sent before the first call. The certificate is not verified: tswarmd's is self-made, and the
- * permissions of its socket decide who may call.
+ * Nothing is sent before the first call. The certificate of the other side is not verified: the permissions of its socket decide who
+ * may call, and a manager that is reached by TCP refuses who has no certificate.
  */
-export function openConnection(address: SocketAddress, timeoutMs: number): Connection {
+export function openConnection(address: SocketAddress, defaultTimeoutMs: number, whyAway?: WhyAway): Connection {
   const absolute: SocketAddress = address.kind === "unix" ? { kind: "unix", path: resolvePath(address.path) } : address;
-  const client = openChannel(grpcTarget(absolute), trustingCredentials());
+  const channel = new Channel(absolute);
   return {
     address: formatSocketAddress(address),
-    async call(method, request) {
+    async call(method, request, timeoutMs = defaultTimeoutMs) {
       try {
-        return await callUnary(client, method, request, { timeoutMs });
+        const { message } = await channel.call(method.path, method.requestSerialize(request), timeoutMs);
+        return method.responseDeserialize(message);
       } catch (error) {
-        if (!isServiceError(error)) throw error;
-        throw await explain(error, method.path, absolute, timeoutMs);
+        if (error instanceof CallFailure) throw refusal(error, method.path, formatSocketAddress(absolute), timeoutMs);
+        if (!(error instanceof ConnectError)) throw error;
+        const isAway = error.code === "ENOENT" || error.code === "ECONNREFUSED";
+        throw (isAway && (await whyAway?.())) || unreachable(error, formatSocketAddress(absolute), timeoutMs);
       }
     },
-    close: () => client.close(),
+    close: () => channel.close(),
   };
 }
 
-function isServiceError(error: unknown): error is ServiceError {
-  return error instanceof Error && typeof (error as Partial<ServiceError>).code === "number";
-}
-
-async function explain(
-  error: ServiceError,
-  path: string,
-  address: SocketAddress,
-  timeoutMs: number,
-): Promise<CommandError> {
-  const where = formatSocketAddress(address);
-  switch (error.code) {
-    case status.UNAVAILABLE:
-      // A server that answers may say so itself, for example when the cluster has no leader.
-      return (
-        (await unreachable(address, error)) ?? new RpcError(error.details || "the cluster is not available", error.code)
-      );
-    case status.DEADLINE_EXCEEDED:
-      return new UnreachableError(
-        `tswarmd at ${where} has not answered within ${humanSpan(timeoutMs)} (--timeout sets another limit)`,
-      );
-    case status.UNIMPLEMENTED:
-      return new RpcError(`tswarmd at ${where} does not know ${path.slice(1)}: ${error.details}`, error.code);
+function refusal({ code, details }: CallFailure, path: string, where: string, timeoutMs: number): CommandError {
+  switch (code) {
+    case Status.UNAVAILABLE:
+      return new RpcError(details || "the cluster is not available", code);
+    case Status.DEADLINE_EXCEEDED:
+      return late(where, timeoutMs);
+    case Status.UNIMPLEMENTED:
+      return new RpcError(`tswarmd at ${where} does not know ${path.slice(1)}: ${details}`, code);
     default:
-      return new RpcError(error.details || `${status[error.code] ?? error.code} from tswarmd at ${where}`, error.code);
+      return new RpcError(details || `${statusName(code)} from tswarmd at ${where}`, code);
   }
 }
 
-const CONNECT_TIMEOUT_MS = 2000;
+function late(where: string, timeoutMs: number): TimeoutError {
+  return new TimeoutError(
+    `tswarmd at ${where} has not answered within ${humanSpan(timeoutMs)} (--timeout sets another limit)`,
+  );
+}
 
-/** Tells why nothing could be reached, or undefined when the connection stands and it was the server that refused. */
-async function unreachable(address: SocketAddress, error: ServiceError): Promise<UnreachableError | undefined> {
-  const where = formatSocketAddress(address);
-  const hint = "(-s PATH or SWARM_SOCKET names another socket)";
-  const code = await tryToConnect(address);
+function unreachable({ code, message, stage }: ConnectError, where: string, timeoutMs: number): UnreachableError {
+  const hint = "(-s PATH or TSWARM_HOST names another socket)";
+  if (stage === "tls" && code !== "ETIMEDOUT")
+    return new UnreachableError(`${where} is served, but not by tswarmd: ${message} ${hint}`);
   switch (code) {
-    case undefined:
-      if (!/no connection established|connection dropped|tls|ssl|socket hang up|ECONNRESET/i.test(error.details))
-        return undefined;
-      return new UnreachableError(`${where} is served, but not by tswarmd: ${firstLine(error.details)} ${hint}`);
     case "ENOENT":
-      return new UnreachableError(`cannot reach tswarmd at ${where}: no such file; is it running? ${hint}`);
+    case "ECONNREFUSED":
+      return new UnreachableError(`Cannot connect to the tswarm daemon at ${where}. Is tswarmd running?`);
     case "EACCES":
     case "EPERM":
-      return new UnreachableError(
-        `cannot reach tswarmd at ${where}: permission denied; run tsctl as root or as the owner of the socket ${hint}`,
+      return new DeniedError(
+        `Cannot connect to the tswarm daemon at ${where}: permission denied; run tsctl as root or as the owner of the socket ${hint}`,
       );
-    case "ECONNREFUSED":
-      return new UnreachableError(`cannot reach tswarmd at ${where}: connection refused; is it running? ${hint}`);
     case "ENOTSOCK":
-      return new UnreachableError(`cannot reach tswarmd at ${where}: this file is not a socket ${hint}`);
+      return new UnreachableError(`Cannot connect to the tswarm daemon at ${where}: this file is not a socket ${hint}`);
+    case "ETIMEDOUT":
+      return late(where, timeoutMs);
     default:
-      return new UnreachableError(`cannot reach tswarmd at ${where}: ${code}; is it running? ${hint}`);
+      return new UnreachableError(`Cannot connect to the tswarm daemon at ${where}: ${code} ${hint}`);
   }
-}
-
-/** @returns the error's code, or undefined when the connection stands */
-function tryToConnect(address: SocketAddress): Promise<string | undefined> {
-  return new Promise((resolve) => {
-    const socket = createConnection(
-      address.kind === "unix" ? { path: address.path } : { host: address.host, port: address.port },
-    );
-    const end = (code: string | undefined) => {
-      socket.destroy();
-      resolve(code);
-    };
-    socket.setTimeout(CONNECT_TIMEOUT_MS, () => end("no answer"));
-    socket.once("connect", () => end(undefined));
-    socket.once("error", (error: NodeJS.ErrnoException) => end(error.code ?? error.message));
-  });
-}
-
-function firstLine(text: string): string {
-  return text.split("\n", 1)[0]!;
 }

@@ -10,8 +10,10 @@ export interface Invocation {
   readonly args: readonly string[];
   /** The command's own flags, by their camel-case names. */
   readonly flags: Readonly<Record<string, unknown>>;
-  /** Opens the one connection of this run; closed at its end. */
+  /** Opens the one connection to the manager; closed at the end of the run. */
   connect(): Promise<Connection>;
+  /** The same to the daemon of this node. @throws UsageError when --socket names a manager elsewhere */
+  connectNode(): Promise<Connection>;
 }
 
 /** What a command does. @returns the exit status, 0 when nothing is returned */

@@ -1,8 +1,8 @@
 #!/usr/bin/env node
 import { type Command, CommanderError } from "commander";
-import type { Connection } from "./connection.js";
 import { CommandError, ExitCode } from "./failure.js";
 import type { Action } from "./invocation.js";
+import { LocalConnections } from "./local-connections.js";
 import { buildProgram } from "./program.js";
 import { visible } from "./render/table.js";
 import { readSettings } from "./settings.js";
@@ -25,23 +25,20 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
 }
 
 async function perform(command: Command, action: Action, terminal: Terminal): Promise<number> {
-  let connection: Connection | undefined;
   const settings = readSettings(command, terminal.env);
+  const connections = new LocalConnections(settings);
   try {
     const result = await action({
       terminal,
       settings,
       args: command.args,
       flags: command.opts(),
-      async connect() {
-        const { openConnection } = await import("./connection.js");
-        connection ??= openConnection(settings.socket, settings.timeoutMs);
-        return connection;
-      },
+      connect: () => connections.manager(),
+      connectNode: () => connections.node(),
     });
     return result ?? ExitCode.success;
   } finally {
-    connection?.close();
+    connections.close();
   }
 }
 

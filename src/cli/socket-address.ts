@@ -2,8 +2,6 @@ import { isIPv6 } from "node:net";
 import { resolve } from "node:path";
 import { UsageError } from "./failure.js";
 
-export const DEFAULT_SOCKET = "/var/run/swarmd.sock";
-
 /** sun_path of unix(7), less the final zero. */
 const MAX_PATH_BYTES = 107;
 
@@ -36,9 +34,4 @@ export function parseSocketAddress(text: string, flag: string): SocketAddress {
 export function formatSocketAddress(address: SocketAddress): string {
   if (address.kind === "unix") return address.path;
   return `${isIPv6(address.host) ? `[${address.host}]` : address.host}:${address.port}`;
-}
-
-/** As gRPC's name resolver wants it. */
-export function grpcTarget(address: SocketAddress): string {
-  return address.kind === "unix" ? `unix:${address.path}` : `dns:${formatSocketAddress(address)}`;
 }

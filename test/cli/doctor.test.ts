@@ -51,7 +51,7 @@ asRoot("doctor probes the kernel, and tells that no daemon answers", async (t) =
     usable: boolean;
   };
   t.is(status, usable ? 0 : 1);
-  t.regex(daemon.error, /^cannot reach tswarmd at \/nonexistent\/sock: no such file/);
+  t.regex(daemon.error, /^Cannot connect to the tswarm daemon at \/nonexistent\/sock\./);
   const names = checks.map(({ name }) => name);
   for (const name of ["netns", "vxlan", "bridge", "veth", "ipvs", "esp", "filter nftables", "nsenter"]) {
     t.true(names.includes(name), name);

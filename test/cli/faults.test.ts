@@ -107,10 +107,7 @@ test("no daemon", async (t) => {
   const socket = join(t.context.directory, "none.sock");
   const outcome = await tsctl(undefined, "node", "ls", "-s", socket);
   t.is(outcome.status, 1);
-  t.is(
-    outcome.stderr,
-    `tsctl: cannot reach tswarmd at ${socket}: no such file; is it running? (-s PATH or SWARM_SOCKET names another socket)\n`,
-  );
+  t.is(outcome.stderr, `tsctl: Cannot connect to the tswarm daemon at ${socket}. Is tswarmd running?\n`);
 });
 
 test("a socket that nobody serves any more", async (t) => {
@@ -119,7 +116,7 @@ test("a socket that nobody serves any more", async (t) => {
   t.is(spawnSync(process.execPath, ["-e", leaveBehind, socket]).signal, "SIGKILL");
   const outcome = await tsctl(undefined, "node", "ls", "-s", socket);
   t.is(outcome.status, 1);
-  t.regex(outcome.stderr, /^tsctl: cannot reach tswarmd at \S+: connection refused; is it running\? [^\n]*\n$/);
+  t.regex(outcome.stderr, /^tsctl: Cannot connect to the tswarm daemon at \S+\. Is tswarmd running\?\n$/);
 });
 
 test("a file that is no socket", async (t) => {
@@ -129,7 +126,7 @@ test("a file that is no socket", async (t) => {
   t.is(outcome.status, 1);
   t.regex(
     outcome.stderr,
-    /^tsctl: cannot reach tswarmd at \S+: (connection refused|this file is not a socket)[^\n]*\n$/,
+    /^tsctl: Cannot connect to the tswarm daemon at \S+(\. Is tswarmd running\?|: this file is not a socket[^\n]*)\n$/,
   );
 });
 
@@ -140,7 +137,10 @@ asRoot("a socket that others own", async (t) => {
   const nobody = 65_534;
   const outcome = await start(["node", "ls"], { SWARM_SOCKET: t.context.peer.socket }, { uid: nobody }).outcome;
   t.is(outcome.status, 1);
-  t.regex(outcome.stderr, /^tsctl: cannot reach tswarmd at \S+: permission denied; run tsctl as root [^\n]*\n$/);
+  t.regex(
+    outcome.stderr,
+    /^tsctl: Cannot connect to the tswarm daemon at \S+: permission denied; run tsctl as root [^\n]*\n$/,
+  );
 });
 
 test("something else serves the socket", async (t) => {
@@ -253,7 +253,7 @@ test("version succeeds without a daemon and says why there is none", async (t) =
   const outcome = await tsctl(undefined, "version", "-s", join(t.context.directory, "none.sock"));
   t.is(outcome.status, 0);
   t.regex(outcome.stdout, /^Client:\n {2}Version: +\d/);
-  t.regex(outcome.stderr, /^tsctl: cannot reach tswarmd at/);
+  t.regex(outcome.stderr, /^tsctl: Cannot connect to the tswarm daemon at/);
 });
 
 test("a reader that goes away ends tsctl in silence", (t) => {

@@ -23,11 +23,11 @@ function loadedBy(entry: URL): Set<string> {
   return loaded;
 }
 
-test("the command line is read without gRPC, without the wire types, without the native bindings", (t) => {
+test("the command line is read without the wire types and the native bindings", (t) => {
   const loaded = [...loadedBy(new URL("main.js", CLI))];
   t.deepEqual(
     loaded.filter((name) => !name.startsWith("src/cli/") && !name.startsWith("node:")),
-    ["commander"],
+    ["commander", "src/api/local-sockets.js"],
   );
 });
 
@@ -39,7 +39,9 @@ test("only doctor loads the native bindings", (t) => {
   t.deepEqual(loading, ["doctor/checks.js"]);
 });
 
-test("nothing in tsctl loads execa", (t) => {
+test("nothing in tsctl loads execa, and what every command needs loads no gRPC library", (t) => {
   const files = readdirSync(CLI, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".js"));
   for (const name of files) t.false(loadedBy(new URL(name, CLI)).has("execa"), name);
+  for (const name of ["connection.js", "node/list.js", "service/list.js"])
+    t.false(loadedBy(new URL(name, CLI)).has("@grpc/grpc-js"), name);
 });
