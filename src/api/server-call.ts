@@ -1,5 +1,6 @@
 /** Between grpc-js and handlers: promises for unary calls, a small stream object for streams, one place for errors. */
 import { setImmediate } from "node:timers/promises";
+import type { PeerCertificate } from "node:tls";
 import {
   type handleBidiStreamingCall,
   type handleClientStreamingCall,
@@ -11,6 +12,7 @@ import {
   type ServerWritableStream,
   status,
 } from "@grpc/grpc-js";
+import { type CertificateSubject, subjectOf } from "./peer-certificate.js";
 import { StatusError } from "./status-error.js";
 
 /** What a handler may know of the call besides the request. */
@@ -20,7 +22,22 @@ export interface CallContext {
   readonly metadata: Metadata;
   /** "10.0.0.1:53210", or the socket's path with a unix socket. */
   readonly peer: string;
+  /** Of the peer, when it showed one and it was verified. */
+  readonly certificate?: CertificateSubject;
+  /** It came by a unix socket, from somebody who may open it. */
+  readonly isLocal?: true;
 }
+
+/** What grpc-js says of a call. */
+export interface CallFacts {
+  getPath(): string;
+  readonly metadata: Metadata;
+  getPeer(): string;
+  getAuthContext(): { readonly sslPeerCertificate?: PeerCertificate };
+}
+
+/** A call's context, from its admission to its handler; what the connection says then may be gone. */
+const admitted = new WeakMap<Metadata, CallContext>();
 
 /** Called with errors that no handler meant to send. */
 export type DefectLog = (line: string) => void;
@@ -166,11 +183,20 @@ function run<Response>(action: () => void | Promise<void>, stream: ResponseStrea
   new Promise<void>((resolve) => resolve(action())).catch((error: unknown) => stream.end(error));
 }
 
-export function contextOf(call: { getPath(): string; readonly metadata: Metadata; getPeer(): string }): CallContext {
-  return { path: call.getPath(), metadata: call.metadata, peer: call.getPeer() };
+export function contextOf(call: CallFacts): CallContext {
+  const known = admitted.get(call.metadata);
+  if (known) return known;
+  const context = { path: call.getPath(), metadata: call.metadata, peer: call.getPeer() };
+  const { sslPeerCertificate } = call.getAuthContext();
+  return sslPeerCertificate ? { ...context, certificate: subjectOf(sslPeerCertificate) } : context;
 }
 
-function statusOf(error: unknown, path: string, log: DefectLog): { code: status; details: string } {
+/** From now on this is the context of the call with this metadata. */
+export function remember(context: CallContext): void {
+  admitted.set(context.metadata, context);
+}
+
+export function statusOf(error: unknown, path: string, log: DefectLog): { code: status; details: string } {
   if (error instanceof StatusError) return { code: error.code, details: error.message };
   const text = error instanceof Error ? error.message : String(error);
   log(`${path}: ${error instanceof Error ? error.stack : text}`);

@@ -8,18 +8,10 @@ import { X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 import { type CertificateSubject, subjectOf } from "../../api/peer-certificate.js";
+import type { NodeCertificate } from "../node-certificate/node-certificate.js";
 import { type ClientSide, VerifyingCredentials } from "./client-credentials.js";
 import { SwappableServerCredentials } from "./server-credentials.js";
 import { TicketCache } from "./ticket-cache.js";
-
-export interface NodeCertificate {
-  /** PEM: the node's own, then intermediates. */
-  readonly certificatePem: string;
-  /** PEM, PKCS #8. */
-  readonly keyPem: string;
-  /** PEM: all roots that are trusted. */
-  readonly rootPem: string;
-}
 
 /** TLS 1.2 is what SwarmKit's nodes may still offer. */
 export const MIN_VERSION = "TLSv1.2";
