@@ -4,7 +4,6 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { writeAuthorizationRules } from "./authorization-rules.mjs";
-import { writeAuthorizationRules } from "./authorization-rules.mjs";
 
 const root = resolve(import.meta.dirname, "..");
 const out = join(root, "src/api/generated");
@@ -78,10 +77,6 @@ if (!isFresh()) {
   for (const name of readdirSync(out, { recursive: true }))
     if (name.endsWith(".ts")) importTypesAsTypes(join(out, name));
   run("build", "proto", "-o", join(out, "descriptors.binpb"));
-  const image = join(out, "image.json");
-  run("build", "proto", "-o", image);
-  writeAuthorizationRules(image, join(out, "authorization-rules.ts"));
-  rmSync(image);
   const image = join(out, "image.json");
   run("build", "proto", "-o", image);
   writeAuthorizationRules(image, join(out, "authorization-rules.ts"));
