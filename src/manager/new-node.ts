@@ -6,7 +6,12 @@ import {
 import type { NodeRole } from "../api/generated/docker/swarmkit/v1/types.js";
 
 /** A node as it begins: nothing has been heard of it yet. */
-export function newNode(id: string, role: NodeRole, cluster: Cluster | undefined): Node {
+export function newNode(
+  id: string,
+  role: NodeRole,
+  cluster: Cluster | undefined,
+  availability: Availability = Availability.ACTIVE,
+): Node {
   return {
     id,
     meta: undefined,
@@ -14,7 +19,7 @@ export function newNode(id: string, role: NodeRole, cluster: Cluster | undefined
       annotations: { name: "", labels: {}, indices: [] },
       desiredRole: role,
       membership: Membership.ACCEPTED,
-      availability: Availability.ACTIVE,
+      availability,
     },
     description: undefined,
     status: undefined,
