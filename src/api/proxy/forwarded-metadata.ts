@@ -13,11 +13,14 @@ export interface ForwardedCaller {
   readonly clusterId: string;
 }
 
-const FORWARDED_KEY = "forwarded_cert";
-const COMMON_NAME_KEY = "forwarded_cert_cn";
-const ORGANIZATIONAL_UNIT_KEY = "forwarded_cert_ou";
-const ORGANIZATION_KEY = "forwarded_cert_org";
-const REMOTE_ADDRESS_KEY = "remote_addr";
+/** Say whose call it is; believed of managers alone. */
+export const FORWARDED = {
+  mark: "forwarded_cert",
+  nodeId: "forwarded_cert_cn",
+  organizationalUnit: "forwarded_cert_ou",
+  organization: "forwarded_cert_org",
+  peer: "remote_addr",
+} as const;
 const REDIRECT_KEY = "redirect";
 
 /** Belong to one connection, or are set anew here: whoever calls cannot choose them. */
@@ -34,11 +37,7 @@ const NOT_PASSED_ON: readonly string[] = [
   "grpc-timeout",
   "grpc-status",
   "grpc-message",
-  FORWARDED_KEY,
-  COMMON_NAME_KEY,
-  ORGANIZATIONAL_UNIT_KEY,
-  ORGANIZATION_KEY,
-  REMOTE_ADDRESS_KEY,
+  ...Object.values(FORWARDED),
 ];
 
 /** @returns a copy without what concerns the one connection alone */
@@ -69,11 +68,11 @@ export function forwardedMetadata(
   metadata.set(REDIRECT_KEY, context.peer);
   if (caller !== "self") {
     // Also without a certificate: else the call would look like this manager's own.
-    metadata.set(FORWARDED_KEY, "true");
-    metadata.set(COMMON_NAME_KEY, caller?.nodeId ?? "");
-    metadata.set(ORGANIZATION_KEY, caller?.clusterId ?? "");
-    if (caller) metadata.set(ORGANIZATIONAL_UNIT_KEY, caller.organizationalUnit);
-    metadata.set(REMOTE_ADDRESS_KEY, context.peer);
+    metadata.set(FORWARDED.mark, "true");
+    metadata.set(FORWARDED.nodeId, caller?.nodeId ?? "");
+    metadata.set(FORWARDED.organization, caller?.clusterId ?? "");
+    if (caller) metadata.set(FORWARDED.organizationalUnit, caller.organizationalUnit);
+    metadata.set(FORWARDED.peer, context.peer);
   }
   if (own) {
     for (const key of Object.keys(own.getMap())) metadata.remove(key);
