@@ -12,8 +12,6 @@ export const SERVER_OPTIONS: ChannelOptions = {
   "grpc.keepalive_time_ms": KEEPALIVE_PERIOD_MS,
   "grpc.keepalive_timeout_ms": KEEPALIVE_TIMEOUT_MS,
   "grpc.keepalive_permit_without_calls": 1,
-  // Nobody asks for its counts, and each call pays for them.
-  "grpc.enable_channelz": 0,
 };
 
 /** For channels to a manager: a dead peer is noticed within keepalive time and timeout; retries are the caller's business. */
@@ -27,7 +25,6 @@ export const CHANNEL_OPTIONS: ChannelOptions = {
   "grpc.keepalive_permit_without_calls": 1,
   "grpc.initial_reconnect_backoff_ms": 100,
   "grpc.max_reconnect_backoff_ms": 8000,
-  "grpc.enable_channelz": 0,
   "grpc.enable_http_proxy": 0,
   "grpc.enable_retries": 0,
 };
