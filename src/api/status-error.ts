@@ -20,3 +20,4 @@ export const unavailable = (message: string) => new StatusError(status.UNAVAILAB
 export const aborted = (message: string) => new StatusError(status.ABORTED, message);
 export const unimplemented = (message: string) => new StatusError(status.UNIMPLEMENTED, message);
 export const resourceExhausted = (message: string) => new StatusError(status.RESOURCE_EXHAUSTED, message);
+export const internal = (message: string) => new StatusError(status.INTERNAL, message);

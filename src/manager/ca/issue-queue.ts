@@ -133,7 +133,7 @@ export class IssueQueue {
         return signed.map((one, i) => (one.kind === "signed" ? batch[i]!.request.record(tx, one.chainPem) : undefined));
       });
       if (refusals === undefined) this.#again(batch);
-      else batch.forEach((waiting, i) => answer(waiting, signed[i]!, refusals[i], rootCa));
+      else for (const [i, waiting] of batch.entries()) answer(waiting, signed[i]!, refusals[i], rootCa);
     } catch (error) {
       for (const { reject } of batch) reject(asStatus(error));
     }
