@@ -53,13 +53,6 @@ export function decodePem(text: string): PemBlock[] {
   return blocks;
 }
 
-/** The same blocks as everybody writes them: so that two texts of the same certificates are the same text. @throws PemError */
-export function normalizedPem(text: string): string {
-  return decodePem(text)
-    .map(({ label, der }) => encodePem(label, der))
-    .join("");
-}
-
 function decodeBase64(text: string, label: string): Buffer {
   if (text.length === 0 || text.length % 4 !== 0 || !BASE64.test(text)) {
     throw new PemError(`a PEM block "${label}" is not base64`);
