@@ -58,6 +58,7 @@ export const MSG_TRUNC = 0x20;
 
 export const POLLIN = 1;
 
+export const CLONE_FS = 0x00000200;
 export const CLONE_NEWNS = 0x00020000;
 export const CLONE_NEWNET = 0x40000000;
 

@@ -6,9 +6,11 @@
 import { setPriority } from "node:os";
 import { join } from "node:path";
 import { parentPort, workerData } from "node:worker_threads";
+import { isUnitProcess } from "../own-unit.js";
 import { DataPlane } from "./data-plane.js";
 import type { DataPlaneOptions, DataPlaneProblem, FromDataPlane, ToDataPlane } from "./data-plane-protocol.js";
 import { GatewayAddresses } from "./gateway-addresses.js";
+import { seeHostMounts } from "./host-mounts.js";
 import { chooseBridgeSubnet, openKernel } from "./kernel.js";
 import { observeNode } from "./observation.js";
 
@@ -26,6 +28,7 @@ const say = (message: FromDataPlane) => port.postMessage(message);
 function start(): void {
   // On Linux a process id of 0 means the calling thread.
   setPriority(0, NICE);
+  if (isUnitProcess()) seeHostMounts();
   const kernel = openKernel(options);
   const addresses = new GatewayAddresses(join(options.stateDir, "network", "gateway.json"), () =>
     chooseBridgeSubnet(options.bridgeName),

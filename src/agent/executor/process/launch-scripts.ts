@@ -15,6 +15,8 @@ export interface LaunchFacts {
   /** "web.1.k2j…" */
   readonly name: string;
   readonly hostname: string;
+  /** Lines that make the cgroups, where the agent does not. */
+  readonly makeCgroups: readonly string[];
   readonly joinFirst: readonly string[];
   readonly joinLast: readonly string[];
   /** Mounts of the host that the task must not hold on to. */
@@ -61,6 +63,7 @@ export function setupScript(facts: LaunchFacts): string {
     "set -e",
     "umask 077",
     "read -r pid _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ _ start _ </proc/self/stat",
+    ...facts.makeCgroups,
     ...facts.joinFirst.map((file) => `echo 0 >${quote(file)}`),
     ...facts.joinLast.map((file) => `exec 4>${quote(file)}`),
     'echo "$pid $start" >pid',

@@ -5,12 +5,11 @@
  * kernel take away whatever other mount namespaces have mounted on the old one, and the tasks would see the host's file. So the
  * folders are watched, and a mount that is missing in a task is made again.
  */
-import { closeSync, constants, type FSWatcher, openSync, readFileSync, watch } from "node:fs";
+import { type FSWatcher, watch } from "node:fs";
 import { basename, dirname } from "node:path";
 import { unescapeMountPath } from "./cgroup-hierarchies.js";
 import { mountTarget, OWN_FILES } from "./mount-targets.js";
-import { isAlive } from "./process-identity.js";
-import type { Starter } from "./starter.js";
+import { isAlive, type ProcessIdentity } from "./process-identity.js";
 import type { Supervision } from "./supervision.js";
 
 /** Replacing a file comes as several events. */
@@ -23,6 +22,24 @@ export interface OwnFileMount {
   readonly target: string;
 }
 
+export interface GuardedTask {
+  readonly taskId: string;
+  readonly supervisor: ProcessIdentity;
+}
+
+/** Makes mounts again in the tasks that miss them. */
+export interface TaskMounts {
+  /** @returns what was done, or could not be, in words */
+  putBack(
+    tasks: readonly GuardedTask[],
+    wanted: readonly OwnFileMount[],
+  ): Promise<readonly { readonly taskId: string; readonly text: string }[]>;
+}
+
+export function putBackText(names: readonly string[]): string {
+  return `its own ${names.join(", ")} put back after a change on the host`;
+}
+
 /** @param mountinfo of the task @returns the mounts that it should have and has not */
 export function missingMounts(mountinfo: string, wanted: readonly OwnFileMount[]): readonly OwnFileMount[] {
   const points = new Set(mountinfo.split("\n").map((line) => unescapeMountPath(line.split(" ")[4] ?? "")));
@@ -31,16 +48,16 @@ export function missingMounts(mountinfo: string, wanted: readonly OwnFileMount[]
 
 export class MountGuard {
   readonly #tasks: () => Promise<readonly Supervision[]>;
-  readonly #starter: Starter;
+  readonly #mounts: TaskMounts;
   readonly #log: (line: string) => void;
   readonly #watchers = new Map<string, FSWatcher>();
   #timer: NodeJS.Timeout | undefined;
   #round: Promise<void> = Promise.resolve();
   #stopped = true;
 
-  constructor(tasks: () => Promise<readonly Supervision[]>, starter: Starter, log: (line: string) => void) {
+  constructor(tasks: () => Promise<readonly Supervision[]>, mounts: TaskMounts, log: (line: string) => void) {
     this.#tasks = tasks;
-    this.#starter = starter;
+    this.#mounts = mounts;
     this.#log = log;
   }
 
@@ -75,7 +92,14 @@ export class MountGuard {
       wanted.push({ name, target });
       for (const path of [`/etc/${name}`, target]) this.#watch(dirname(path), basename(path));
     }
-    for (const task of await this.#tasks()) await this.#repair(task, wanted);
+    const tasks = (await this.#tasks()).flatMap(({ taskId, files }) => {
+      const supervisor = files.supervisor();
+      // A task that is only being set up makes its mounts itself.
+      const runs = supervisor && files.startedPid() !== undefined && isAlive(supervisor);
+      return runs ? [{ taskId, supervisor }] : [];
+    });
+    if (tasks.length === 0) return;
+    for (const { taskId, text } of await this.#mounts.putBack(tasks, wanted)) this.#log(`task ${taskId}: ${text}`);
   }
 
   #watch(folder: string, name: string): void {
@@ -91,32 +115,5 @@ export class MountGuard {
     });
     watcher.unref();
     this.#watchers.set(key, watcher);
-  }
-
-  async #repair(task: Supervision, wanted: readonly OwnFileMount[]): Promise<void> {
-    const supervisor = task.files.supervisor();
-    // A task that is only being set up makes its mounts itself.
-    if (!supervisor || task.files.startedPid() === undefined || !isAlive(supervisor)) return;
-    const descriptors: number[] = [];
-    const open = (name: string, flags: number) => {
-      const fd = openSync(`/proc/${supervisor.pid}/${name}`, flags);
-      descriptors.push(fd);
-      return `/proc/${process.pid}/fd/${fd}`;
-    };
-    try {
-      const missing = missingMounts(readFileSync(`/proc/${supervisor.pid}/mountinfo`, "utf8"), wanted);
-      if (missing.length === 0) return;
-      const [namespace, folder] = [open("ns/mnt", constants.O_RDONLY), open("cwd", constants.O_DIRECTORY)];
-      // Only now is it sure whose namespace that is.
-      if (!isAlive(supervisor)) return;
-      for (const { name, target } of missing) await this.#starter.bindFile(namespace, folder, name, target);
-      this.#log(
-        `task ${task.taskId}: its own ${missing.map(({ name }) => name).join(", ")} put back after a change on the host`,
-      );
-    } catch (error) {
-      if (isAlive(supervisor)) this.#log(`task ${task.taskId}: ${(error as Error).message}`);
-    } finally {
-      for (const fd of descriptors) closeSync(fd);
-    }
   }
 }

@@ -14,11 +14,14 @@ import { signalProcess } from "./process-identity.js";
 import type { ProcessTask } from "./process-task.js";
 import { findProgram } from "./program-lookup.js";
 import { namespaceMounts, sandboxFstab } from "./sandbox-mounts.js";
-import type { Starter } from "./starter.js";
+import { SETUP_PATH, type Starter } from "./starter.js";
 import type { Supervision } from "./supervision.js";
 import { countOutOfMemoryKills, createCgroups } from "./task-cgroup.js";
+import { cgroupLines, unitScript } from "./task-unit.js";
 
 const SETUP_DEADLINE_MS = 30_000;
+/** In the task's folder. */
+const UNIT_SCRIPT = "unit-script";
 
 interface Checked {
   readonly account: Account;
@@ -36,7 +39,7 @@ export class ProcessController implements TaskController {
     this.#task = task;
     this.#starter = starter;
     this.#supervision = supervision;
-    this.#cgroups = planCgroups(supervision.hierarchies, supervision.relativePath, task.limits, (reason) =>
+    this.#cgroups = planCgroups(supervision.hierarchies, supervision.place.cgroup, task.limits, (reason) =>
       this.#fail(reason),
     );
   }
@@ -45,7 +48,7 @@ export class ProcessController implements TaskController {
     await this.#check();
     await this.#supervision.files.make();
     await this.#starter.makeFifo(this.#supervision.files.lifeline);
-    await createCgroups(this.#cgroups, this.#task.label);
+    await this.#createCgroups();
   }
 
   async start(sandbox: TaskSandbox): Promise<{ readonly pid: number }> {
@@ -122,10 +125,12 @@ export class ProcessController implements TaskController {
     const { files } = this.#supervision;
     const { account, mountTargets } = await this.#check();
     // A task may have waited long for its start, and somebody may have tidied up meanwhile.
-    await createCgroups(this.#cgroups, this.#task.label);
+    await this.#createCgroups();
+    const { unit, unitCgroup } = this.#supervision.place;
     const facts: LaunchFacts = {
       name: `${this.#task.label}.${this.#task.id}`,
       hostname: sandbox.hostname,
+      makeCgroups: unit ? cgroupLines(this.#cgroups) : [],
       joinFirst: this.#cgroups.joinFirst,
       joinLast: this.#cgroups.joinLast,
       unmount: namespaceMounts(readFileSync("/proc/self/mountinfo", "utf8"), sandbox.namespacePath),
@@ -136,6 +141,7 @@ export class ProcessController implements TaskController {
     };
     const bound = OWN_FILES.map((name) => ({ source: files.path(name), target: mountTargets[name] }));
     await files.write({
+      ...(unit && unitCgroup ? this.#unitFiles(unit, unitCgroup, sandbox) : {}),
       "resolv.conf": sandbox.resolvConf,
       hosts: sandbox.hosts,
       hostname: `${sandbox.hostname}\n`,
@@ -146,7 +152,8 @@ export class ProcessController implements TaskController {
     });
     const fd = this.#supervision.openLifeline();
     try {
-      await this.#starter.startTask(files.folder, files.outputFolder, sandbox.namespacePath);
+      if (unit) await this.#starter.startUnit(unit, facts.name, files.path(UNIT_SCRIPT));
+      else await this.#starter.startTask(files.folder, files.outputFolder, sandbox.namespacePath);
     } catch (error) {
       this.#supervision.release();
       throw error;
@@ -156,6 +163,26 @@ export class ProcessController implements TaskController {
     const lifeline = this.#supervision.lifeline();
     if (lifeline) await this.#awaitStarted(lifeline);
     else this.#setupFailed();
+  }
+
+  /** A unit's cgroup is systemd's to make: in it the set-up makes the task's. */
+  async #createCgroups(): Promise<void> {
+    if (!this.#supervision.place.unit) await createCgroups(this.#cgroups, this.#task.label);
+  }
+
+  #unitFiles(unit: string, cgroup: string, { namespacePath }: TaskSandbox): Readonly<Record<string, string>> {
+    const { files, hierarchies } = this.#supervision;
+    return {
+      unit: `${unit} ${cgroup}\n`,
+      [UNIT_SCRIPT]: unitScript({
+        hierarchies,
+        cgroup,
+        folder: files.folder,
+        outputFolder: files.outputFolder,
+        namespacePath,
+        path: SETUP_PATH,
+      }),
+    };
   }
 
   async #awaitStarted(lifeline: Lifeline): Promise<void> {

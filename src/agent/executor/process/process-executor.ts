@@ -1,16 +1,21 @@
 /** The executor of runtime "process". */
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Task } from "../../../api/generated/docker/swarmkit/v1/objects.js";
+import { isUnitProcess } from "../../own-unit.js";
 import type { Executor, TaskController } from "../executor.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
+import { DirectMounts } from "./direct-mounts.js";
 import { MountGuard } from "./mount-guard.js";
 import { OutputTrimmer } from "./output-trimmer.js";
+import { OutsideMounts } from "./outside-mounts.js";
 import { ProcessController } from "./process-controller.js";
 import { readProcessTask } from "./process-task.js";
 import { Starter } from "./starter.js";
 import { Supervision } from "./supervision.js";
 import { readHierarchies } from "./task-cgroup.js";
 import { listTaskFolders, TaskFiles, type TaskFolders } from "./task-files.js";
+import { type ChoosePlace, placeChooser } from "./task-place.js";
 
 export interface ProcessExecutorOptions {
   /** Output is kept in its subfolder `tasks`. */
@@ -19,6 +24,8 @@ export interface ProcessExecutorOptions {
   readonly runDir?: string;
   readonly nodeId: string;
   readonly log: (line: string) => void;
+  /** Whether systemd starts tasks, each as a unit of its own: needed where the agent is in a sandbox. Default: when it started the agent. */
+  readonly units?: boolean;
   /** How much of a task's newest output is kept, each for stdout and stderr. */
   readonly keptOutputBytes?: number;
 }
@@ -28,7 +35,7 @@ const DEFAULT_KEPT_OUTPUT_BYTES = 8 * 1024 * 1024;
 export class ProcessExecutor implements Executor {
   readonly runtime = "process";
   readonly #folders: TaskFolders;
-  readonly #nodeFolder: string;
+  readonly #choosePlace: ChoosePlace;
   readonly #hierarchies: readonly CgroupHierarchy[];
   readonly #trimmer: OutputTrimmer;
   readonly #guard: MountGuard;
@@ -37,10 +44,16 @@ export class ProcessExecutor implements Executor {
   constructor(options: ProcessExecutorOptions) {
     const state = join(options.stateDir, "tasks");
     this.#folders = { state, run: options.runDir === undefined ? state : join(options.runDir, "tasks") };
-    this.#nodeFolder = join("tswarm", options.nodeId.slice(0, 8));
+    const units = options.units ?? isUnitProcess();
+    const initCgroups = units ? readFileSync("/proc/1/cgroup", "utf8") : undefined;
+    this.#choosePlace = placeChooser(join("tswarm", options.nodeId.slice(0, 8)), initCgroups);
     this.#hierarchies = readHierarchies();
     this.#starter = new Starter(options.log);
-    this.#guard = new MountGuard(() => this.#supervisions(), this.#starter, options.log);
+    this.#guard = new MountGuard(
+      () => this.#supervisions(),
+      units ? new OutsideMounts(options.runDir ?? options.stateDir, this.#starter) : new DirectMounts(this.#starter),
+      options.log,
+    );
     this.#trimmer = new OutputTrimmer(
       () => this.#outputs(),
       options.keptOutputBytes ?? DEFAULT_KEPT_OUTPUT_BYTES,
@@ -80,7 +93,7 @@ export class ProcessExecutor implements Executor {
   }
 
   #supervision(taskId: string, label: string): Supervision {
-    return new Supervision(this.#folders, this.#nodeFolder, taskId, label, this.#hierarchies);
+    return new Supervision(this.#folders, this.#choosePlace, taskId, label, this.#hierarchies, this.#starter);
   }
 
   async #supervisions(): Promise<readonly Supervision[]> {

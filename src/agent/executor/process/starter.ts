@@ -2,15 +2,20 @@
  * A small shell that forks for the agent. Node forks its whole self for each child, which takes milliseconds of its only
  * thread and grows with its memory; a shell of a megabyte does it in a fraction of one. It ends with the agent; what it started runs on.
  *
+ * Where the agent is in a sandbox, what is to be outside of it is started by systemd; the shell asks for that too.
+ *
  * Requests are lines of words with tabs between, each answered by a line with an exit status, in order.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import { createInterface } from "node:readline";
 import { TaskError } from "../executor.js";
+import { unitOptions } from "./task-unit.js";
 
+/** As systemctl(1) says of a unit that is not loaded. */
+const NO_SUCH_UNIT = 5;
 /** Programs of the set-up are looked up here and nowhere else. */
-const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
+export const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
 /**
  * Of the task's descriptors, 2 takes what goes wrong during set-up, 3 is the lifeline, 5 the task's own stderr. setsid
@@ -27,6 +32,11 @@ while IFS=$tab read -r verb a b c d; do
         unshare --mount --uts --ipc --pid --fork --kill-child --propagation slave -- /bin/sh "$a/setup" \\
         </dev/null >>"$b/stdout" 2>>setup.log 3<>lifeline 5>>"$b/stderr"
     ) ;;
+    unit) systemd-run ${unitOptions().join(" ")} --unit="$a" --description="$b" -- /bin/sh "$c" </dev/null >&2 ;;
+    once) systemd-run --quiet --collect --property=Type=oneshot --property=StandardOutput="file:$b" -- /bin/sh "$a" \\
+      </dev/null >&2 ;;
+    kill) systemctl --quiet kill --kill-whom=all --signal=SIGKILL -- "$a" </dev/null >&2 ;;
+    stop) systemctl --quiet stop -- "$a" </dev/null >&2 ;;
     bind) nsenter --mount="$a" --wd="$b" -- mount --no-canonicalize --bind "$c" "$d" </dev/null ;;
   esac
   echo "$?"
@@ -71,6 +81,40 @@ export class Starter {
     const status = await this.#ask("bind", mountNamespace, folder, name, target);
     if (status !== 0)
       throw new TaskError(`cannot mount ${name} over ${target}: mount ended with status ${status}`, false);
+  }
+
+  /**
+   * Has systemd run a script as a task's unit, see task-unit.ts. What an attempt that was interrupted left under the name is ended first.
+   * @returns once the script has ended. @throws TaskError
+   */
+  async startUnit(unit: string, label: string, script: string): Promise<void> {
+    const start = () => this.#ask("unit", unit, label, script);
+    let status = await start();
+    if (status !== 0) {
+      await this.stopUnit(unit);
+      status = await start();
+    }
+    if (status !== 0)
+      throw new TaskError(`systemd does not start ${unit}: systemd-run ended with status ${status}`, false);
+  }
+
+  /** SIGKILL for all processes of a unit that is there. */
+  async killUnit(unit: string): Promise<void> {
+    await this.#ask("kill", unit);
+  }
+
+  /** Ends a unit; none by that name is as good. @throws TaskError */
+  async stopUnit(unit: string): Promise<void> {
+    const status = await this.#ask("stop", unit);
+    if (status !== 0 && status !== NO_SUCH_UNIT)
+      throw new TaskError(`systemd does not stop ${unit}: systemctl ended with status ${status}`, false);
+  }
+
+  /** Has systemd run a script to its end, its standard output in a file. @throws TaskError */
+  async runOutside(script: string, output: string): Promise<void> {
+    const status = await this.#ask("once", script, output);
+    if (status !== 0)
+      throw new TaskError(`${script} could not be run by systemd: systemd-run ended with status ${status}`, false);
   }
 
   stop(): void {

@@ -8,8 +8,10 @@ import { TaskError } from "../executor.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
 import { Lifeline } from "./lifeline.js";
 import { findChild, type ProcessIdentity, readStat, signalProcess } from "./process-identity.js";
+import type { Starter } from "./starter.js";
 import { emptyCgroups, removeCgroups } from "./task-cgroup.js";
 import { TaskFiles, type TaskFolders } from "./task-files.js";
+import type { ChoosePlace, TaskPlace } from "./task-place.js";
 
 const LOOK_AGAIN_MS = 5;
 /** Between the fork of the supervisor and its first line of shell there are milliseconds. */
@@ -17,20 +19,23 @@ const SETUP_DEADLINE_MS = 5000;
 
 export class Supervision {
   readonly files: TaskFiles;
-  readonly relativePath: string;
+  readonly place: TaskPlace;
+  readonly #starter: Starter;
   readonly #cgroupFolders: readonly string[];
   #lifeline: Lifeline | undefined;
 
   constructor(
     folders: TaskFolders,
-    nodeFolder: string,
+    choosePlace: ChoosePlace,
     readonly taskId: string,
     readonly label: string,
     readonly hierarchies: readonly CgroupHierarchy[],
+    starter: Starter,
   ) {
     this.files = new TaskFiles(folders, taskId);
-    this.relativePath = join(nodeFolder, taskId);
-    this.#cgroupFolders = hierarchies.map(({ mountPoint }) => join(mountPoint, this.relativePath));
+    this.place = choosePlace(taskId, this.files);
+    this.#starter = starter;
+    this.#cgroupFolders = hierarchies.map(({ mountPoint }) => join(mountPoint, this.place.cgroup));
   }
 
   /** @returns undefined when the task does not run */
@@ -75,7 +80,11 @@ export class Supervision {
       while (!gone) {
         const supervisor = this.files.supervisor();
         if (supervisor && signalProcess(supervisor, "SIGKILL")) break;
-        if (performance.now() > deadline) break;
+        if (performance.now() > deadline) {
+          // It never got as far as its own cgroups.
+          if (this.place.unit) await this.#starter.killUnit(this.place.unit);
+          break;
+        }
         await Promise.race([ended, pause(LOOK_AGAIN_MS)]);
       }
     }
@@ -83,11 +92,12 @@ export class Supervision {
     if (lifeline) await this.#awaitEnd(lifeline);
   }
 
-  /** Removes cgroups and files. Kills what still runs. */
+  /** Removes unit, cgroups and files. Kills what still runs. */
   async remove(): Promise<void> {
     await this.kill();
     this.release();
-    await removeCgroups(this.hierarchies, this.relativePath, this.label);
+    if (this.files.unit()) await this.#starter.stopUnit(this.files.unit()![0]);
+    await removeCgroups(this.hierarchies, this.place, this.label);
     await this.files.remove();
   }
 

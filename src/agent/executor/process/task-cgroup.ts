@@ -6,6 +6,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { TaskError } from "../executor.js";
 import { type CgroupHierarchy, findHierarchies } from "./cgroup-hierarchies.js";
 import { type CgroupPlan, outOfMemoryKills } from "./cgroup-plan.js";
+import type { TaskPlace } from "./task-place.js";
 
 /** How long killed processes may take to go, one stuck in the kernel for example. */
 const EMPTY_DEADLINE_MS = 10_000;
@@ -110,16 +111,16 @@ async function killAll(folders: readonly string[], pids: ReadonlySet<number>): P
   for (const folder of folders) await writeIfThere(join(folder, "freezer.state"), "THAWED");
 }
 
-/** Removes the empty folders, and those above them up to the hierarchy's root when nothing else is in them. */
+/** Removes the empty folders, and those above them that are the executor's own when nothing else is in them. */
 export async function removeCgroups(
   hierarchies: readonly CgroupHierarchy[],
-  relativePath: string,
+  { cgroup, keptAbove }: TaskPlace,
   label: string,
 ): Promise<void> {
   for (const { mountPoint } of hierarchies) {
-    await removeFolder(join(mountPoint, relativePath), label);
-    let parent = dirname(relativePath);
-    while (parent !== "." && (await removeIfEmpty(join(mountPoint, parent)))) parent = dirname(parent);
+    await removeFolder(join(mountPoint, cgroup), label);
+    let parent = dirname(cgroup);
+    while (parent !== keptAbove && (await removeIfEmpty(join(mountPoint, parent)))) parent = dirname(parent);
   }
 }
 

@@ -45,6 +45,17 @@ export class TaskFiles {
     );
   }
 
+  /** The unit that holds the task, and its cgroup; undefined when none does, or before it is launched. */
+  unit(): readonly [name: string, cgroup: string] | undefined {
+    const [name, cgroup] = (this.#read("unit") ?? "").trim().split(" ");
+    return name && cgroup ? [name, cgroup] : undefined;
+  }
+
+  /** Somebody began to start it. */
+  wasLaunched(): boolean {
+    return this.#read("setup") !== undefined;
+  }
+
   /** Process 1 of the task, as `setup` wrote it down. */
   supervisor(): ProcessIdentity | undefined {
     const [pid, startTicks] = (this.#read("pid") ?? "").split(" ").map(Number);
