@@ -4,7 +4,7 @@
  *
  * Tickets for session resumption end with each change: they are sealed under a key that belongs to one certificate and its roots.
  */
-import { X509Certificate } from "node:crypto";
+import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
 import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 import { type CertificateSubject, subjectOf } from "../../api/peer-certificate.js";
@@ -86,8 +86,13 @@ export function verifyingCredentials(rootPem: string): ChannelCredentials {
 
 function versionOf(certificate: NodeCertificate): Version {
   const { certificatePem, keyPem, rootPem } = certificate;
+  const leaf = new X509Certificate(certificatePem);
+  if (!leaf.checkPrivateKey(createPrivateKey(keyPem))) throw new Error("the key is not the certificate's");
+  // Without a root TLS would trust those of the public web.
+  const root = new X509Certificate(rootPem);
+  if (!root.ca) throw new Error(`${root.subject.replaceAll("\n", ", ")} is no root: it may not sign certificates`);
   const server = { cert: certificatePem, key: keyPem, ca: rootPem, minVersion: MIN_VERSION } as const;
-  const subject = subjectOf(new X509Certificate(certificatePem).toLegacyObject());
+  const subject = subjectOf(leaf.toLegacyObject());
   const context = createSecureContext(server);
   const { organization } = subject;
   return { certificate, subject, server, client: { context, tickets: new TicketCache(), organization } };
