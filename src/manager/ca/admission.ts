@@ -1,28 +1,28 @@
 /** What a caller brings along: a join token, a request for a certificate. */
 import type { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { invalidArgument, resourceExhausted, type StatusError } from "../../api/status-error.js";
+import type { AttemptLimiter } from "../../security/attempt-limiter.js";
 import { type CertificateRequest, CsrError, readCsr } from "../../security/pki/csr.js";
 import type { Store } from "../../store/store.js";
-import type { FailedAttempts } from "./failed-attempts.js";
 import { roleOfToken } from "./token-role.js";
 
 export interface Admission {
   readonly store: Store;
-  readonly attempts: FailedAttempts;
+  readonly attempts: Pick<AttemptLimiter, "isBarred" | "note">;
 }
 
 /**
- * @param origin where the call comes from
+ * @param peer where the call comes from
  * @returns the role that the token gives
  * @throws StatusError RESOURCE_EXHAUSTED, whatever the token, after too many wrong ones; INVALID_ARGUMENT for a wrong one
  */
-export function admit({ store, attempts }: Admission, token: string, origin: string): NodeRole {
-  if (attempts.isBarred(origin)) {
+export function admit({ store, attempts }: Admission, token: string, peer: string): NodeRole {
+  if (attempts.isBarred(peer)) {
     throw resourceExhausted("too many wrong join tokens came from this address: try again in a while");
   }
   const role = store.view((read) => roleOfToken(read.all("cluster")[0], token));
   if (role !== undefined) return role;
-  attempts.note(origin);
+  attempts.note(peer);
   throw tokenNeeded();
 }
 

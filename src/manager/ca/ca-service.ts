@@ -17,7 +17,7 @@ import { unlockKeyOf } from "../autolock/cluster-key.js";
  * @param mayUnlock @throws StatusError when the caller may not have the key
  */
 export function caService(store: Store, mayUnlock: (context: CallContext) => void, log: (line: string) => void) {
-  const getRootCACertificate = unary((_request: GetRootCACertificateRequest): GetRootCACertificateResponse => {
+  const getRootCaCertificate = unary((_request: GetRootCACertificateRequest): GetRootCACertificateResponse => {
     const [cluster] = store.view((read) => read.all("cluster"));
     if (!cluster?.rootCa) throw failedPrecondition("the cluster has no certificate authority yet");
     // The present root alone, also while another is to follow it: join tokens hold the digest of this text.
@@ -29,5 +29,5 @@ export function caService(store: Store, mayUnlock: (context: CallContext) => voi
     if (!cluster) throw notFound("there is no cluster yet");
     return { unlockKey: unlockKeyOf(cluster)?.key ?? Buffer.alloc(0), version: cluster.meta?.version };
   }, log);
-  return partialService(CAService, { getRootCACertificate, getUnlockKey }, log);
+  return partialService(CAService, { getRootCaCertificate, getUnlockKey }, log);
 }

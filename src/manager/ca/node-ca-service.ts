@@ -2,7 +2,7 @@
  * How SwarmKit's nodes get their certificates: a request that is written down, and a call that waits until a manager has signed it. Only on
  * the leader.
  */
-import { type handleUnaryCall, status } from "@grpc/grpc-js";
+import type { handleUnaryCall } from "@grpc/grpc-js";
 import {
   type IssueNodeCertificateRequest,
   type IssueNodeCertificateResponse,
@@ -22,9 +22,8 @@ import { newObjectId, type RandomBytes } from "../../store/object-id.js";
 import type { Store } from "../../store/store.js";
 import { newNode } from "../new-node.js";
 import { writing } from "../write-error.js";
-import { admit, checkedCsr } from "./admission.js";
+import { type Admission, admit, checkedCsr } from "./admission.js";
 import { isRequested, issuanceOf, requestedRecord } from "./certificate-record.js";
-import type { FailedAttempts } from "./failed-attempts.js";
 import { renewalRefusal } from "./renewal-rules.js";
 
 export interface NodeCaOptions {
@@ -32,9 +31,8 @@ export interface NodeCaOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
-  readonly attempts: FailedAttempts;
-  /** Where a call that nobody has to answer for comes from, also when another manager passed it on. */
-  readonly originOf: (context: CallContext) => string;
+  /** Of wrong tokens. */
+  readonly attempts: Admission["attempts"];
   readonly log: (line: string) => void;
 }
 
@@ -87,32 +85,18 @@ export class NodeCaRpcs {
     }
     this.#requests++;
     try {
-      const nodeId = this.#known(request, context);
-      const id = await writing(() =>
-        nodeId === undefined ? this.#join(request, context) : this.#renew(request, nodeId),
-      );
+      const { caller, peer } = this.#options.identity.origin(context);
+      const id = await writing(() => (caller ? this.#renew(request, caller.nodeId) : this.#join(request, peer)));
       return { nodeId: id, nodeMembership: Membership.ACCEPTED };
     } finally {
       this.#requests--;
     }
   }
 
-  /** @returns the node whose certificate the caller has; undefined for one that comes with a token */
-  #known({ token }: IssueNodeCertificateRequest, context: CallContext): string | undefined {
-    try {
-      return this.#options.identity.identify(context).nodeId;
-    } catch (error) {
-      if (!(error instanceof StatusError)) throw error;
-      // Who was removed may come again as another node.
-      if (error.code === status.PERMISSION_DENIED && token === "") throw error;
-      return undefined;
-    }
-  }
-
   /** A node that the cluster does not know. */
-  #join({ token, csr, availability }: IssueNodeCertificateRequest, context: CallContext): Promise<string> {
-    const { store, random, originOf } = this.#options;
-    const role = admit(this.#options, token, originOf(context));
+  #join({ token, csr, availability }: IssueNodeCertificateRequest, peer: string): Promise<string> {
+    const { store, random } = this.#options;
+    const role = admit(this.#options, token, peer);
     checkedCsr(csr.toString("latin1"));
     const nodeId = newObjectId(random);
     return store.update((tx) => {

@@ -16,9 +16,8 @@ import type { StoreReader } from "../../store/reader.js";
 import type { Store } from "../../store/store.js";
 import type { Transaction } from "../../store/transaction.js";
 import { newNode } from "../new-node.js";
-import { admit, checkedCsr, tokenNeeded } from "./admission.js";
+import { type Admission, admit, checkedCsr, tokenNeeded } from "./admission.js";
 import { issuedRecord } from "./certificate-record.js";
-import type { FailedAttempts } from "./failed-attempts.js";
 import type { IssueQueue } from "./issue-queue.js";
 import { renewalRefusal } from "./renewal-rules.js";
 import { roleOfToken } from "./token-role.js";
@@ -28,9 +27,8 @@ export interface NodeIdentityOptions {
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
   readonly queue: IssueQueue;
-  readonly attempts: FailedAttempts;
-  /** Where a call that nobody has to answer for comes from, also when another manager passed it on. */
-  readonly originOf: (context: CallContext) => string;
+  /** Of wrong tokens. */
+  readonly attempts: Admission["attempts"];
   /** The managers that a new node is told of. */
   readonly managers: (read: StoreReader) => readonly WeightedPeer[];
   readonly log: (line: string) => void;
@@ -52,8 +50,8 @@ export class NodeIdentityRpcs {
   }
 
   async #join(request: JoinClusterRequest, context: CallContext): Promise<JoinClusterResponse> {
-    const { store, random, queue, managers, log } = this.#options;
-    const role = admit(this.#options, request.token, this.#options.originOf(context));
+    const { store, random, identity, queue, managers, log } = this.#options;
+    const role = admit(this.#options, request.token, identity.origin(context).peer);
     const csrPem = request.csr.toString("latin1");
     const csr = checkedCsr(csrPem);
     const nodeId = newObjectId(random);

@@ -1,14 +1,23 @@
 import type {
   GetClusterRequest,
   GetClusterResponse,
+  KeyRotation,
   ListClustersRequest,
   ListClustersResponse,
   UpdateClusterRequest,
   UpdateClusterResponse,
 } from "../../api/generated/docker/swarmkit/v1/control.js";
 import type { Cluster } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { failedPrecondition, invalidArgument, notFound, unimplemented } from "../../api/status-error.js";
+import type { ClusterSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
+import type { RootCA } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { failedPrecondition, invalidArgument, notFound } from "../../api/status-error.js";
+import { versionOf } from "../../store/change.js";
+import { StoreError } from "../../store/errors.js";
+import type { RandomBytes } from "../../store/object-id.js";
 import { unlockKeyOf, withNewUnlockKey, withoutUnlockKey } from "../autolock/cluster-key.js";
+import { freshTokens } from "../ca/cluster-root.js";
+import { withoutExpired } from "../ca/removed-nodes.js";
+import { desiredRoot } from "../ca/rotation/desired-root.js";
 import { checkClusterSpec } from "./cluster-spec.js";
 import { atVersion, type ControlContext, control, type Methods } from "./context.js";
 import { fitsFilters } from "./filter.js";
@@ -41,44 +50,86 @@ function listClusters({ store }: ControlContext, { filters }: ListClustersReques
 }
 
 async function updateCluster(
-  { store, random }: ControlContext,
+  context: ControlContext,
   { clusterId, clusterVersion, spec, rotation }: UpdateClusterRequest,
 ): Promise<UpdateClusterResponse> {
+  const { store, clock, random } = context;
   checkId("cluster", clusterId);
   if (!spec) throw invalidArgument("invalid argument: the specification of the cluster is missing");
-  if (rotation?.workerJoinToken || rotation?.managerJoinToken) {
-    throw unimplemented("join tokens are not available in this version of tswarm");
+  const before = store.view((read) => read.get("cluster", clusterId));
+  if (!before) throw notFound(`cluster ${clusterId} not found`);
+  checkClusterSpec(spec, before.spec);
+  if (rotation?.managerUnlockKey && !spec.encryptionConfig?.autoLockManagers) {
+    throw failedPrecondition("there is no unlock key to rotate: autolock is off");
   }
+  const rootCa = await rootFor(context, atVersion(before, clusterVersion), before, spec);
   await store.update((tx) => {
     const cluster = tx.get("cluster", clusterId);
     if (!cluster) throw notFound(`cluster ${clusterId} not found`);
-    checkClusterSpec(spec, cluster.spec);
-    const isLocked = spec.encryptionConfig?.autoLockManagers ?? false;
-    if (rotation?.managerUnlockKey && !isLocked) {
-      throw failedPrecondition("there is no unlock key to rotate: autolock is off");
-    }
-    const caConfig = spec.caConfig && { ...spec.caConfig, signingCaKey: cluster.spec?.caConfig?.signingCaKey };
-    const updated: Cluster = {
-      ...atVersion(cluster, clusterVersion),
-      spec: { ...spec, caConfig } as Cluster["spec"],
-    };
-    const needsKey = rotation?.managerUnlockKey || unlockKeyOf(cluster) === undefined;
-    if (!isLocked) tx.update("cluster", withoutUnlockKey(updated));
-    else tx.update("cluster", needsKey ? withNewUnlockKey(updated, random) : updated);
+    // At the version that the client has seen: what was decided about the root above stands on that too.
+    const updated = withoutExpired(atVersion(cluster, clusterVersion), clock.now());
+    const rooted = { ...updated, rootCa: withTokens(rootCa, rotation), spec: withoutRoot(spec) };
+    tx.update("cluster", withUnlockKey(rooted, cluster, rotation, random));
   });
   const cluster = store.view((read) => read.get("cluster", clusterId));
   return { cluster: cluster && withoutKeys(cluster) };
+}
+
+/** @param seen with the version that the client has seen @throws StoreError out-of-sequence before anybody is asked to sign anything */
+async function rootFor(
+  { clock, authorities, log }: ControlContext,
+  seen: Cluster,
+  cluster: Cluster,
+  { caConfig }: ClusterSpec,
+): Promise<RootCA | undefined> {
+  if (versionOf(seen) !== versionOf(cluster)) throw new StoreError("out-of-sequence", "cluster", cluster.id);
+  if (!caConfig || !cluster.rootCa) return cluster.rootCa;
+  return desiredRoot({ cluster, config: caConfig, nowMs: clock.now(), authorities, log });
+}
+
+function withTokens(rootCa: RootCA | undefined, rotation: KeyRotation | undefined): RootCA | undefined {
+  if (!rootCa || !(rotation?.workerJoinToken || rotation?.managerJoinToken)) return rootCa;
+  const fresh = freshTokens(rootCa.caCert.toString());
+  const { worker, manager } = rootCa.joinTokens ?? fresh;
+  return {
+    ...rootCa,
+    joinTokens: {
+      worker: rotation.workerJoinToken ? fresh.worker : worker,
+      manager: rotation.managerJoinToken ? fresh.manager : manager,
+    },
+  };
+}
+
+function withUnlockKey(
+  updated: Cluster,
+  before: Cluster,
+  rotation: KeyRotation | undefined,
+  random: RandomBytes,
+): Cluster {
+  if (!updated.spec?.encryptionConfig?.autoLockManagers) return withoutUnlockKey(updated);
+  const needsKey = rotation?.managerUnlockKey || unlockKeyOf(before) === undefined;
+  return needsKey ? withNewUnlockKey(updated, random) : updated;
+}
+
+/**
+ * A root that was asked for has its own place in the cluster. Left in the settings it would be asked for again by everybody who changes
+ * something else.
+ */
+function withoutRoot(spec: ClusterSpec): ClusterSpec {
+  const none = Buffer.alloc(0);
+  return { ...spec, caConfig: spec.caConfig && { ...spec.caConfig, signingCaCert: none, signingCaKey: none } };
 }
 
 /** Keys never leave the managers. */
 function withoutKeys(cluster: Cluster): Cluster {
   const none = Buffer.alloc(0);
   const { rootCa, spec } = cluster;
+  const rootRotation = rootCa?.rootRotation && { ...rootCa.rootRotation, caKey: none };
   return {
     ...cluster,
     unlockKeys: [],
     networkBootstrapKeys: [],
-    rootCa: rootCa && { ...rootCa, caKey: none },
-    spec: spec && { ...spec, caConfig: spec.caConfig && { ...spec.caConfig, signingCaKey: none } },
+    rootCa: rootCa && { ...rootCa, caKey: none, rootRotation },
+    spec: spec && withoutRoot(spec),
   };
 }

@@ -4,6 +4,7 @@ import { invalidArgument } from "../../api/status-error.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
 import type { Store } from "../../store/store.js";
+import type { Authorities } from "../ca/rotation/desired-root.js";
 import { writing } from "../write-error.js";
 import type { ClusterPort } from "./validation/endpoint-spec.js";
 
@@ -22,6 +23,8 @@ export interface ControlContext {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly raft: ControlLog;
+  /** External ones, that hold the root's key. */
+  readonly authorities: Authorities;
   /** Ports that no service may publish. */
   readonly clusterPorts: readonly ClusterPort[];
   readonly log: (line: string) => void;

@@ -16,6 +16,7 @@ import {
 import { NodeRole, NodeStatus_State as NodeState, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { failedPrecondition, invalidArgument, notFound } from "../../api/status-error.js";
 import type { StoreReader } from "../../store/reader.js";
+import { withRemoved } from "../ca/removed-nodes.js";
 import { hasEnded, statusAt } from "../task-life.js";
 import { atVersion, type ControlContext, control, type Methods } from "./context.js";
 import { anyOf, fitsFilters, hasLabels } from "./filter.js";
@@ -112,10 +113,7 @@ async function removeNode(
       throw failedPrecondition(`node ${nodeId} is not down and can't be removed`);
     }
     const [cluster] = tx.all("cluster");
-    if (cluster) {
-      const blacklistedCertificates = { ...cluster.blacklistedCertificates, [nodeId]: { expiry: undefined } };
-      tx.update("cluster", { ...cluster, blacklistedCertificates });
-    }
+    if (cluster) tx.update("cluster", withRemoved(cluster, node, clock.now()));
     tx.remove("node", nodeId);
   });
   const tasks = store.view((read) => read.find("task", "node", nodeId).map(({ id }) => id));

@@ -25,6 +25,7 @@ import type { Caller, CallerIdentity } from "../../security/identity.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
 import type { Store } from "../../store/store.js";
+import { trustedRoots } from "../ca/cluster-root.js";
 import { isTermOver } from "../leadership/term-over.js";
 import { Coalescer } from "../loop/coalescer.js";
 import { writing } from "../write-error.js";
@@ -63,6 +64,8 @@ export class Dispatcher {
   /** Open session streams, and how to tell them what is new. */
   readonly #tellers = new Set<Coalescer>();
   #managers: readonly WeightedPeer[] = [];
+  /** PEM: all roots that a node is to trust. */
+  #roots: Buffer = Buffer.alloc(0);
   /** Why it has ended. */
   #over: Error | undefined;
   #endWatch: () => void = () => {};
@@ -84,9 +87,10 @@ export class Dispatcher {
     const { store } = this.#options;
     const { seen, end } = store.viewAndWatch(
       (read) => read.all("node"),
-      [{ kind: "node" }],
+      [{ kind: "node" }, { kind: "cluster" }],
       (events) => {
         for (const event of events) {
+          if (event.kind === "cluster" && event.object.rootCa !== event.previous?.rootCa) this.#seeRoots();
           if (event.kind !== "node") continue;
           if (event.action === "remove") this.#nodeGone(event.object.id);
           else this.#watchPatience(event.object);
@@ -95,6 +99,7 @@ export class Dispatcher {
       },
     );
     this.#endWatch = end;
+    this.#seeRoots();
     this.#seeManagers();
     for (const node of seen) {
       if (node.status?.state !== NodeState.DOWN) this.#sessions.expect(node.id, TAKEOVER_FACTOR);
@@ -144,17 +149,20 @@ export class Dispatcher {
     const session = this.#sessions.open(caller.nodeId, aborted("the node has begun another session"));
     let told: Node | undefined;
     let toldManagers: readonly WeightedPeer[] | undefined;
+    let toldRoots: Buffer | undefined;
     const tell = () => {
       const node = store.view((read) => read.get("node", caller.nodeId));
-      if (!node || (told && toldManagers === this.#managers && !concernsAgent(node, told))) return;
+      const isSameAround = toldManagers === this.#managers && toldRoots === this.#roots;
+      if (!node || (told && isSameAround && !concernsAgent(node, told))) return;
       told = node;
       toldManagers = this.#managers;
+      toldRoots = this.#roots;
       stream.send({
         sessionId: session.id,
         node,
         managers: this.#managers,
         networkBootstrapKeys: [],
-        RootCA: Buffer.alloc(0),
+        RootCA: this.#roots,
       });
     };
     const flush = new Coalescer(FLUSH_DELAY_MS, tell);
@@ -254,6 +262,15 @@ export class Dispatcher {
     const peers = listed.length > 0 ? listed : [{ peer: { nodeId: managerNodeId, addr: managerAddress }, weight: 1 }];
     if (samePeers(peers, this.#managers)) return;
     this.#managers = peers;
+    for (const teller of this.#tellers) teller.trigger();
+  }
+
+  /** All sessions hear of it when the cluster turns to another root, and when it has. */
+  #seeRoots(): void {
+    const [cluster] = this.#options.store.view((read) => read.all("cluster"));
+    const roots = Buffer.from(cluster?.rootCa ? trustedRoots(cluster.rootCa) : "");
+    if (roots.equals(this.#roots)) return;
+    this.#roots = roots;
     for (const teller of this.#tellers) teller.trigger();
   }
 

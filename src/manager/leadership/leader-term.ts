@@ -10,6 +10,9 @@ import type { RandomBytes } from "../../store/object-id.js";
 import type { Store } from "../../store/store.js";
 import { Allocator } from "../allocator/allocator.js";
 import { bootstrapCluster, type ClusterDefaults, subnetSources } from "../bootstrap.js";
+import type { ExternalSigner } from "../ca/cluster-signer.js";
+import { LeaderAuthority } from "../ca/leader-authority.js";
+import { type NewCluster, newCluster } from "../ca/new-cluster.js";
 import { Dispatcher } from "../dispatcher/dispatcher.js";
 import { Inspector } from "../link/inspector.js";
 import { LinkService } from "../link/link-service.js";
@@ -31,6 +34,10 @@ export interface LeaderTermOptions {
   readonly nodeId: string;
   readonly address: string;
   readonly defaults: ClusterDefaults;
+  /** What the cluster begins with, where this manager has decided it already; else it is decided when it is written down. */
+  readonly newCluster?: NewCluster | undefined;
+  /** Signs where the cluster does not have its root's key. */
+  readonly external: ExternalSigner;
   readonly log: (line: string) => void;
 }
 
@@ -40,12 +47,17 @@ export interface LeaderServices {
   readonly links: UntypedServiceImplementation;
   readonly inspector: UntypedServiceImplementation;
   readonly membership: UntypedServiceImplementation;
+  /** tswarm.v1.NodeIdentity */
+  readonly nodeIdentity: UntypedServiceImplementation;
+  /** docker.swarmkit.v1.NodeCA */
+  readonly nodeCa: UntypedServiceImplementation;
 }
 
 export class LeaderTerm implements Term {
   readonly services: LeaderServices;
   readonly #dispatcher: Dispatcher;
   readonly #links: LinkService;
+  readonly #authority: LeaderAuthority;
   readonly #options: LeaderTermOptions;
   #loops: readonly ControlLoop[] = [];
   #ended = false;
@@ -56,18 +68,21 @@ export class LeaderTerm implements Term {
     const manager = { managerNodeId: nodeId, managerAddress: address };
     this.#dispatcher = new Dispatcher({ store, clock, random, identity, ...manager, log });
     this.#links = new LinkService({ store, clock, identity, log });
+    this.#authority = new LeaderAuthority({ store, clock, random, identity, external: options.external, log });
     this.services = {
       dispatcher: this.#dispatcher.service(),
       links: this.#links.handlers(),
       inspector: new Inspector(store, this.#links, log).service(),
       membership: new MembershipService({ store, raft, identity, log }).service(),
+      nodeIdentity: this.#authority.nodeIdentity,
+      nodeCa: this.#authority.nodeCa,
     };
   }
 
   /** Resolves when all of it runs; at once when the term has ended meanwhile. @throws RaftError when leadership is lost on the way */
   async start(): Promise<void> {
-    const { store, raft, clock, random, nodeId, defaults, log } = this.#options;
-    await bootstrapCluster(store, random, nodeId, defaults);
+    const { store, raft, clock, random, nodeId, log } = this.#options;
+    await bootstrapCluster(store, random, nodeId, () => this.#newCluster());
     if (this.#ended) return;
     this.#dispatcher.start();
     this.#links.start();
@@ -81,7 +96,9 @@ export class LeaderTerm implements Term {
     // Loops of their own: they wait for other managers.
     const roles = loop(new RoleManager({ store, clock, raft, selfNodeId: nodeId, log }));
     const statuses = loop(new StatusKeeper(store, clock, raft));
-    this.#loops = [work, roles, statuses];
+    // They wait for authorities outside of the cluster, and for nodes.
+    const certificates = this.#authority.reconcilers.map((one) => loop(one));
+    this.#loops = [work, roles, statuses, ...certificates];
     for (const one of this.#loops) one.start();
   }
 
@@ -90,7 +107,15 @@ export class LeaderTerm implements Term {
     this.#ended = true;
     this.#dispatcher.stop(reason);
     this.#links.stop(reason);
+    this.#authority.stop();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
+  }
+
+  #newCluster(): NewCluster {
+    const { raft, clock, random, defaults } = this.#options;
+    const { electionTicks, heartbeatTicks } = raft.status();
+    const own = { ...defaults, electionTicks, heartbeatTicks };
+    return this.#options.newCluster ?? newCluster({ defaults: own, random, nowMs: clock.now() });
   }
 
   /** Resolves when the reconcilers have nothing to do until something changes or time passes. */

@@ -7,12 +7,15 @@ import { unavailable } from "../../api/status-error.js";
 import { NOBODY } from "../../raft/core/member-id.js";
 import type { Raft } from "../../raft/node/raft.js";
 import type { CallerIdentity } from "../../security/identity.js";
+import type { NodeCertificate } from "../../security/node-certificate/node-certificate.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
 import type { Proposal } from "../../store/proposer.js";
 import type { Store } from "../../store/store.js";
 import { KeyKeeper, type SealedKeys } from "../autolock/key-keeper.js";
 import type { ClusterDefaults } from "../bootstrap.js";
+import { ExternalAuthority } from "../ca/external/external-authority.js";
+import type { NewCluster } from "../ca/new-cluster.js";
 import { controlService } from "../control/control-service.js";
 import { clusterPorts } from "../control/validation/endpoint-spec.js";
 import { LeaderRoute } from "../leadership/leader-route.js";
@@ -34,6 +37,10 @@ export interface RunningMemberOptions {
   readonly address: string;
   readonly remotePort: number;
   readonly defaults: ClusterDefaults;
+  /** What the cluster begins with, where this manager has decided it already. */
+  readonly newCluster?: NewCluster | undefined;
+  /** What this manager shows to authorities outside of the cluster. */
+  readonly ownCertificate?: (() => NodeCertificate | undefined) | undefined;
   /** Another leads, or nobody: streams to the leader end. */
   readonly onLeaderChange: () => void;
   readonly log: (line: string) => void;
@@ -52,6 +59,7 @@ export class RunningMember {
   readonly #keys: KeyKeeper;
   readonly #settings: SettingsKeeper;
   readonly #watch: StoreWatch;
+  readonly #external: ExternalAuthority;
   readonly #endLeadership: () => void;
   #leader = NOBODY;
   #onChange: () => void = () => {};
@@ -61,8 +69,10 @@ export class RunningMember {
     this.#options = options;
     this.store = store;
     this.raft = raft;
+    const external = new ExternalAuthority({ clock: options.clock, own: options.ownCertificate ?? (() => undefined) });
+    this.#external = external;
     this.#terms = new Terms(
-      () => new LeaderTerm({ ...options, raft }),
+      () => new LeaderTerm({ ...options, raft, external }),
       options.clock,
       (error) => log(`this manager leads, but its work cannot begin: ${textOf(error)}`),
       () => this.#changed(),
@@ -111,6 +121,7 @@ export class RunningMember {
     this.#endLeadership();
     await this.#terms.stop(unavailable("the manager is stopping"));
     this.served.stop();
+    this.#external.stop();
   }
 
   #control(): UntypedServiceImplementation {
@@ -128,6 +139,7 @@ export class RunningMember {
         },
         readBarrier: () => raft.readBarrier(),
       },
+      authorities: this.#external,
       clusterPorts: clusterPorts(remotePort, defaults.dataPathPort),
       log,
     });

@@ -2,8 +2,8 @@
 import { X509Certificate } from "node:crypto";
 import { CertificateError } from "../../../security/pki/certificate-error.js";
 import { type CertificateFacts, readCertificates } from "../../../security/pki/certificate-facts.js";
-import { encodePem } from "../../../security/pki/pem.js";
 import { ORGANIZATIONAL_UNIT } from "../../../security/pki/organizational-unit.js";
+import { encodePem } from "../../../security/pki/pem.js";
 import type { SigningRequest } from "../signing.js";
 import { AuthorityError } from "./cfssl-protocol.js";
 
@@ -43,7 +43,8 @@ function first(pem: string): CertificateFacts {
   try {
     return readCertificates(pem)[0]!;
   } catch (error) {
-    if (error instanceof CertificateError) throw new AuthorityError(`its answer holds no certificate: ${error.message}`);
+    if (error instanceof CertificateError)
+      throw new AuthorityError(`its answer holds no certificate: ${error.message}`);
     throw error;
   }
 }

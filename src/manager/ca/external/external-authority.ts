@@ -82,12 +82,7 @@ export class ExternalAuthority implements ExternalSigner {
   }
 
   /** @returns what the first authority has signed that signs @throws AuthorityError, of the last one */
-  async #ask(
-    urls: readonly string[],
-    rootsPem: string,
-    body: string,
-    check: (pem: string) => string,
-  ): Promise<string> {
+  async #ask(urls: readonly string[], rootsPem: string, body: string, check: (pem: string) => string): Promise<string> {
     const { clock, own } = this.#options;
     let failure = new AuthorityError("there is no external CA URL for the cluster's root");
     for (const url of urls) {

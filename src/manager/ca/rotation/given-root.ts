@@ -55,7 +55,8 @@ function isSelfSigned({ algorithm, publicKeyDer, signedDer, signature, subjectDe
   try {
     return subjectDer.equals(issuerDer) && isSignedBy(readPublicKey(publicKeyDer), algorithm!, signedDer, signature);
   } catch (error) {
-    if (error instanceof AlgorithmError) throw invalidArgument(`the desired CA certificate is refused: ${error.message}`);
+    if (error instanceof AlgorithmError)
+      throw invalidArgument(`the desired CA certificate is refused: ${error.message}`);
     throw error;
   }
 }

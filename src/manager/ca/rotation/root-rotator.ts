@@ -53,7 +53,11 @@ export class RootRotator implements Reconciler {
     if (!issuer) return undefined;
     const nowMs = clock.now();
     if (nowMs < this.#nextMs) return this.#nextMs;
-    const plan = this.#plan(store.view((read) => read.all("node")), issuer, nowMs);
+    const plan = this.#plan(
+      store.view((read) => read.all("node")),
+      issuer,
+      nowMs,
+    );
     if (plan.behind === 0) {
       if (await this.#finish(cluster!.rootCa!, issuer)) return undefined;
     } else if (plan.behind !== this.#said) {
