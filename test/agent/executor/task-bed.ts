@@ -118,13 +118,13 @@ export function makeTaskBed(t: ExecutionContext): TaskBed {
 }
 
 export function cgroupPids(nodeId: string, taskId: string): readonly number[] {
-  const found = new Set<number>();
-  for (const { mountPoint } of readHierarchies()) {
-    for (const pid of linesOf(join(mountPoint, "tswarm", nodeId.slice(0, 8), taskId, "cgroup.procs"))) {
-      found.add(Number(pid));
-    }
-  }
-  return [...found];
+  const node = nodeId.slice(0, 8);
+  // Under systemd a task is in a unit of its own.
+  const places = [join("tswarm", node, taskId), join("tswarm.slice", `tswarm-${node}-${taskId}.service`, "task")];
+  const files = readHierarchies().flatMap(({ mountPoint }) =>
+    places.map((place) => join(mountPoint, place, "cgroup.procs")),
+  );
+  return [...new Set(files.flatMap(linesOf).map(Number))];
 }
 
 /** Whether there is such a process, other than as an entry that its parent has not read yet. */

@@ -35,8 +35,8 @@ while IFS=$tab read -r verb a b c d; do
     unit) systemd-run ${unitOptions().join(" ")} --unit="$a" --description="$b" -- /bin/sh "$c" </dev/null >&2 ;;
     once) systemd-run --quiet --collect --property=Type=oneshot --property=StandardOutput="file:$b" -- /bin/sh "$a" \\
       </dev/null >&2 ;;
-    kill) systemctl --quiet kill --kill-whom=all --signal=SIGKILL -- "$a" </dev/null >&2 ;;
-    stop) systemctl --quiet stop -- "$a" </dev/null >&2 ;;
+    kill) systemctl --quiet kill --kill-whom=all --signal=SIGKILL -- "$a" </dev/null >/dev/null 2>&1 ;;
+    stop) systemctl --quiet stop -- "$a" </dev/null >/dev/null 2>&1 ;;
     bind) nsenter --mount="$a" --wd="$b" -- mount --no-canonicalize --bind "$c" "$d" </dev/null ;;
   esac
   echo "$?"

@@ -1,5 +1,5 @@
 /** Where a task's processes are: in cgroups beside the agent's, or in a unit of systemd's. Told by a file, whoever looks. */
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import type { TaskFiles } from "./task-files.js";
 import { TASK_CGROUP, taskUnitName, unitCgroup } from "./task-unit.js";
 
@@ -22,14 +22,14 @@ export type ChoosePlace = (taskId: string, files: TaskFiles) => TaskPlace;
  */
 export function placeChooser(nodeFolder: string, initCgroups: string | undefined): ChoosePlace {
   return (taskId, files) => {
-    const [unit, cgroup] = files.unit() ?? newUnit(taskId, files, initCgroups) ?? [];
+    const [unit, cgroup] = files.unit() ?? newUnit(basename(nodeFolder), taskId, files, initCgroups) ?? [];
     if (unit === undefined || cgroup === undefined) return { cgroup: join(nodeFolder, taskId), keptAbove: "." };
     return { unit, unitCgroup: cgroup, cgroup: join(cgroup, TASK_CGROUP), keptAbove: join(cgroup, "..") };
   };
 }
 
-function newUnit(taskId: string, files: TaskFiles, initCgroups: string | undefined) {
+function newUnit(node: string, taskId: string, files: TaskFiles, initCgroups: string | undefined) {
   if (initCgroups === undefined || files.wasLaunched()) return undefined;
-  const unit = taskUnitName(taskId);
+  const unit = taskUnitName(node, taskId);
   return [unit, unitCgroup(unit, initCgroups)] as const;
 }

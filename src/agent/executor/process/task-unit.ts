@@ -12,10 +12,10 @@ import { quote } from "./launch-scripts.js";
 
 /** All tasks' units are below it: `systemctl stop tswarm.slice` ends them all. */
 export const TASK_SLICE = "tswarm.slice";
-const UNIT_PREFIX = "tswarm-task-";
 
-export function taskUnitName(taskId: string): string {
-  return `${UNIT_PREFIX}${taskId}.service`;
+/** @param node the first characters of the node's id: several nodes may be on one host */
+export function taskUnitName(node: string, taskId: string): string {
+  return `tswarm-${node}-${taskId}.service`;
 }
 
 /**
@@ -37,6 +37,7 @@ const PROPERTIES = {
   // One process that ran out of memory ends alone.
   OOMPolicy: "continue",
   KillMode: "control-group",
+  IgnoreSIGPIPE: "no",
   TimeoutStartSec: "30s",
   TimeoutStopSec: "10s",
   StandardOutput: "null",
