@@ -27,5 +27,7 @@ export class SettingsKeeper {
       keepEntries: settings.logEntriesForSlowFollowers,
       keepSnapshots: settings.keepOldSnapshots,
     });
+    const { electionTick: electionTicks, heartbeatTick: heartbeatTicks } = settings;
+    if (heartbeatTicks > 0 && electionTicks > heartbeatTicks) this.#raft.setTicks({ electionTicks, heartbeatTicks });
   }
 }

@@ -1,12 +1,23 @@
 import type { Entry, HardState, SnapshotMetadata } from "../../api/generated/raftpb/raft.js";
 import type { MemberId } from "./member-id.js";
 
-/** Limits and times of one member. Times are in ticks: the shell decides how long one is. */
-export interface RaftConfig {
-  readonly id: MemberId;
+export interface Ticks {
   /** A follower that hears nothing campaigns after this many ticks to twice as many, at random. More than heartbeatTicks. */
   readonly electionTicks: number;
   readonly heartbeatTicks: number;
+}
+
+/** @throws RangeError */
+export function checkTicks({ electionTicks, heartbeatTicks }: Ticks): void {
+  if (heartbeatTicks > 0 && electionTicks > heartbeatTicks) return;
+  throw new RangeError(
+    `an election timeout of ${electionTicks} ticks must be longer than ${heartbeatTicks}, and that more than 0`,
+  );
+}
+
+/** Limits and times of one member. Times are in ticks: the shell decides how long one is. */
+export interface RaftConfig extends Ticks {
+  readonly id: MemberId;
   /** Entries of one MsgApp, bytes; one entry is sent however large it is. */
   readonly maxMessageBytes: number;
   /** MsgApps on the way to one follower. */

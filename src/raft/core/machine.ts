@@ -6,6 +6,7 @@ import type {
   Message,
   SnapshotMetadata,
 } from "../../api/generated/raftpb/raft.js";
+import type { Ticks } from "./config.js";
 import type { MemberId } from "./member-id.js";
 import type { Progress, Ready, Role } from "./ready.js";
 
@@ -88,6 +89,9 @@ export interface RaftMachine {
   campaign(): void;
   /** A follower forgets its leader, so that it may vote at once. */
   forgetLeader(): void;
+
+  /** From now on these times count. @throws RangeError when an election would not take longer than a heartbeat */
+  setTicks(ticks: Ticks): void;
 
   /** The transport could not reach this member just now. */
   reportUnreachable(id: MemberId): void;

@@ -1,5 +1,5 @@
 import type { ConfState, Message, SnapshotMetadata } from "../../api/generated/raftpb/raft.js";
-import type { InitialState, RaftConfig } from "./config.js";
+import { checkTicks, type InitialState, type RaftConfig, type Ticks } from "./config.js";
 import { startElection } from "./election.js";
 import type { MachineStatus, MembershipChange, ProposalResult, RaftMachine } from "./machine.js";
 import { statusOf } from "./machine-status.js";
@@ -11,7 +11,7 @@ import { askToRead } from "./reading.js";
 import type { Progress, Ready, Role } from "./ready.js";
 import { ReadyAssembly } from "./ready-assembly.js";
 import { switchTo } from "./reconfiguration.js";
-import { becomeFollower } from "./roles.js";
+import { becomeFollower, drawElectionTimeout } from "./roles.js";
 import { step } from "./stepping.js";
 import { tick } from "./ticking.js";
 import { beginTransfer } from "./transfer.js";
@@ -60,6 +60,14 @@ export class RaftCore implements RaftMachine {
 
   campaign(): void {
     startElection(this.#raft, this.#raft.config.preVote ? "pre-election" : "election");
+  }
+
+  setTicks({ electionTicks, heartbeatTicks }: Ticks): void {
+    const raft = this.#raft;
+    if (electionTicks === raft.config.electionTicks && heartbeatTicks === raft.config.heartbeatTicks) return;
+    checkTicks({ electionTicks, heartbeatTicks });
+    raft.config = { ...raft.config, electionTicks, heartbeatTicks };
+    drawElectionTimeout(raft);
   }
 
   forgetLeader(): void {

@@ -1,5 +1,5 @@
 import { type HardState, type Message, MessageType } from "../../api/generated/raftpb/raft.js";
-import type { InitialState, RaftConfig } from "./config.js";
+import { checkTicks, type InitialState, type RaftConfig } from "./config.js";
 import { RaftLog } from "./log.js";
 import { type MemberId, NOBODY } from "./member-id.js";
 import { type Membership, NO_MEMBERSHIP } from "./membership.js";
@@ -50,16 +50,12 @@ export class RaftState {
 
   /** @throws RangeError, InvalidMembershipError when the configuration or what the storage gave contradicts itself */
   constructor(
-    readonly config: RaftConfig,
+    public config: RaftConfig,
     initial: InitialState,
   ) {
-    const { id, electionTicks, heartbeatTicks, maxInflightMessages, readOnly, checkQuorum } = config;
+    const { id, maxInflightMessages, readOnly, checkQuorum } = config;
     if (id === NOBODY) throw new RangeError("a member needs an id");
-    if (!(heartbeatTicks > 0 && electionTicks > heartbeatTicks)) {
-      throw new RangeError(
-        `an election timeout of ${electionTicks} ticks must be longer than ${heartbeatTicks}, and that more than 0`,
-      );
-    }
+    checkTicks(config);
     if (maxInflightMessages < 1) throw new RangeError("at least one message must be allowed on the way to a follower");
     if (readOnly === "lease" && !checkQuorum) throw new RangeError("reads by lease need the check of the quorum");
     this.id = id;

@@ -1,5 +1,6 @@
 /** The shell around the core: brings time, disk, peers and the state machine to it, and what it decides to them. */
 import type { ConfChange, Entry, Message, SnapshotMetadata } from "../../api/generated/raftpb/raft.js";
+import type { Ticks } from "../core/config.js";
 import { type MemberId, NOBODY } from "../core/member-id.js";
 import { RaftCore } from "../core/raft-core.js";
 import type { Transport } from "../transport/transport.js";
@@ -267,6 +268,12 @@ export class RaftNode<Local> implements Raft<Local> {
   setSnapshotSettings(settings: SnapshotSettings): void {
     // Whoever asks has the same object, and asks each time.
     Object.assign(this.#settings, settings);
+  }
+
+  setTicks(ticks: Ticks): void {
+    const { electionTicks, heartbeatTicks } = ticks;
+    this.#core.setTicks(ticks);
+    Object.assign(this.#settings, { electionTicks, heartbeatTicks });
   }
 
   setTickMs(tickMs: number): void {

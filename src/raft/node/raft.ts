@@ -1,4 +1,5 @@
 import type { RaftMember } from "../../api/generated/docker/swarmkit/v1/raft.js";
+import type { Ticks } from "../core/config.js";
 import type { MachineStatus } from "../core/machine.js";
 import type { MemberId } from "../core/member-id.js";
 import type { LogStorageStats } from "../storage/log-storage.js";
@@ -153,6 +154,8 @@ export interface Raft<Local> {
   status(): RaftStatus;
   /** From now on a tick takes so long. Members should agree. */
   setTickMs(tickMs: number): void;
+  /** From now on elections and heartbeats take so many ticks. Members should agree. @throws RangeError */
+  setTicks(ticks: Ticks): void;
   /** From now on snapshots are made, and entries and old snapshots kept, so. */
   setSnapshotSettings(settings: SnapshotSettings): void;
   /** Hands leadership over where it can, and ends; the storage is closed then. */

@@ -14,22 +14,23 @@ export class IncomingMessages implements RequestListener<Buffer> {
   readonly #stream: ResponseStream<RaftBatchReceipt>;
   readonly #handler: TransportHandler;
   readonly #clock: TransportClock;
-  readonly #heardOf: (id: MemberId) => void;
+  readonly #admit: (id: MemberId) => void;
+  #sender: MemberId = NOBODY;
   #batches = 0;
   #isReceiptDue = false;
   #stopTimer: () => void = () => {};
 
-  /** @param heardOf called with the sender, once */
+  /** @param admit called with the sender, before anything of it is taken; throws a StatusError when the stream is not its */
   constructor(
     stream: ResponseStream<RaftBatchReceipt>,
     handler: TransportHandler,
     clock: TransportClock,
-    heardOf: (id: MemberId) => void,
+    admit: (id: MemberId) => void,
   ) {
     this.#stream = stream;
     this.#handler = handler;
     this.#clock = clock;
-    this.#heardOf = heardOf;
+    this.#admit = admit;
     stream.onClose(() => this.#stopTimer());
     // The greeting: now the sender knows that this is understood here.
     stream.send({ batches: 0 });
@@ -40,6 +41,10 @@ export class IncomingMessages implements RequestListener<Buffer> {
     if (!this.#stream.open) return;
     const { from, address, messages } = decode(bytes);
     if (from === NOBODY) throw invalidArgument("a batch does not say which member it is from");
+    if (from !== this.#sender) {
+      this.#admit(from);
+      this.#sender = from;
+    }
     if (this.#handler.isRemoved(from)) throw memberRemoved();
     for (const message of messages) {
       if (message.from !== from) {
@@ -47,7 +52,6 @@ export class IncomingMessages implements RequestListener<Buffer> {
       }
       if (message.type === MessageType.MsgSnap) throw invalidArgument("a snapshot came without its data");
     }
-    if (this.#batches === 0) this.#heardOf(from);
     this.#batches++;
     if (!this.#isReceiptDue) {
       this.#isReceiptDue = true;

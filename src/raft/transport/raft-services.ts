@@ -30,8 +30,8 @@ import type { TransportHandler } from "./transport.js";
 export interface RaftServicesOptions {
   /** Where a member can be reached; undefined when it is not known. */
   readonly resolveAddress: (id: MemberId) => string | undefined;
-  /** @throws StatusError when the caller is no manager */
-  readonly authorize?: (context: CallContext) => void;
+  /** @throws StatusError when the caller cannot speak for this member; see {@link membersOfTheirNodes} */
+  readonly authorize?: (context: CallContext, from: MemberId) => void;
   /** A member has opened a stream to here. */
   readonly heardOf?: (id: MemberId) => void;
   readonly log: DefectLog;
@@ -80,8 +80,8 @@ export class RaftServices {
       implementation: {
         messages: bidirectional<Buffer, RaftBatchReceipt>((stream) => this.#messages(stream), log),
         snapshot: clientStream<Buffer, object>(async (requests, context) => {
-          const handler = this.#admit(context);
-          await this.#receive(handler, await openDownload(requests));
+          const handler = this.#running();
+          await this.#receive(handler, await openDownload(requests), context);
           return {};
         }, log),
       },
@@ -95,19 +95,19 @@ export class RaftServices {
       definition: RAW_RAFT,
       implementation: {
         processRaftMessage: unary<Buffer, ProcessRaftMessageResponse>(async (bytes, context) => {
-          const handler = this.#admit(context);
+          const handler = this.#running();
           const message = decodeMessage(bytes);
-          if (message) await this.#receive(handler, { message, chunks: single(dataOf(message)) });
+          if (message) await this.#receive(handler, { message, chunks: single(dataOf(message)) }, context);
           return {};
         }, log),
         streamRaftMessage: clientStream<Buffer, object>(async (requests, context) => {
-          const handler = this.#admit(context);
+          const handler = this.#running();
           const download = await openSwarmKitDownload(requests);
-          if (download) await this.#receive(handler, download);
+          if (download) await this.#receive(handler, download, context);
           return {};
         }, log),
-        resolveAddress: unary(({ raftId }: ResolveAddressRequest, context) => {
-          this.#admit(context);
+        resolveAddress: unary(({ raftId }: ResolveAddressRequest) => {
+          this.#running();
           const addr = this.#options.resolveAddress(raftId);
           if (addr === undefined) throw notFound(`member ${BigInt(raftId).toString(16)} not found`);
           return { addr };
@@ -117,19 +117,23 @@ export class RaftServices {
   }
 
   #messages(stream: ResponseStream<RaftBatchReceipt>): IncomingMessages {
-    const handler = this.#admit(stream.context);
+    const handler = this.#running();
+    const { authorize, heardOf } = this.#options;
     this.#streams.add(stream);
     stream.onClose(() => this.#streams.delete(stream));
-    return new IncomingMessages(stream, handler, this.#clock, (id) => this.#options.heardOf?.(id));
+    return new IncomingMessages(stream, handler, this.#clock, (id) => {
+      authorize?.(stream.context, id);
+      heardOf?.(id);
+    });
   }
 
-  #admit(context: CallContext): TransportHandler {
-    this.#options.authorize?.(context);
+  #running(): TransportHandler {
     if (!this.#handler) throw NOT_RUNNING;
     return this.#handler;
   }
 
-  async #receive(handler: TransportHandler, { message, chunks }: Download): Promise<void> {
+  async #receive(handler: TransportHandler, { message, chunks }: Download, context: CallContext): Promise<void> {
+    this.#options.authorize?.(context, message.from);
     if (handler.isRemoved(message.from)) throw memberRemoved();
     if (message.type !== MessageType.MsgSnap) {
       handler.receive(message.from, undefined, [message]);
