@@ -84,13 +84,12 @@ function parse(der: Buffer): CertificateRequest {
   const body = request.inside(signedPart);
   if (body.smallInteger() !== 0) throw new DerError("it is not of version 1");
   const subject = readName(body).parts;
-  const key = readPublicKey(body.next(TAG.sequence).whole);
+  const publicKey = body.next(TAG.sequence).whole;
   // What it asks for beyond its key is not granted, and not read.
   body.optional(ATTRIBUTES);
   body.end();
-  if (!isSignedBy(key, algorithm, signedPart.whole, signature)) {
+  if (!isSignedBy(readPublicKey(publicKey), algorithm, signedPart.whole, signature)) {
     throw new CsrError("the certificate request is not signed with its own key");
   }
-  // In the one form that there is: a compressed point is not what a peer expects in a certificate.
-  return { publicKey: key.export({ type: "spki", format: "der" }), subject };
+  return { publicKey, subject };
 }

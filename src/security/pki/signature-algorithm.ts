@@ -4,7 +4,7 @@
  */
 import { createPublicKey, type KeyObject, sign, verify } from "node:crypto";
 import { oid, sequence, TAG } from "./der.js";
-import type { DerReader } from "./der-reader.js";
+import { DerError, DerReader } from "./der-reader.js";
 
 export interface SignatureAlgorithm {
   readonly name: string;
@@ -47,6 +47,7 @@ const MIN_RSA_BITS = 2048;
 const MAX_RSA_BITS = 8192;
 /** DER of the largest key that is taken is about half of it. */
 const MAX_KEY_BYTES = 2048;
+const UNCOMPRESSED = 4;
 
 /** What a key signs with. @throws AlgorithmError for a key that a cluster does not take */
 export function algorithmOf(key: KeyObject): SignatureAlgorithm {
@@ -73,7 +74,23 @@ export function readPublicKey(spki: Buffer): KeyObject {
     throw new AlgorithmError(`the public key is damaged, or of an unknown kind (${(error as Error).message})`);
   }
   algorithmOf(key);
+  if (key.asymmetricKeyType === "ec") checkPoint(spki);
   return key;
+}
+
+/** Curve by its name, point in full: the form that everybody reads; OpenSSL takes others as well. RFC 5480 section 2. */
+function checkPoint(spki: Buffer): void {
+  try {
+    const reader = new DerReader(spki).enter(TAG.sequence);
+    const algorithm = reader.enter(TAG.sequence);
+    algorithm.oid();
+    algorithm.oid();
+    algorithm.end();
+    if (reader.octetsOfBitString()[0] === UNCOMPRESSED) return;
+  } catch (error) {
+    if (!(error instanceof DerError)) throw error;
+  }
+  throw new AlgorithmError("unsupported form of an ECDSA key: a named curve and an uncompressed point are needed");
 }
 
 /** Reads an AlgorithmIdentifier. @throws DerError, AlgorithmError */
