@@ -44,7 +44,7 @@ export class ExternalAuthority implements ExternalSigner {
     const signOne = async (request: SigningRequest): Promise<Signed> => {
       try {
         const leaf = await this.#ask(urls, trustedRoots(rootCa), leafRequest(request, cluster.id), (pem) =>
-          checkLeaf(pem, request, cluster.id, certificatePem),
+          checkLeaf(pem, { request, clusterId: cluster.id, rootPem: certificatePem, nowMs: this.#options.clock.now() }),
         );
         return { kind: "signed", chainPem: leaf + (intermediatesPem ?? "") };
       } catch (error) {

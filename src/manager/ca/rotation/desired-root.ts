@@ -5,12 +5,12 @@
 import type { Cluster } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { CAConfig, ExternalCA, RootCA } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import { internal, invalidArgument } from "../../../api/status-error.js";
-import { certificateFacts } from "../../../security/pki/certificate-facts.js";
 import type { CertifiedKey } from "../../../security/pki/certified-key.js";
+import { haveSameKey, type NewRoot } from "../../../security/pki/new-root.js";
 import { crossSign, makeRootCa } from "../../../security/pki/root-ca.js";
 import { authoritiesFor } from "../cluster-root.js";
 import { normalizedPem } from "../normalized-pem.js";
-import { type GivenRoot, readGivenRoot } from "./given-root.js";
+import { readGivenRoot } from "./given-root.js";
 
 /** Authorities that hold a root's key outside of the cluster. */
 export interface Authorities {
@@ -28,12 +28,6 @@ export interface RootChange {
   readonly log: (line: string) => void;
 }
 
-/** A root to which the cluster turns; without a key where an external authority has it. */
-interface NextRoot {
-  readonly certificatePem: string;
-  readonly keyPem: string | undefined;
-}
-
 /** @returns the very same object where nothing changes @throws StatusError (INVALID_ARGUMENT) */
 export async function desiredRoot(change: RootChange): Promise<RootCA> {
   const { cluster, config, nowMs } = change;
@@ -49,7 +43,7 @@ export async function desiredRoot(change: RootChange): Promise<RootCA> {
   if (!given) return withoutWish(change, present);
   if (given.keyPem === undefined) await reachable(change, given.certificatePem, "desired");
   if (given.certificatePem === presentPem) return keptRoot(rootCa, given, config);
-  if (publicKeyOf(given.certificatePem).equals(publicKeyOf(presentPem))) {
+  if (haveSameKey(given.certificatePem, presentPem)) {
     throw invalidArgument("Cannot update to a cert with an identical key");
   }
   const { rootRotation } = rootCa;
@@ -73,13 +67,13 @@ async function withoutWish(change: RootChange, present: readonly ExternalCA[]): 
 }
 
 /** The root that the cluster has: a change to another, if there is one, is given up. */
-function keptRoot(rootCa: RootCA, { keyPem }: GivenRoot, { forceRotate }: CAConfig): RootCA {
+function keptRoot(rootCa: RootCA, { keyPem }: NewRoot, { forceRotate }: CAConfig): RootCA {
   const caKey = Buffer.from(keyPem ?? "");
   return { ...rootCa, caKey, rootRotation: undefined, lastForcedRotation: forceRotate };
 }
 
 /** The beginning of a change to another root, in place of one that is under way: always from the root that the cluster has. */
-async function turning(change: RootChange, next: NextRoot, present: readonly ExternalCA[]): Promise<RootCA> {
+async function turning(change: RootChange, next: NewRoot, present: readonly ExternalCA[]): Promise<RootCA> {
   const { cluster, config, authorities, log } = change;
   const rootCa = cluster.rootCa!;
   const presentPem = normalizedPem(rootCa.caCert);
@@ -120,8 +114,4 @@ async function reachable(
   throw invalidArgument(
     `there must be at least one valid, reachable external CA corresponding to the ${which} CA certificate`,
   );
-}
-
-function publicKeyOf(pem: string): Buffer {
-  return certificateFacts(pem).publicKeyDer;
 }
