@@ -1,5 +1,6 @@
 /** The agents' side of the manager: sessions, heartbeats, what to run, how it goes. */
 import { isIP } from "node:net";
+import { isDeepStrictEqual } from "node:util";
 import {
   type AssignmentsMessage,
   type AssignmentsRequest,
@@ -13,6 +14,7 @@ import {
 } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
 import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import {
+  type EncryptionKey,
   NodeRole,
   NodeStatus_State as NodeState,
   type WeightedPeer,
@@ -66,6 +68,7 @@ export class Dispatcher {
   #managers: readonly WeightedPeer[] = [];
   /** PEM: all roots that a node is to trust. */
   #roots: Buffer = Buffer.alloc(0);
+  #networkKeys: readonly EncryptionKey[] = [];
   /** Why it has ended. */
   #over: Error | undefined;
   #endWatch: () => void = () => {};
@@ -90,7 +93,7 @@ export class Dispatcher {
       [{ kind: "node" }, { kind: "cluster" }],
       (events) => {
         for (const event of events) {
-          if (event.kind === "cluster" && event.object.rootCa !== event.previous?.rootCa) this.#seeRoots();
+          if (event.kind === "cluster") this.#seeCluster();
           if (event.kind !== "node") continue;
           if (event.action === "remove") this.#nodeGone(event.object.id);
           else this.#watchPatience(event.object);
@@ -99,7 +102,7 @@ export class Dispatcher {
       },
     );
     this.#endWatch = end;
-    this.#seeRoots();
+    this.#seeCluster();
     this.#seeManagers();
     for (const node of seen) {
       if (node.status?.state !== NodeState.DOWN) this.#sessions.expect(node.id, TAKEOVER_FACTOR);
@@ -150,18 +153,21 @@ export class Dispatcher {
     let told: Node | undefined;
     let toldManagers: readonly WeightedPeer[] | undefined;
     let toldRoots: Buffer | undefined;
+    let toldKeys: readonly EncryptionKey[] | undefined;
     const tell = () => {
       const node = store.view((read) => read.get("node", caller.nodeId));
-      const isSameAround = toldManagers === this.#managers && toldRoots === this.#roots;
+      const isSameAround =
+        toldManagers === this.#managers && toldRoots === this.#roots && toldKeys === this.#networkKeys;
       if (!node || (told && isSameAround && !concernsAgent(node, told))) return;
       told = node;
       toldManagers = this.#managers;
       toldRoots = this.#roots;
+      toldKeys = this.#networkKeys;
       stream.send({
         sessionId: session.id,
         node,
         managers: this.#managers,
-        networkBootstrapKeys: [],
+        networkBootstrapKeys: this.#networkKeys,
         RootCA: this.#roots,
       });
     };
@@ -265,12 +271,15 @@ export class Dispatcher {
     for (const teller of this.#tellers) teller.trigger();
   }
 
-  /** All sessions hear of it when the cluster turns to another root, and when it has. */
-  #seeRoots(): void {
+  /** All sessions hear of it when the cluster turns to another root, and when it has; and of new network keys. */
+  #seeCluster(): void {
     const [cluster] = this.#options.store.view((read) => read.all("cluster"));
     const roots = Buffer.from(cluster?.rootCa ? trustedRoots(cluster.rootCa) : "");
-    if (roots.equals(this.#roots)) return;
-    this.#roots = roots;
+    const keys = cluster?.networkBootstrapKeys ?? [];
+    const areSameKeys = isDeepStrictEqual(keys, this.#networkKeys);
+    if (roots.equals(this.#roots) && areSameKeys) return;
+    if (!roots.equals(this.#roots)) this.#roots = roots;
+    if (!areSameKeys) this.#networkKeys = keys;
     for (const teller of this.#tellers) teller.trigger();
   }
 

@@ -14,6 +14,7 @@ import type { ExternalSigner } from "../ca/cluster-signer.js";
 import { LeaderAuthority } from "../ca/leader-authority.js";
 import { type NewCluster, newCluster } from "../ca/new-cluster.js";
 import { Dispatcher } from "../dispatcher/dispatcher.js";
+import { KeyManager } from "../keymanager/key-manager.js";
 import { Inspector } from "../link/inspector.js";
 import { LinkService } from "../link/link-service.js";
 import { ControlLoop } from "../loop/control-loop.js";
@@ -98,7 +99,8 @@ export class LeaderTerm implements Term {
     const statuses = loop(new StatusKeeper(store, clock, raft));
     // They wait for authorities outside of the cluster, and for nodes.
     const certificates = this.#authority.reconcilers.map((one) => loop(one));
-    this.#loops = [work, roles, statuses, ...certificates];
+    const keys = loop(new KeyManager(store, clock, random));
+    this.#loops = [work, roles, statuses, keys, ...certificates];
     for (const one of this.#loops) one.start();
   }
 
