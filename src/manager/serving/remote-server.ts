@@ -17,6 +17,7 @@ import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { AllowedRoles } from "../../api/generated/tswarm/v1/authorization.js";
 import type { CertificateSubject } from "../../api/peer-certificate.js";
 import { SERVER_OPTIONS } from "../../api/transport-options.js";
+import { isForMembers } from "../../raft/transport/raft-services.js";
 import { Authorizer } from "../../security/authorizer.js";
 import { type CallerIdentity, ORGANIZATIONAL_UNIT } from "../../security/identity.js";
 import { TlsDoor, type TlsDoorOptions } from "../../security/tls/tls-door.js";
@@ -58,7 +59,7 @@ export class RemoteServer {
   readonly #door: TlsDoor;
 
   constructor(options: RemoteServerOptions) {
-    const authorizer = new Authorizer(options.callers);
+    const authorizer = new Authorizer(options.callers, isForMembers);
     const interceptors = [admission((context) => authorizer.admit(context), options.log)];
     const room = (visitor: Visitor): Room => {
       const server = new Server({ ...optionsFor({ ...LIMITS[visitor], ...options.streams?.[visitor] }), interceptors });

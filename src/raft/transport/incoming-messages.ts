@@ -41,11 +41,11 @@ export class IncomingMessages implements RequestListener<Buffer> {
     if (!this.#stream.open) return;
     const { from, address, messages } = decode(bytes);
     if (from === NOBODY) throw invalidArgument("a batch does not say which member it is from");
+    if (this.#handler.isRemoved(from)) throw memberRemoved();
     if (from !== this.#sender) {
       this.#admit(from);
       this.#sender = from;
     }
-    if (this.#handler.isRemoved(from)) throw memberRemoved();
     for (const message of messages) {
       if (message.from !== from) {
         throw invalidArgument(`a batch of member ${from} holds a message of member ${message.from}`);

@@ -18,7 +18,7 @@ import {
   unary,
 } from "../../api/server-call.js";
 import { aborted, invalidArgument, notFound, StatusError, unavailable } from "../../api/status-error.js";
-import type { MemberId } from "../core/member-id.js";
+import { type MemberId, NOBODY } from "../core/member-id.js";
 import { systemClock } from "../node/clock.js";
 import { IncomingMessages } from "./incoming-messages.js";
 import { MAX_BATCH_BYTES, type TransportClock } from "./limits.js";
@@ -30,7 +30,7 @@ import type { TransportHandler } from "./transport.js";
 export interface RaftServicesOptions {
   /** Where a member can be reached; undefined when it is not known. */
   readonly resolveAddress: (id: MemberId) => string | undefined;
-  /** @throws StatusError when the caller cannot speak for this member; see {@link membersOfTheirNodes} */
+  /** @param from NOBODY when the call is no member's in particular @throws StatusError when the caller may not speak for it */
   readonly authorize?: (context: CallContext, from: MemberId) => void;
   /** A member has opened a stream to here. */
   readonly heardOf?: (id: MemberId) => void;
@@ -106,8 +106,9 @@ export class RaftServices {
           if (download) await this.#receive(handler, download, context);
           return {};
         }, log),
-        resolveAddress: unary(({ raftId }: ResolveAddressRequest) => {
+        resolveAddress: unary(({ raftId }: ResolveAddressRequest, context) => {
           this.#running();
+          this.#options.authorize?.(context, NOBODY);
           const addr = this.#options.resolveAddress(raftId);
           if (addr === undefined) throw notFound(`member ${BigInt(raftId).toString(16)} not found`);
           return { addr };
@@ -133,8 +134,8 @@ export class RaftServices {
   }
 
   async #receive(handler: TransportHandler, { message, chunks }: Download, context: CallContext): Promise<void> {
-    this.#options.authorize?.(context, message.from);
     if (handler.isRemoved(message.from)) throw memberRemoved();
+    this.#options.authorize?.(context, message.from);
     if (message.type !== MessageType.MsgSnap) {
       handler.receive(message.from, undefined, [message]);
       return;
@@ -147,6 +148,18 @@ export class RaftServices {
     }
   }
 }
+
+/**
+ * A call of one of these is let in also when the cluster does not want the caller as a manager any more: a member that missed its own
+ * removal learns of it here. Nothing else of it is taken.
+ */
+export function isForMembers(path: string): boolean {
+  return MEMBER_PATHS.has(path);
+}
+
+const MEMBER_PATHS: ReadonlySet<string> = new Set(
+  [RAW_TRANSPORT, RAW_RAFT].flatMap((definition) => Object.values(definition).map(({ path }) => path)),
+);
 
 const NOT_RUNNING = unavailable("this manager is not running yet");
 

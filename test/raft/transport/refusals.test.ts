@@ -2,9 +2,16 @@
 import type { Client, StatusObject } from "@grpc/grpc-js";
 import { Metadata, status } from "@grpc/grpc-js";
 import test from "ava";
+import {
+  ProcessRaftMessageRequest,
+  RaftService,
+  ResolveAddressRequest,
+} from "../../../src/api/generated/docker/swarmkit/v1/raft.js";
+import { NodeRole } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { MessageType } from "../../../src/api/generated/raftpb/raft.js";
 import { RaftBatch, RaftSnapshotChunk, RaftTransportService } from "../../../src/api/generated/tswarm/v1/raft.js";
 import { permissionDenied } from "../../../src/api/status-error.js";
+import { membersOfTheirNodes } from "../../../src/raft/transport/members-of-their-nodes.js";
 import { RaftServices } from "../../../src/raft/transport/raft-services.js";
 import { openClient, serve, startMember } from "./members.js";
 import { app, heartbeat, message } from "./messages.js";
@@ -144,17 +151,67 @@ test("a fault of the member ends the stream, and is told", async (t) => {
   t.true(b.logged.some((line) => line.includes("TypeError: oops")));
 });
 
-test("whoever may not call is refused before anything is read", async (t) => {
+test("a member that is not the caller's is refused before anything of it is taken", async (t) => {
+  const { handler, told } = await startMember(t, "2");
+  const asked: string[] = [];
+  const services = new RaftServices({
+    resolveAddress: () => "10.0.0.1:2377",
+    authorize: (_context, from) => {
+      asked.push(from);
+      throw permissionDenied(`not ${from}`);
+    },
+    heardOf: () => t.fail(),
+    log: (line) => t.log(line),
+  });
+  services.setHandler(handler);
+  const client = openClient(t, await serve(t, services.transport, services.raft));
+  const request = ProcessRaftMessageRequest.encode({ message: heartbeat("1", "2") }).finish();
+  for (const [path, parts, from] of [
+    [RaftTransportService.messages.path, [batch("1", heartbeat("1", "2"))], "1"],
+    [RaftTransportService.snapshot.path, [chunk({ message: snap }), chunk({ data: Buffer.from("x") })], "1"],
+    [RaftService.processRaftMessage.path, [request], "1"],
+    [RaftService.streamRaftMessage.path, [request], "1"],
+    [RaftService.resolveAddress.path, [ResolveAddressRequest.encode({ raftId: "1" }).finish()], "0"],
+  ] as const) {
+    t.like(await send(client, path, parts), { code: status.PERMISSION_DENIED, details: `not ${from}` }, path);
+    t.is(asked.pop(), from);
+  }
+  t.deepEqual(told.received, []);
+});
+
+test("a stream is one member's: whoever goes on as another is looked at again", async (t) => {
+  const { handler, told } = await startMember(t, "2");
   const services = new RaftServices({
     resolveAddress: () => undefined,
-    authorize: () => {
-      throw permissionDenied("managers only");
+    authorize: (_context, from) => {
+      if (from !== "1") throw permissionDenied(`not ${from}`);
     },
     log: (line) => t.log(line),
   });
-  const client = openClient(t, await serve(t, services.transport, services.raft));
-  const refused = { code: status.PERMISSION_DENIED, details: "managers only" };
-  for (const { definition } of [services.transport, services.raft]) {
-    for (const { path } of Object.values(definition)) t.like(await send(client, path, [Buffer.alloc(0)]), refused);
-  }
+  services.setHandler(handler);
+  const client = openClient(t, await serve(t, services.transport));
+  const parts = [batch("1", heartbeat("1", "2")), batch("1", heartbeat("1", "2")), batch("3", heartbeat("3", "2"))];
+  t.like(await send(client, RaftTransportService.messages.path, parts), { details: "not 3" });
+  t.is(told.received.length, 2);
 });
+
+const MEMBERS = [
+  { raftId: "1", nodeId: "n1" },
+  { raftId: "2", nodeId: "n2" },
+];
+
+for (const [title, caller, from, expected] of [
+  ["its own", { nodeId: "n1", role: NodeRole.MANAGER }, "1", undefined],
+  ["another's", { nodeId: "n1", role: NodeRole.MANAGER }, "2", /node n1 does not speak for member 2/],
+  ["one that is not known here", { nodeId: "n3", role: NodeRole.MANAGER }, "3", undefined],
+  ["its own, which it is no more", { nodeId: "n1", role: NodeRole.WORKER }, "1", /not part of OUs: \[swarm-manager\]/],
+  ["its own, by way of another", { nodeId: "n1", role: NodeRole.MANAGER, forwardedBy: "n2" }, "1", /not part of OUs/],
+] as const) {
+  test(`a node speaks for ${title}: ${expected ? "refused" : "taken"}`, (t) => {
+    const callers = { identify: () => ({ ...caller, peer: "" }), origin: () => t.fail() as never };
+    const authorize = membersOfTheirNodes(callers, () => MEMBERS);
+    const context = { path: "/x", metadata: new Metadata(), peer: "" };
+    if (expected) t.throws(() => authorize(context, from), { message: expected });
+    else t.notThrows(() => authorize(context, from));
+  });
+}
