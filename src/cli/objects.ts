@@ -10,6 +10,7 @@ import type { Cluster, Network, Node, Service, Task } from "../api/generated/doc
 import { timestampMs } from "../api/time.js";
 import type { Connection } from "./connection.js";
 import { CommandError } from "./failure.js";
+import { localManager } from "./local-manager.js";
 import { mayBeId, pickOne } from "./resolve.js";
 
 /** The nodes that fit the filters; all without. */
@@ -60,9 +61,20 @@ const NO_TASK_FILTERS: TaskFilters = {
   upToDate: false,
 };
 
+/** As Docker's: the node of the manager that answers, unless a node has this name. */
+export const SELF = "self";
+
 /** Finds a node by id, hostname or prefix of an id. @throws CommandError */
 export async function findNode(connection: Connection, argument: string): Promise<Node> {
+  if (argument === SELF && (await listNodes(connection, { names: [SELF] })).length === 0) return ownNode(connection);
   return find("node", argument, nodeName, (filters) => listNodes(connection, filters));
+}
+
+async function ownNode(connection: Connection): Promise<Node> {
+  const nodeId = (await localManager(connection))?.nodeId;
+  const [node] = nodeId ? await listNodes(connection, { idPrefixes: [nodeId] }) : [];
+  if (!node) throw new CommandError("the manager does not say which node it belongs to: name the node");
+  return node;
 }
 
 /** Finds a service by id, name or prefix of an id. @throws CommandError */

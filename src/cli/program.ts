@@ -6,6 +6,7 @@ import { addNetCommands } from "./commands/net.js";
 import { addNetworkCommands } from "./commands/network.js";
 import { addNodeCommands } from "./commands/node.js";
 import { addServiceCommands } from "./commands/service.js";
+import { addSwarmCommands } from "./commands/swarm.js";
 import { addTaskCommands } from "./commands/task.js";
 import { addVersionCommand } from "./commands/version.js";
 import type { Action } from "./invocation.js";
@@ -45,6 +46,8 @@ export function buildProgram(perform: Perform): Command {
     "after",
     `
 Examples:
+  tsctl init --advertise-addr eth0
+  tsctl join --token-file token 10.0.0.1:2377
   tsctl node ls
   tsctl network create shop
   tsctl service create --name web --replicas 3 --network shop --publish 8080:80 -- node server.js
@@ -53,6 +56,8 @@ Examples:
 
 Run "tsctl COMMAND --help" for the flags of a command. Exit status: 0 done, 1 failed, 2 wrong usage (nothing was sent).`,
   );
+  program.commandsGroup("Swarm:");
+  addSwarmCommands(program, maker);
   program.commandsGroup("Cluster:");
   addNodeCommands(program, maker);
   addServiceCommands(program, maker);

@@ -1,11 +1,12 @@
 import type { WriteStream } from "node:tty";
+import { withoutSecrets } from "./render/secrets.js";
 import { readSecret } from "./secret-input.js";
 
 /** Where a command writes, and what it may know of the world around it. Injected, so that commands can be tested. */
 export interface Terminal {
   /** Writes text as it is to standard output. */
   write(text: string): void;
-  /** Writes text as it is to standard error: progress, hints and errors. */
+  /** Writes text to standard error: progress, hints and errors. Tokens and keys in it are left out. */
   writeError(text: string): void;
   /** Standard error is a screen: progress may redraw its lines. */
   readonly isScreen: boolean;
@@ -36,7 +37,7 @@ export function processTerminal(): Terminal {
   const error: Partial<WriteStream> = process.stderr;
   return {
     write: (text) => void process.stdout.write(text),
-    writeError: (text) => void process.stderr.write(text),
+    writeError: (text) => void process.stderr.write(withoutSecrets(text)),
     isScreen: error.isTTY === true && process.env.TERM !== "dumb",
     hasColour: output.isTTY === true && process.env.TERM !== "dumb" && !process.env.NO_COLOR,
     columns: () => error.columns ?? output.columns ?? FALLBACK_COLUMNS,

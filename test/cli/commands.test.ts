@@ -45,7 +45,16 @@ const words = (line: string | undefined) => line?.trim().split(/ {2,}/);
 
 test("node ls", async (t) => {
   const lines = (await output(t, "node", "ls")).split("\n");
-  t.deepEqual(words(lines[0]), ["ID", "HOSTNAME", "STATUS", "AVAILABILITY", "MANAGER STATUS", "ADDRESS", "VERSION"]);
+  t.deepEqual(words(lines[0]), [
+    "ID",
+    "HOSTNAME",
+    "STATUS",
+    "AVAILABILITY",
+    "MANAGER STATUS",
+    "ADDRESS",
+    "CERT EXPIRES",
+    "VERSION",
+  ]);
   t.deepEqual(words(lines[1]), [`${HOST1.id} *`, "host1", "Ready", "Active", "Leader", "10.99.0.1", "0.1.0"]);
   t.deepEqual(words(lines[2]), [HOST2.id, "host2", "Ready", "Active", "10.99.0.2", "0.1.0"]);
   t.is(await output(t, "node", "ls", "-q"), `${HOST1.id}\n${HOST2.id}\n`);

@@ -77,7 +77,7 @@ test("keys of every list are documented", (t) => {
   t.deepEqual(
     [...documentedKeys().keys()].sort(),
     leaves(program, "")
-      .map(([usage]) => usage.trim().replace(/ <.*/, ""))
+      .map(([usage]) => usage.trim().replace(/ [<[].*/, ""))
       .filter((usage) => / (ls|ps)$/.test(usage))
       .sort(),
   );

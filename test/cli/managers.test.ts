@@ -27,7 +27,7 @@ async function output(t: ExecutionContext<{ peer: Peer }>, ...args: string[]): P
   return stdout;
 }
 
-const ADVICE = `To unlock a swarm manager after it restarts, run the \`tsctl cluster unlock\`
+const ADVICE = `To unlock a swarm manager after it restarts, run the \`tsctl unlock\`
 command and provide the following key:
 
     ${KEY}
@@ -75,6 +75,29 @@ test("a node that others change meanwhile is read again", async (t) => {
   });
   await output(t, "node", "promote", "host2");
   t.is(peer.requests("getNode").length, 2);
+});
+
+test("several nodes are changed at once", async (t) => {
+  const { peer } = t.context;
+  t.is(await output(t, "node", "update", "host1", "host2", "--availability", "drain"), "host1\nhost2\n");
+  t.deepEqual(
+    peer.nodes.map(({ spec }) => spec?.availability),
+    [2, 2],
+  );
+  const outcome = await tsctl(peer, "node", "update", "host1", "nope", "--availability", "active");
+  t.deepEqual(outcome, { status: 1, stdout: "host1\n", stderr: "tsctl: no such node: nope\n" });
+});
+
+test("what the cluster does not allow of a role is said in its words", async (t) => {
+  const { peer } = t.context;
+  peer.overrides.set("updateNode", () => {
+    throw new Refusal(status.FAILED_PRECONDITION, "attempting to demote the last manager of the swarm");
+  });
+  t.deepEqual(await tsctl(peer, "node", "demote", "self"), {
+    status: 1,
+    stdout: "",
+    stderr: "tsctl: attempting to demote the last manager of the swarm\n",
+  });
 });
 
 test("nodes are removed; what the cluster refuses is said in its words", async (t) => {
@@ -126,12 +149,13 @@ test("cluster update changes what is named alone", async (t) => {
 test("autolock shows the key when it comes on; unlock-key shows it again, or makes a new one", async (t) => {
   const { peer } = t.context;
   const without = await tsctl(peer, "cluster", "unlock-key");
-  t.is(without.stderr, 'tsctl: no unlock key is set: "tsctl cluster update --autolock" makes one\n');
+  t.is(without.stderr, 'tsctl: no unlock key is set: "tsctl update --autolock" makes one\n');
   peer.unlockKey = KEK;
-  t.is(await output(t, "cluster", "update", "--autolock"), `Swarm updated.\n${ADVICE}`);
+  t.is(await output(t, "update", "--autolock"), `Swarm updated.\n${ADVICE}`);
   t.true(peer.clusters[0]?.spec?.encryptionConfig?.autoLockManagers);
   t.is(await output(t, "cluster", "update", "--autolock=true"), "Swarm updated.\n");
   t.is(await output(t, "cluster", "unlock-key"), ADVICE);
+  t.is(await output(t, "unlock-key"), ADVICE);
   t.is(await output(t, "cluster", "unlock-key", "-q"), `${KEY}\n`);
   t.is(await output(t, "cluster", "unlock-key", "--rotate"), `Successfully rotated manager unlock key.\n\n${ADVICE}`);
   t.like(peer.requests("updateCluster").at(-1), { rotation: { managerUnlockKey: true } });
@@ -155,10 +179,7 @@ test("a locked manager is unlocked with a key from standard input", async (t) =>
   t.is(peer.requests("unlock").length, 1);
 });
 
-test("leaving, a snapshot, a transfer", async (t) => {
-  const { peer } = t.context;
-  t.regex(await output(t, "cluster", "leave"), /^Node left the managers of the swarm; it stays as a worker\./);
-  t.deepEqual(peer.requests("leaveManagers"), [{ force: false }]);
+test("a snapshot, a transfer", async (t) => {
   t.is(await output(t, "debug", "snapshot"), "Snapshot of index 4711: 3MiB, in 12ms.\n");
   t.deepEqual(JSON.parse(await output(t, "debug", "snapshot", "--format", "json")), {
     index: 4711,

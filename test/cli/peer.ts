@@ -6,6 +6,7 @@ import { Server, type ServerCredentials, type ServerUnaryCall, type sendUnaryDat
 import { CAService } from "../../src/api/generated/docker/swarmkit/v1/ca.js";
 import {
   ControlService,
+  type KeyRotation,
   type ListServiceStatusesResponse_ServiceStatus as ServiceStatus,
 } from "../../src/api/generated/docker/swarmkit/v1/control.js";
 import {
@@ -170,8 +171,10 @@ export class Peer {
     listClusters: (request: Filtered) => ({
       clusters: this.clusters.filter((cluster) => fits(request, cluster.id, cluster.spec?.annotations?.name ?? "")),
     }),
-    updateCluster: (request: { clusterId: string; spec: Cluster["spec"] }) => {
-      this.clusters = this.clusters.map((one) => (one.id === request.clusterId ? { ...one, spec: request.spec } : one));
+    updateCluster: (request: { clusterId: string; spec: Cluster["spec"]; rotation?: KeyRotation }) => {
+      this.clusters = this.clusters.map((one) =>
+        one.id === request.clusterId ? withNewTokens({ ...one, spec: request.spec }, request.rotation) : one,
+      );
       return {};
     },
     updateNode: (request: { nodeId: string; spec: Node["spec"] }) => {
@@ -211,6 +214,17 @@ export class Peer {
   }
 }
 
+/** What is rotated ends with a z more. */
+function withNewTokens(cluster: Cluster, rotation: KeyRotation | undefined): Cluster {
+  const tokens = cluster.rootCa?.joinTokens;
+  if (!cluster.rootCa || !tokens || !rotation) return cluster;
+  const joinTokens = {
+    worker: rotation.workerJoinToken ? `${tokens.worker}z` : tokens.worker,
+    manager: rotation.managerJoinToken ? `${tokens.manager}z` : tokens.manager,
+  };
+  return { ...cluster, rootCa: { ...cluster.rootCa, joinTokens } };
+}
+
 interface Filtered {
   readonly filters?: { readonly names: readonly string[]; readonly idPrefixes: readonly string[] };
 }
@@ -223,7 +237,7 @@ function fits({ filters }: Filtered, id: string, name: string): boolean {
   );
 }
 
-function selfMadeCredentials(): ServerCredentials {
+export function selfMadeCredentials(): ServerCredentials {
   const subject = { organization: "test", organizationalUnit: "swarm-manager", commonName: "peer", dnsNames: ["peer"] };
   return serverCredentials(selfSignedCertificate(subject, Date.now()));
 }

@@ -8,26 +8,29 @@ import { untilFresh } from "../until-fresh.js";
 
 const NO_ROTATION: KeyRotation = { workerJoinToken: false, managerJoinToken: false, managerUnlockKey: false };
 
-/**
- * Changes the cluster as it is at this moment.
- * @returns the cluster as it was before
- */
+/** The manager that answers may not know the change yet, when another one leads: what comes after goes by {@link after}. */
+export interface ClusterChange {
+  readonly before: Cluster;
+  readonly after: Cluster;
+}
+
+/** Changes the cluster as it is at this moment. */
 export async function changeCluster(
   connection: Connection,
   change: (spec: ClusterSpec) => ClusterSpec,
   rotation: Partial<KeyRotation> = {},
-): Promise<Cluster> {
+): Promise<ClusterChange> {
   const cluster = await theCluster(connection);
   return untilFresh("the cluster", cluster, {
     async write(current) {
       if (current.spec === undefined) throw new CommandError("the cluster has no specification to change");
-      await connection.call(ControlService.updateCluster, {
+      const { cluster: after } = await connection.call(ControlService.updateCluster, {
         clusterId: current.id,
         clusterVersion: current.meta?.version,
         spec: change(current.spec),
         rotation: { ...NO_ROTATION, ...rotation },
       });
-      return current;
+      return { before: current, after: after ?? (await theCluster(connection)) };
     },
     reread: () => theCluster(connection),
   });

@@ -5,6 +5,7 @@ import { clusterName, findCluster, theCluster } from "../objects.js";
 import { renderSections, type Section } from "../render/sections.js";
 import { timestampText } from "../render/time-ago.js";
 import { labelLines } from "../render/words.js";
+import { desiredRoot, isRotating } from "../swarm/root-certificate.js";
 import { formatDuration } from "../values/duration.js";
 import { hasAutolock } from "./list.js";
 
@@ -23,7 +24,8 @@ export const inspectClusters: Action = async (invocation) => {
 };
 
 function describe(cluster: Cluster): string {
-  const { raft, dispatcher, orchestration } = cluster.spec ?? {};
+  const { raft, dispatcher, orchestration, caConfig } = cluster.spec ?? {};
+  const expiry = caConfig?.nodeCertExpiry;
   const heartbeat = dispatcher?.heartbeatPeriod;
   const sections: Section[] = [
     ["ID", cluster.id],
@@ -40,6 +42,15 @@ function describe(cluster: Cluster): string {
     ],
     ["Dispatcher", [["Heartbeat", heartbeat ? formatDuration(heartbeat) : ""]]],
     ["Orchestration", [["Task history limit", String(orchestration?.taskHistoryRetentionLimit ?? 0)]]],
+    [
+      "Certificates",
+      [
+        ["Root", cluster.rootCa ? desiredRoot(cluster).digest : ""],
+        ["Rotation", isRotating(cluster) ? "to this root, in progress" : ""],
+        ["Valid for", expiry ? formatDuration(expiry) : ""],
+        ["External CAs", (caConfig?.externalCas ?? []).map(({ url }) => url)],
+      ],
+    ],
     [
       "Networks",
       [

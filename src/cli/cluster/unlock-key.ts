@@ -8,7 +8,7 @@ import { printJson } from "../render/list.js";
 import { changeCluster } from "./change.js";
 import { hasAutolock } from "./list.js";
 
-/** `tsctl cluster unlock-key` */
+/** `tsctl unlock-key` */
 export const unlockKey: Action = async (invocation) => {
   const { flags, settings, terminal } = invocation;
   const isQuiet = flags.quiet === true;
@@ -34,12 +34,12 @@ export async function fetchUnlockKey(connection: Connection): Promise<string> {
 }
 
 function noKey(): CommandError {
-  return new CommandError('no unlock key is set: "tsctl cluster update --autolock" makes one');
+  return new CommandError('no unlock key is set: "tsctl update --autolock" makes one');
 }
 
 /** Docker's words. */
 export function unlockAdvice(key: string): string {
-  return `To unlock a swarm manager after it restarts, run the \`tsctl cluster unlock\`
+  return `To unlock a swarm manager after it restarts, run the \`tsctl unlock\`
 command and provide the following key:
 
     ${key}

@@ -4,7 +4,7 @@ import { CommandError } from "../failure.js";
 import type { Action } from "../invocation.js";
 import { localManager } from "../local-manager.js";
 
-/** `tsctl cluster unlock`: the key is never an argument, which others on the host could see. */
+/** `tsctl unlock`: the key is never an argument, which others on the host could see. */
 export const unlock: Action = async (invocation) => {
   const connection = await invocation.connect();
   const local = await localManager(connection);

@@ -8,6 +8,20 @@ export function addNodeCommands(program: Command, maker: CommandMaker): void {
   addListFlags(
     maker.leaf(node, "ls", "List nodes", async () => (await import("../node/list.js")).listNodesCommand),
   ).alias("list");
+  addListFlags(
+    maker.leaf(
+      node,
+      "ps [node...]",
+      "List the tasks of nodes, of this manager's own without an argument",
+      async () => (await import("../node/tasks.js")).listNodeTasks,
+    ),
+  )
+    .alias("tasks")
+    .option(
+      "-f, --filter <key=value>",
+      "only tasks with desired-state=, node=, name= or id= (may be repeated; values of one key are alternatives)",
+      repeated,
+    );
   maker.leaf(
     node,
     "inspect <node...>",
@@ -27,7 +41,7 @@ export function addNodeCommands(program: Command, maker: CommandMaker): void {
     async () => (await import("../node/role.js")).demoteNodes,
   );
   maker
-    .leaf(node, "update <node>", "Change a node", async () => (await import("../node/update.js")).updateNodeCommand)
+    .leaf(node, "update <node...>", "Change nodes", async () => (await import("../node/update.js")).updateNodeCommand)
     .option("--availability <availability>", "active, pause (no new tasks) or drain (no tasks)")
     .option("--role <role>", "manager or worker")
     .option("--label-add <key=value>", "add or change a label (may be repeated)", repeated)

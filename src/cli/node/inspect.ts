@@ -2,27 +2,32 @@ import { NodeRole, TaskState } from "../../api/generated/docker/swarmkit/v1/type
 import { Node } from "../../api/generated-json/docker/swarmkit/v1/objects.js";
 import { inspectEach } from "../inspect.js";
 import type { Action } from "../invocation.js";
-import { findNode, listTasks, nodeName } from "../objects.js";
+import { findNode, listClusters, listTasks, nodeName } from "../objects.js";
 import { renderSections, type Section } from "../render/sections.js";
 import { timestampText } from "../render/time-ago.js";
 import { availability, enumWord, labelLines, managerStatus, nodeState, resourcesText } from "../render/words.js";
 import { renderTasks } from "../task/columns.js";
+import { nodeCertificates } from "./certificate.js";
 
 /** `tsctl node inspect NODE…` */
 export const inspectNodes: Action = async (invocation) => {
   const connection = await invocation.connect();
+  const [cluster] = invocation.settings.format === "json" ? [] : await listClusters(connection);
+  const certificate = nodeCertificates(cluster, invocation.terminal.now());
   return inspectEach<Node>(invocation, {
     find: (argument) => findNode(connection, argument),
     toJson: Node.toJSON,
     describe: async (node) => {
       const tasks = await listTasks(connection, { nodeIds: [node.id] });
       const shown = tasks.filter((task) => task.nodeId === node.id && task.desiredState <= TaskState.RUNNING);
-      return describe(node) + renderTasks(invocation, shown, { withNode: false, nodeOf: (id) => id });
+      return (
+        describe(node, certificate(node).text) + renderTasks(invocation, shown, { withNode: false, nodeOf: (id) => id })
+      );
     },
   });
 };
 
-function describe(node: Node): string {
+function describe(node: Node, certificateExpires: string): string {
   const { description, status, spec } = node;
   const platform = description?.platform;
   const plugins = [...(description?.engine?.plugins ?? [])].sort((a, b) => (a.type < b.type ? -1 : 1));
@@ -47,6 +52,7 @@ function describe(node: Node): string {
     ],
     ["Platform", platform ? `${platform.os}/${platform.architecture}` : ""],
     ["Resources", resourcesText(description?.resources)],
+    ["Certificate expires", certificateExpires],
     ["Version", description?.engine?.engineVersion ?? ""],
     ["Engine labels", labelLines(description?.engine?.labels)],
     ["Plugins", plugins.map(({ type, name }) => `${type}: ${name}`)],

@@ -1,35 +1,40 @@
-import { NodeSpec_Availability as Availability, type NodeSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
+import type { NodeSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { UsageError } from "../failure.js";
+import { ExitCode, UsageError } from "../failure.js";
 import { FlagReader, nonEmpty } from "../flag-reader.js";
+import { forEachArgument } from "../inspect.js";
 import type { Action } from "../invocation.js";
 import { findNode, nodeName } from "../objects.js";
 import { printChanged } from "../render/changed.js";
+import { parseAvailability } from "../swarm/availability.js";
 import { oneOf } from "../values/amount.js";
 import { parseLabels } from "../values/pair.js";
 import { changeNode } from "./change.js";
 
-const AVAILABILITIES = { active: Availability.ACTIVE, pause: Availability.PAUSE, drain: Availability.DRAIN } as const;
 const ROLES = { manager: NodeRole.MANAGER, worker: NodeRole.WORKER } as const;
 
-/** `tsctl node update NODE` */
+/** `tsctl node update NODE…` */
 export const updateNodeCommand: Action = async (invocation) => {
   const change = readChange(invocation.flags);
   const connection = await invocation.connect();
-  const node = await findNode(connection, invocation.args[0]!);
-  await changeNode(connection, node, change);
-  printChanged(invocation, [{ id: node.id, name: nodeName(node) }], "name");
-  return undefined;
+  const changed: { id: string; name: string }[] = [];
+  const failed = await forEachArgument(invocation, async (argument) => {
+    const node = await findNode(connection, argument);
+    await changeNode(connection, node, change);
+    changed.push({ id: node.id, name: nodeName(node) });
+  });
+  printChanged(invocation, changed, "name");
+  return failed ? ExitCode.failure : ExitCode.success;
 };
 
 /** @throws UsageError */
 function readChange(values: Readonly<Record<string, unknown>>): (spec: NodeSpec) => NodeSpec {
   const flags = new FlagReader(values);
-  const availability = flags.value("--availability", oneOf("active", "pause", "drain"));
+  const availability = flags.value("--availability", parseAvailability);
   const role = flags.value("--role", oneOf("manager", "worker"));
   const added = parseLabels(flags.texts("--label-add"), "--label-add");
   const removed = flags.values("--label-rm", nonEmpty);
-  if (!availability && !role && Object.keys(added).length === 0 && removed.length === 0)
+  if (availability === undefined && !role && Object.keys(added).length === 0 && removed.length === 0)
     throw new UsageError("nothing to change: give --availability, --role, --label-add or --label-rm");
   return (spec) => {
     const { name = "", indices = [], labels = {} } = spec.annotations ?? {};
@@ -39,7 +44,7 @@ function readChange(values: Readonly<Record<string, unknown>>): (spec: NodeSpec)
     return {
       ...spec,
       annotations: { name, indices, labels: { ...Object.fromEntries(kept), ...added } },
-      ...(availability ? { availability: AVAILABILITIES[availability] } : {}),
+      ...(availability === undefined ? {} : { availability }),
       ...(role ? { desiredRole: ROLES[role] } : {}),
     };
   };

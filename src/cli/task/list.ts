@@ -1,10 +1,8 @@
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { FlagReader, nonEmpty } from "../flag-reader.js";
 import type { Action } from "../invocation.js";
-import { namesOf } from "../names.js";
 import { findNode, findService, listTasks } from "../objects.js";
-import { printList } from "../render/list.js";
-import { arrangeTasks, taskColumns, taskJson } from "./columns.js";
+import { printTasks } from "./print.js";
 
 /** `tsctl task ls` */
 export const listTasksCommand: Action = async (invocation) => {
@@ -22,17 +20,6 @@ export const listTasksCommand: Action = async (invocation) => {
       (serviceIds.length === 0 || serviceIds.includes(task.serviceId)) &&
       (nodeIds.length === 0 || nodeIds.includes(task.nodeId)),
   );
-  const nodeOf = await namesOf(
-    invocation,
-    connection,
-    "node",
-    tasks.map(({ nodeId }) => nodeId),
-  );
-  printList(invocation, {
-    rows: arrangeTasks(tasks),
-    id: ({ task }) => task.id,
-    columns: taskColumns(invocation, nodeOf, { withNode: true }),
-    json: ({ task }) => taskJson(task, nodeOf),
-  });
+  await printTasks(invocation, connection, tasks);
   return undefined;
 };

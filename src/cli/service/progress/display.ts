@@ -1,6 +1,7 @@
 import { TaskState } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import type { NameOf } from "../../names.js";
-import { cutTo, visible } from "../../render/table.js";
+import { Redraw } from "../../render/redraw.js";
+import { visible } from "../../render/table.js";
 import { taskState } from "../../render/words.js";
 import type { Terminal } from "../../terminal.js";
 import type { Progress, SlotProgress } from "./assess.js";
@@ -56,21 +57,12 @@ function slotName(slot: SlotProgress, serviceName: string, nodeOf: NameOf): stri
 }
 
 function screenDisplay(terminal: Terminal, serviceName: string, nodeOf: NameOf): Display {
-  let drawn: readonly string[] = [];
-  const draw = (lines: readonly string[]) => {
-    if (lines.join("\n") === drawn.join("\n")) return;
-    const up = drawn.length > 0 ? `\x1b[${drawn.length}A` : "";
-    const left = Math.max(0, drawn.length - lines.length);
-    const clear = left > 0 ? `${"\x1b[2K\n".repeat(left)}\x1b[${left}A` : "";
-    terminal.writeError(`${up}${lines.map((line) => `\x1b[2K${line}\n`).join("")}${clear}`);
-    drawn = lines;
-  };
+  const screen = new Redraw(terminal);
   return {
     show: (progress) => {
       // What has left the top of the screen cannot be redrawn.
       const maxSlots = Math.min(MAX_SLOT_LINES, terminal.rows() - 2);
-      const lines = progressLines(progress, serviceName, nodeOf, maxSlots);
-      draw(lines.map((line) => cutTo(line, terminal.columns() - 1)));
+      screen.draw(progressLines(progress, serviceName, nodeOf, maxSlots));
     },
     end: (line) => terminal.writeError(`${line}\n`),
   };
