@@ -1,6 +1,7 @@
 /** A cluster's root and the certificates that it gives, for tests. */
 import { NodeRole } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import type { NodeCertificate } from "../../src/security/node-certificate/node-certificate.js";
+import type { CertifiedKey } from "../../src/security/pki/certified-key.js";
 import { makeCsr } from "../../src/security/pki/csr.js";
 import { issueCertificate } from "../../src/security/pki/issue.js";
 import { makeRootCa } from "../../src/security/pki/root-ca.js";
@@ -10,11 +11,12 @@ const HOUR_MS = 3_600_000;
 export const CLUSTER = "cluster".padEnd(25, "0");
 
 export class Authority {
-  readonly root = makeRootCa(Date.now());
   readonly clusterId: string;
+  readonly root: CertifiedKey;
 
-  constructor(clusterId = CLUSTER) {
+  constructor(clusterId = CLUSTER, root = makeRootCa(Date.now())) {
     this.clusterId = clusterId;
+    this.root = root;
   }
 
   certificate(

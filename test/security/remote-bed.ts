@@ -1,5 +1,5 @@
 /** A port for nodes with services behind it that say who called, and what a cluster knows of its nodes. */
-import { type ChannelCredentials, type Client, Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { ChannelCredentials, type Client, Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import type { ExecutionContext } from "ava";
 import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-call.js";
 import { CAService } from "../../src/api/generated/docker/swarmkit/v1/ca.js";
@@ -14,6 +14,7 @@ import { partialService } from "../../src/api/partial-service.js";
 import { type CallContext, type ResponseStream, serverStream, unary } from "../../src/api/server-call.js";
 import { RemoteServer, type RemoteServerOptions } from "../../src/manager/serving/remote-server.js";
 import { type Caller, type CallOrigin, CertificateIdentity } from "../../src/security/identity.js";
+import type { NodeCertificate } from "../../src/security/node-certificate/node-certificate.js";
 import type { TlsIdentity } from "../../src/security/tls/tls-identity.js";
 import { Authority, CLUSTER } from "./authority.js";
 
@@ -113,6 +114,25 @@ export class RemoteBed {
     return client;
   }
 
+  /** Shows this certificate, whoever answers. */
+  clientWith({ certificatePem, keyPem, rootPem }: NodeCertificate): Client {
+    const options = { rejectUnauthorized: false };
+    const [root, key, chain] = [rootPem, keyPem, certificatePem].map((pem) => Buffer.from(pem));
+    return this.client(ChannelCredentials.createSsl(root, key, chain, options));
+  }
+
+  /** Sends these bytes as the only request. @returns as {@link call} */
+  callRaw(client: Client, path: string, request: Buffer, metadata = new Metadata()): Promise<string> {
+    return new Promise((resolve) => {
+      const same = (bytes: Buffer): Buffer => bytes;
+      const stream = client.makeBidiStreamRequest(path, same, same, metadata, { deadline: Date.now() + TIMEOUT_MS });
+      stream.on("error", () => stream.resume());
+      stream.on("status", ({ code, details }) => resolve(code === status.OK ? "OK" : `${status[code]}: ${details}`));
+      stream.resume();
+      stream.end(request);
+    });
+  }
+
   /** @returns "OK", or the code and text that the call ended with */
   async call<Request, Response>(
     client: Client,
@@ -129,6 +149,15 @@ export class RemoteBed {
 
   heartbeat(client: Client, metadata?: Metadata): Promise<string> {
     return this.call(client, DispatcherService.heartbeat, HeartbeatRequest.create({ sessionId: "s" }), metadata);
+  }
+
+  /** Waits for what the server notices by itself. */
+  async until(holds: () => boolean): Promise<void> {
+    const limit = Date.now() + TIMEOUT_MS;
+    while (!holds()) {
+      if (Date.now() > limit) throw new Error(`it never came to this: ${holds}; ${JSON.stringify(this.server.counts)}`);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
   }
 
   async stop(): Promise<void> {

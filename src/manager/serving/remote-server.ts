@@ -26,7 +26,7 @@ import { shutDown } from "./shut-down.js";
 export interface RemoteServerOptions extends Omit<TlsDoorOptions, "enter"> {
   /** Who calls. */
   readonly callers: CallerIdentity;
-  readonly streams?: Partial<Record<Visitor, Partial<VisitorLimits>>>;
+  readonly visitors?: Partial<Record<Visitor, Partial<VisitorLimits>>>;
 }
 
 export type Visitor = "anonymous" | "worker" | "manager";
@@ -36,17 +36,23 @@ export interface VisitorLimits {
   /** Calls at a time. */
   readonly streams: number;
   readonly messageBytes: number;
+  /** Of one call. */
+  readonly headerBytes: number;
   /** Without a call, until the connection is closed. */
   readonly idleMs?: number;
 }
 
 const LIMITS: Readonly<Record<Visitor, VisitorLimits>> = {
   // A join has one certificate request and one answer.
-  anonymous: { streams: 16, messageBytes: 64 * 1024, idleMs: 10_000 },
+  anonymous: { streams: 16, messageBytes: 64 * 1024, headerBytes: 8192, idleMs: 10_000 },
   // A session, its assignments, the link, reports, and one stream for each log that somebody reads.
-  worker: { streams: 512, messageBytes: 16 * 1024 * 1024 },
+  worker: { streams: 512, messageBytes: 16 * 1024 * 1024, headerBytes: 16_384 },
   // It passes on the streams of all agents that are connected to it.
-  manager: { streams: 200_000, messageBytes: SERVER_OPTIONS["grpc.max_receive_message_length"]! },
+  manager: {
+    streams: 200_000,
+    messageBytes: SERVER_OPTIONS["grpc.max_receive_message_length"]!,
+    headerBytes: 64 * 1024,
+  },
 };
 
 interface Room {
@@ -60,9 +66,10 @@ export class RemoteServer {
 
   constructor(options: RemoteServerOptions) {
     const authorizer = new Authorizer(options.callers, isForMembers);
-    const interceptors = [admission((context) => authorizer.admit(context), options.log)];
     const room = (visitor: Visitor): Room => {
-      const server = new Server({ ...optionsFor({ ...LIMITS[visitor], ...options.streams?.[visitor] }), interceptors });
+      const limits = { ...LIMITS[visitor], ...options.visitors?.[visitor] };
+      const interceptor = admission((context) => authorizer.admit(context), limits.headerBytes, options.log);
+      const server = new Server({ ...optionsFor(limits), interceptors: [interceptor] });
       return { server, injector: server.createConnectionInjector(ServerCredentials.createInsecure()) };
     };
     this.#rooms = { anonymous: room("anonymous"), worker: room("worker"), manager: room("manager") };
@@ -112,6 +119,8 @@ function visitorOf(certificate: CertificateSubject | undefined): Visitor {
 function optionsFor({ streams, messageBytes, idleMs }: VisitorLimits): ChannelOptions {
   return {
     ...SERVER_OPTIONS,
+    // Nobody asks for its counts, and each call pays for them; connections are ended by the door.
+    "grpc.enable_channelz": 0,
     "grpc.max_concurrent_streams": streams,
     "grpc.max_receive_message_length": messageBytes,
     ...(idleMs === undefined ? {} : { "grpc.max_connection_idle_ms": idleMs }),
