@@ -12,9 +12,9 @@ export function stateOf(task: Task): TaskState {
   return task.status?.state ?? TaskState.NEW;
 }
 
-/** The task is meant to run, or to run soon. */
+/** The task is meant to run, or to run soon; a job's task to its end. */
 export function isWanted(task: Task): boolean {
-  return task.desiredState <= TaskState.RUNNING;
+  return task.desiredState <= TaskState.COMPLETE;
 }
 
 /** The task came to an end on its node. */

@@ -1,19 +1,39 @@
 /** What orchestrators ask of the store. */
+import type { Service } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { TaskState, UpdateStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
 
+/** What is noted on a task beside its state; see task-marks.ts. */
+export type Labels = Readonly<Record<string, string>>;
+
 export type Action =
-  /** A new task of the service. */
+  /** A new task of the service, as its specification is then. */
   | {
       readonly kind: "create";
       readonly slot: number;
       /** Given for a global service: the task is for this node. */
       readonly nodeId: string;
-      /** READY waits for its start, RUNNING starts as soon as it can. */
-      readonly desiredState: TaskState.READY | TaskState.RUNNING;
+      /** READY waits for its start; RUNNING, or COMPLETE for a job, starts as soon as it can. */
+      readonly desiredState: TaskState.READY | TaskState.RUNNING | TaskState.COMPLETE;
+      readonly labels?: Labels;
     }
-  | { readonly kind: "desire"; readonly taskId: string; readonly desiredState: TaskState }
+  /** A desired state only ever rises. */
+  | {
+      readonly kind: "desire";
+      readonly taskId: string;
+      readonly desiredState: TaskState;
+      readonly labels?: Labels;
+      /** For people: takes the place of the status message. */
+      readonly message?: string;
+    }
+  /** The task is to stop and to be forgotten; one of which nothing runs is forgotten at once. */
+  | { readonly kind: "remove"; readonly taskId: string }
   | { readonly kind: "delete"; readonly taskId: string }
-  | { readonly kind: "update-status"; readonly status: UpdateStatus };
+  /** Why a task waits, for people. */
+  | { readonly kind: "explain"; readonly taskId: string; readonly message: string }
+  /** Void when the service has got another specification or status since it was looked at. */
+  | { readonly kind: "update-status"; readonly status: UpdateStatus; readonly of: Service }
+  /** The same, and the service gets its previous specification back. */
+  | { readonly kind: "roll-back"; readonly status: UpdateStatus; readonly of: Service };
 
 /** Actions that belong into one transaction. */
 export type Step = readonly Action[];
@@ -26,14 +46,6 @@ export interface Outcome {
 
 export const NOTHING: Outcome = { steps: [] };
 
-export function merge(outcomes: readonly Outcome[]): Outcome {
-  const times = outcomes.flatMap(({ wakeAtMs }) => wakeAtMs ?? []);
-  return {
-    steps: outcomes.flatMap(({ steps }) => steps),
-    ...(times.length > 0 ? { wakeAtMs: Math.min(...times) } : {}),
-  };
-}
-
-export function desire(taskId: string, desiredState: TaskState): Action {
-  return { kind: "desire", taskId, desiredState };
+export function desire(taskId: string, desiredState: TaskState, labels?: Labels): Action {
+  return { kind: "desire", taskId, desiredState, ...(labels ? { labels } : {}) };
 }

@@ -7,6 +7,7 @@ import {
   type UpdateConfig,
   UpdateConfig_UpdateOrder as UpdateOrder,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { ProcessSpec } from "../../api/generated/tswarm/v1/process.js";
 import { durationMs } from "../../api/time.js";
 
 export const DEFAULT_RESTART: RestartPolicy = {
@@ -43,4 +44,30 @@ export function restartRules(spec: TaskSpec | undefined): RestartRules {
     maxAttempts: policy.maxAttempts,
     windowMs: durationMs(policy.window, 0),
   };
+}
+
+const DEFAULT_STOP_GRACE_MS = 10_000;
+const graces = new WeakMap<TaskSpec, number>();
+
+/** How long a task may take to stop, in milliseconds. */
+export function stopGraceMs(spec: TaskSpec | undefined): number {
+  if (!spec) return DEFAULT_STOP_GRACE_MS;
+  let ms = graces.get(spec);
+  if (ms === undefined) {
+    ms = readStopGraceMs(spec);
+    graces.set(spec, ms);
+  }
+  return ms;
+}
+
+function readStopGraceMs({ runtime }: TaskSpec): number {
+  if (runtime?.$case === "container") return durationMs(runtime.value.stopGracePeriod, DEFAULT_STOP_GRACE_MS);
+  if (runtime?.$case !== "generic" || runtime.value.kind !== "process") return DEFAULT_STOP_GRACE_MS;
+  try {
+    const { stopGracePeriod } = ProcessSpec.decode(runtime.value.payload?.value ?? new Uint8Array());
+    return durationMs(stopGracePeriod, DEFAULT_STOP_GRACE_MS);
+  } catch {
+    // What cannot be read cannot be run either: its node says so.
+    return DEFAULT_STOP_GRACE_MS;
+  }
 }

@@ -1,69 +1,59 @@
 /** A global service: one task on every node that fits. Pure. */
-import type { Node, Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { NodeSpec_Availability as Availability } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import { NodeStatus_State as NodeState, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { nodeMatches, parseConstraints } from "../scheduler/constraint.js";
-import { isOver, isWanted, stateOf } from "../task-life.js";
-import { desire, merge, NOTHING, type Outcome } from "./action.js";
-import { newestTask, type Slot, type Surroundings } from "./slot.js";
-import { careForSlot, isRemoved, removeSlot, replacement } from "./slot-care.js";
-import { updateSlots } from "./updater.js";
+import { isDrained, isOver, isWanted, stateOf } from "../task-life.js";
+import { NOTHING, type Outcome } from "./action.js";
+import type { ServiceRules } from "./service-rules.js";
+import { isOpen, newestTask, type Slot, type Surroundings } from "./slot.js";
+import { careForSlot, replacement, stopSlot } from "./slot-care.js";
 
-export function reconcileGlobal(
-  service: Service,
-  slots: readonly Slot[],
-  nodes: readonly Node[],
+/** The node is to have a task of the service, and can have one now: its slot takes part in updates. */
+export function isServed(node: Node | undefined, rules: ServiceRules): node is Node {
+  return (
+    node !== undefined &&
+    node.spec?.availability === Availability.ACTIVE &&
+    node.status?.state === NodeState.READY &&
+    rules.fits(node)
+  );
+}
+
+/** @param slot the node's tasks of the service, if it has any */
+export function careForNode(
+  nodeId: string,
+  slot: Slot | undefined,
+  rules: ServiceRules,
   around: Surroundings,
 ): Outcome {
-  const constraints = parseConstraints(service.spec?.task?.placement?.constraints ?? []);
-  const slotOfNode = new Map(slots.map((slot) => [slot.nodeId, slot]));
-  const fits = (node: Node) => nodeMatches(constraints, node);
-  const served = new Set<Slot>();
-  const outcomes: Outcome[] = [];
-  for (const node of nodes) {
-    const slot = slotOfNode.get(node.id);
-    const availability = node.spec?.availability;
-    if (availability === Availability.PAUSE) continue;
-    if (availability === Availability.DRAIN || node.status?.state === NodeState.DOWN || !fits(node)) {
-      if (slot) outcomes.push(stopSlot(slot));
-    } else if (!slot || isRemoved(slot)) {
-      if (node.status?.state === NodeState.READY) {
-        outcomes.push({
-          steps: [[{ kind: "create", slot: 0, nodeId: node.id, desiredState: TaskState.RUNNING }]],
-        });
-      }
-    } else {
-      served.add(slot);
-    }
-  }
-  for (const slot of slots) {
-    if (isRemoved(slot)) outcomes.push(removeSlot(slot));
-    else if (!around.node(slot.nodeId)) outcomes.push(deleteSlot(slot));
-  }
-  const update = updateSlots(service, [...served], around);
-  for (const slot of served) if (!update.handled.has(slot)) outcomes.push(careForNode(slot, around));
-  return merge([...outcomes, update]);
+  const node = around.node(nodeId);
+  // The node is gone, and what ran there with it.
+  if (!node) return slot ? deleteTasks(slot) : NOTHING;
+  if (slot && mustLeave(node, rules)) return stopSlot(slot);
+  // A node that is paused keeps what it has; of one that is silent nobody knows, and nobody else can take its place.
+  if (!isServed(node, rules)) return NOTHING;
+  if (!slot || !isOpen(slot)) return create(nodeId, slot, rules);
+  const newest = newestTask(slot)!;
+  const wasStopped = !slot.tasks.some(isWanted) && isOver(newest) && !endedByItself(stateOf(newest));
+  // A task that was stopped because of its node comes back with the node, whatever the restart policy says.
+  if (wasStopped) return { steps: [[replacement(slot, rules.goal)]] };
+  return careForSlot(slot, rules, around);
 }
 
-/** A task that was stopped because of its node comes back with the node, whatever the restart policy says. */
-function careForNode(slot: Slot, around: Surroundings): Outcome {
-  const newest = newestTask(slot);
-  if (!slot.tasks.some(isWanted) && isOver(newest) && stateOf(newest) <= TaskState.SHUTDOWN && !isDone(newest)) {
-    return { steps: [[replacement(slot, TaskState.RUNNING)]] };
-  }
-  return careForSlot(slot, around, () => false);
+/** A paused node is left as it is. */
+export function mustLeave(node: Node, rules: ServiceRules): boolean {
+  return isDrained(node) || (node.spec?.availability === Availability.ACTIVE && !rules.fits(node));
 }
 
-function isDone(task: Task): boolean {
-  return stateOf(task) === TaskState.COMPLETE;
+/** What still runs there for something that was given up is waited for. */
+export function create(nodeId: string, slot: Slot | undefined, rules: ServiceRules): Outcome {
+  const isFree = !slot || slot.tasks.every(isOver);
+  return { steps: [[replacement({ number: 0, nodeId }, isFree ? rules.goal : TaskState.READY)]] };
 }
 
-function stopSlot(slot: Slot): Outcome {
-  const wanted = slot.tasks.filter(isWanted);
-  return wanted.length > 0 ? { steps: [wanted.map((task) => desire(task.id, TaskState.SHUTDOWN))] } : NOTHING;
+export function deleteTasks({ tasks }: Slot): Outcome {
+  return tasks.length > 0 ? { steps: [tasks.map(({ id }) => ({ kind: "delete", taskId: id }))] } : NOTHING;
 }
 
-/** The node is gone, and what ran there with it. */
-function deleteSlot(slot: Slot): Outcome {
-  return { steps: [slot.tasks.map((task) => ({ kind: "delete", taskId: task.id }))] };
+function endedByItself(state: TaskState): boolean {
+  return state === TaskState.COMPLETE || state === TaskState.FAILED || state === TaskState.REJECTED;
 }

@@ -3,6 +3,7 @@ import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objec
 import { TaskSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { statusAt } from "../task-life.js";
+import type { Labels } from "./action.js";
 
 const specs = new WeakMap<Service, TaskSpec>();
 
@@ -18,6 +19,15 @@ export function specOf(service: Service): TaskSpec {
   return spec;
 }
 
+export function isJob({ spec }: Service): boolean {
+  return spec?.mode?.$case === "replicatedJob" || spec?.mode?.$case === "globalJob";
+}
+
+/** Which run of a job its tasks belong to; undefined for a service. */
+export function iterationOf(service: Service): number | undefined {
+  return isJob(service) ? (service.jobStatus?.jobIteration?.index ?? 0) : undefined;
+}
+
 export interface TaskPlace {
   readonly id: string;
   /** 0 in a global service. */
@@ -25,11 +35,19 @@ export interface TaskPlace {
   /** Empty unless the service is global. */
   readonly nodeId: string;
   readonly desiredState: TaskState;
+  readonly labels?: Labels;
 }
 
-export function newTask(service: Service, { id, slot, nodeId, desiredState }: TaskPlace, nowMs: number): Task {
+const NO_LABELS: Labels = Object.freeze({});
+
+export function newTask(
+  service: Service,
+  { id, slot, nodeId, desiredState, labels = NO_LABELS }: TaskPlace,
+  nowMs: number,
+): Task {
   const spec = specOf(service);
   const endpoint = service.spec?.endpoint;
+  const iteration = iterationOf(service);
   return {
     id,
     meta: undefined,
@@ -40,7 +58,7 @@ export function newTask(service: Service, { id, slot, nodeId, desiredState }: Ta
     nodeId,
     annotations: {
       name: `${service.spec?.annotations?.name}.${slot || nodeId}.${id}`,
-      labels: {},
+      labels: { ...labels },
       indices: [],
     },
     serviceAnnotations: service.spec?.annotations,
@@ -50,7 +68,7 @@ export function newTask(service: Service, { id, slot, nodeId, desiredState }: Ta
     endpoint: endpoint ? { spec: endpoint, ports: [], virtualIps: [] } : undefined,
     logDriver: spec.logDriver,
     assignedGenericResources: [],
-    jobIteration: undefined,
+    jobIteration: iteration === undefined ? undefined : (service.jobStatus?.jobIteration ?? { index: 0 }),
     volumes: [],
   };
 }

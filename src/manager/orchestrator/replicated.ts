@@ -1,59 +1,71 @@
-/** A replicated service: as many slots as replicas, each with a task. Pure. */
-import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+/** How many slots a service is to have more or less. Pure. */
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { hasEnded, isNodeLost, stateOf } from "../task-life.js";
-import { merge, type Outcome } from "./action.js";
-import { currentTask, type Slot, type Surroundings } from "./slot.js";
-import { careForSlot, isRemoved, removeSlot } from "./slot-care.js";
-import { updateSlots } from "./updater.js";
+import { isOver } from "../task-life.js";
+import type { Step } from "./action.js";
+import { jobSize } from "./job.js";
+import type { JobTally } from "./job-tally.js";
+import { surplusSlots } from "./scale-down.js";
+import type { ServiceRules } from "./service-rules.js";
+import { isOpen, type Slot, type Surroundings } from "./slot.js";
+import { removeSlot, replacement } from "./slot-care.js";
+import type { SlotTable } from "./slot-table.js";
 
-export function reconcileReplicated(service: Service, slots: readonly Slot[], around: Surroundings): Outcome {
-  const replicas = service.spec?.mode?.$case === "replicated" ? service.spec.mode.value.replicas : 0;
-  const counted = slots.filter((slot) => !isRemoved(slot));
-  const isLost = (task: Task) => task.nodeId !== "" && isNodeLost(around.node(task.nodeId));
-  const ranked = counted.length > replicas ? rankSlots(counted, isLost) : counted;
-  const kept = ranked.slice(0, replicas);
-  const update = updateSlots(service, kept, around);
-  return merge([
-    ...ranked.slice(replicas).map(removeSlot),
-    ...slots.filter(isRemoved).map(removeSlot),
-    ...kept.filter((slot) => !update.handled.has(slot)).map((slot) => careForSlot(slot, around, isLost)),
-    update,
-    createSlots(kept, replicas),
-  ]);
+export interface Count {
+  readonly steps: readonly Step[];
+  /** Slots that are given up. */
+  readonly removed: readonly Slot[];
+  /** There is more to do than fitted into the limit. */
+  readonly isPartial: boolean;
 }
 
-/** New slots take the lowest numbers that are free. */
-function createSlots(kept: readonly Slot[], replicas: number): Outcome {
-  const taken = new Set(kept.map(({ number }) => number));
-  const steps = [];
-  for (let number = 1; taken.size < replicas; number++) {
-    if (taken.has(number)) continue;
-    taken.add(number);
-    steps.push([{ kind: "create", slot: number, nodeId: "", desiredState: TaskState.RUNNING }] as const);
+const RIGHT: Count = { steps: [], removed: [], isPartial: false };
+
+/** @param limit how many slots at most in one go */
+export function* countReplicas(
+  rules: ServiceRules,
+  table: SlotTable,
+  around: Surroundings,
+  limit: number,
+): Generator<undefined, Count> {
+  const { mode } = rules.service.spec ?? {};
+  const replicas = mode?.$case === "replicated" ? mode.value.replicas : 0;
+  const missing = replicas - table.open;
+  if (missing > 0) {
+    const numbers = table.lowestFree(Math.min(missing, limit));
+    return { ...RIGHT, steps: createSlots(numbers, table, rules), isPartial: missing > limit };
   }
-  return { steps };
+  if (missing === 0) return RIGHT;
+  const surplus = Math.min(-missing, limit);
+  const open = openSlots(table);
+  const removed = replicas === 0 ? firstOf(open, surplus) : yield* surplusSlots(open, surplus, around);
+  return { steps: removed.flatMap((slot) => removeSlot(slot).steps), removed, isPartial: -missing > limit };
 }
 
-/**
- * Slots to keep first. Running ones before others; then so that what stays is spread evenly: each node's first task
- * before any node's second.
- */
-function rankSlots(slots: readonly Slot[], isLost: (task: Task) => boolean): readonly Slot[] {
-  const rank = (slot: Slot) => {
-    const task = currentTask(slot);
-    if (!task || hasEnded(task) || isLost(task)) return 2;
-    return stateOf(task) === TaskState.RUNNING ? 0 : 1;
-  };
-  const ordered = slots
-    .map((slot) => ({ slot, rank: rank(slot), nodeId: currentTask(slot)?.nodeId ?? "", place: 0 }))
-    .sort((a, b) => a.rank - b.rank || a.slot.number - b.slot.number);
-  const places = new Map<string, number>();
-  for (const entry of ordered) {
-    entry.place = places.get(entry.nodeId) ?? 0;
-    places.set(entry.nodeId, entry.place + 1);
+/** The slots of a replicated job that begin now, the lowest numbers first. */
+export function countJob(rules: ServiceRules, table: SlotTable, tally: JobTally, limit: number): Count {
+  const size = jobSize(rules);
+  const missing = tally.missing(size);
+  const numbers = tally.lowestOpen((number) => table.get(number), size.completions, Math.min(missing, limit));
+  return { ...RIGHT, steps: createSlots(numbers, table, rules), isPartial: missing > limit };
+}
+
+/** Where something still stops the new task waits for that: no slot runs twice. */
+function createSlots(numbers: readonly number[], table: SlotTable, { goal }: ServiceRules): readonly Step[] {
+  return numbers.map((number) => {
+    const isFree = table.get(number)?.tasks.every(isOver) ?? true;
+    return [replacement({ number, nodeId: "" }, isFree ? goal : TaskState.READY)];
+  });
+}
+
+function* openSlots(table: SlotTable): Generator<Slot> {
+  for (const slot of table.slots()) if (isOpen(slot)) yield slot;
+}
+
+function firstOf(slots: Iterable<Slot>, count: number): readonly Slot[] {
+  const found: Slot[] = [];
+  for (const slot of slots) {
+    if (found.length >= count) break;
+    found.push(slot);
   }
-  return ordered
-    .sort((a, b) => a.rank - b.rank || a.place - b.place || a.slot.number - b.slot.number)
-    .map(({ slot }) => slot);
+  return found;
 }

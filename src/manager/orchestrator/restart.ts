@@ -8,36 +8,78 @@ import {
   TaskState,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { isDrained, isNodeLost, isOver, isWanted, stateOf } from "../task-life.js";
-import { desire, NOTHING, type Outcome } from "./action.js";
-import { restartRules } from "./defaults.js";
+import { desire, type Outcome } from "./action.js";
+import { restartRules, stopGraceMs } from "./defaults.js";
 import { sameMake } from "./dirty.js";
-import { createdMs, predecessors, type Slot, type Surroundings } from "./slot.js";
+import { changedMs, createdMs, predecessors, type Slot, type Surroundings } from "./slot.js";
+import { isMadeByUpdate } from "./task-marks.js";
 
 /** A replacement waits no longer than this for its predecessor to stop. */
 const OLD_TASK_TIMEOUT_MS = 60_000;
+/** Where a task may take longer to stop, its node gets this much on top to say so. */
+const STOP_REPORT_MS = 10_000;
+/** Shorter waits are not worth a word. */
+const MIN_EXPLAINED_MS = 1000;
 
-/** Whether the policy of a task that ended (or lost its node) lets another take its place. */
-export function mayRestart(slot: Slot, task: Task, nowMs: number): boolean {
+/** Why a task that ended, or lost its node, gets no replacement, for people; undefined when it gets one. */
+export function whyNoRestart(slot: Slot, task: Task): string | undefined {
   const { condition, maxAttempts, windowMs } = restartRules(task.spec);
-  if (condition === RestartCondition.NONE) return false;
-  if (condition === RestartCondition.ON_FAILURE && stateOf(task) === TaskState.COMPLETE) return false;
-  if (maxAttempts === 0) return true;
-  const [, ...restarts] = slot.tasks.filter((one) => one.specVersion?.index === task.specVersion?.index);
-  const since = windowMs > 0 ? nowMs - windowMs : Number.NEGATIVE_INFINITY;
-  return restarts.filter((one) => createdMs(one) > since).length < maxAttempts;
+  if (condition === RestartCondition.NONE) return "its restart condition is none";
+  const isDone = stateOf(task) === TaskState.COMPLETE;
+  // A job that is done is done.
+  if (isDone && task.jobIteration !== undefined) return "the job is done";
+  if (isDone && condition === RestartCondition.ON_FAILURE) return "it is done, and is restarted on failure only";
+  if (maxAttempts === 0) return undefined;
+  const made = restartsBefore(slot, task, windowMs);
+  if (made < maxAttempts) return undefined;
+  const within = windowMs > 0 ? ` within ${windowMs / 1000} s` : "";
+  return `its ${maxAttempts} restart attempts${within} are used up`;
+}
+
+export function mayRestart(slot: Slot, task: Task): boolean {
+  return whyNoRestart(slot, task) === undefined;
+}
+
+/** Restarts of the slot with this task's version in the window that ends when the task did; a window of 0 is for ever. */
+function restartsBefore(slot: Slot, task: Task, windowMs: number): number {
+  const endMs = changedMs(task);
+  const sinceMs = windowMs > 0 ? endMs - windowMs : Number.NEGATIVE_INFINITY;
+  let isFirst = true;
+  let count = 0;
+  for (const one of slot.tasks) {
+    if (one.specVersion?.index !== task.specVersion?.index || one.desiredState === TaskState.REMOVE) continue;
+    if (one.jobIteration?.index !== task.jobIteration?.index) continue;
+    if (isFirst) {
+      isFirst = false;
+    } else if (isMadeByUpdate(one)) {
+      // An update has put it there: the count begins anew.
+      count = 0;
+    } else if (createdMs(one) > sinceMs && (windowMs === 0 || createdMs(one) <= endMs)) {
+      count++;
+    }
+  }
+  return count;
 }
 
 /** Starts a task that waits in READY, once its time has come and its predecessors have stopped. */
 export function startWhenDue(slot: Slot, task: Task, around: Surroundings): Outcome {
   const earliestMs = startDueMs(slot, task, around);
-  if (around.nowMs < earliestMs) return { steps: [], wakeAtMs: earliestMs };
-  const latestMs = earliestMs + OLD_TASK_TIMEOUT_MS;
-  const stopped = predecessors(slot, task).every(
-    // One that is still meant to run is not waited for: with start-first both run for a while.
-    (old) => isOver(old) || isWanted(old) || (old.nodeId !== "" && isUnreachable(old, around)),
-  );
-  if (!stopped && around.nowMs < latestMs) return { steps: [], wakeAtMs: latestMs };
-  return { ...NOTHING, steps: [[desire(task.id, TaskState.RUNNING)]] };
+  if (around.nowMs < earliestMs) {
+    const before = predecessors(slot, task).at(-1)!;
+    return waits(
+      task,
+      earliestMs,
+      around,
+      `starts ${secondsOf(earliestMs - createdMs(task))} s after task ${before.id} ended`,
+    );
+  }
+  const before = predecessors(slot, task).filter((old) => isAwaited(old, around));
+  const patienceMs = Math.max(OLD_TASK_TIMEOUT_MS, ...before.map((old) => stopGraceMs(old.spec) + STOP_REPORT_MS));
+  const latestMs = earliestMs + patienceMs;
+  if (before.length > 0 && around.nowMs < latestMs) {
+    return waits(task, latestMs, around, `waits for task ${before[0]!.id} to stop`);
+  }
+  return { steps: [[desire(task.id, task.jobIteration ? TaskState.COMPLETE : TaskState.RUNNING)]] };
 }
 
 /** When a task in READY may start, ms since 1970. */
@@ -46,15 +88,35 @@ export function startDueMs(slot: Slot, task: Task, around: Surroundings): number
   return Math.floor(createdMs(task)) + startDelayMs(slot, task, around);
 }
 
-/** A task that takes the place of a failed one waits; one that follows a new specification or leaves a drained node does not. */
+/** A task that takes the place of one that ended by itself waits; one that follows an update or a lost node does not. */
 function startDelayMs(slot: Slot, task: Task, around: Surroundings): number {
   const before = predecessors(slot, task).at(-1);
-  if (before && (!sameMake(before, task) || isDrained(around.node(before.nodeId)))) return 0;
+  if (!before || !endedByItself(before) || isMadeByUpdate(task) || !sameMake(before, task)) return 0;
+  if (before.nodeId !== "" && isDrained(around.node(before.nodeId))) return 0;
   return restartRules(task.spec).delayMs;
 }
 
-/** Nobody will tell when the task stops. */
-function isUnreachable(task: Task, around: Surroundings): boolean {
-  const node = around.node(task.nodeId);
-  return isNodeLost(node) && !isDrained(node);
+function endedByItself(task: Task): boolean {
+  if (task.desiredState === TaskState.REMOVE) return false;
+  const state = stateOf(task);
+  return state === TaskState.COMPLETE || state === TaskState.FAILED || state === TaskState.REJECTED;
+}
+
+/** One that is still meant to run is not waited for: both run for a while then. */
+function isAwaited(old: Task, around: Surroundings): boolean {
+  if (isOver(old) || isWanted(old)) return false;
+  if (old.nodeId === "") return true;
+  const node = around.node(old.nodeId);
+  // Nobody will tell when it stops.
+  return !isNodeLost(node) || isDrained(node);
+}
+
+function waits(task: Task, wakeAtMs: number, around: Surroundings, message: string): Outcome {
+  const isTold = stateOf(task) !== TaskState.READY || task.status?.message === message;
+  if (isTold || wakeAtMs - around.nowMs < MIN_EXPLAINED_MS) return { steps: [], wakeAtMs };
+  return { steps: [[{ kind: "explain", taskId: task.id, message }]], wakeAtMs };
+}
+
+function secondsOf(ms: number): number {
+  return Math.round(ms / 100) / 10;
 }

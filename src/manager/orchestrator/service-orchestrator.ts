@@ -1,21 +1,18 @@
 /** Runs the orchestrators for services of which something changed, and writes down what they want. */
-import type { Node, Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { TaskState, UpdateStatus_UpdateState as UpdateState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import type { Cluster, Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { StoreEvent } from "../../store/change.js";
 import type { Clock } from "../../store/clock.js";
-import { newObjectId, type RandomBytes } from "../../store/object-id.js";
+import type { RandomBytes } from "../../store/object-id.js";
 import type { StoreReader } from "../../store/reader.js";
 import type { Store } from "../../store/store.js";
-import type { Transaction } from "../../store/transaction.js";
 import type { Selector } from "../../store/watch-hub.js";
 import type { Reconciler } from "../loop/reconciler.js";
-import { hasEnded, stateOf } from "../task-life.js";
-import { type Action, desire, type Outcome, type Step } from "./action.js";
-import { reconcileGlobal } from "./global.js";
-import { newTask } from "./new-task.js";
-import { reapableTasks } from "./reaper.js";
-import { reconcileReplicated } from "./replicated.js";
-import { type Slot, type Surroundings, slotsOf } from "./slot.js";
+import type { Step } from "./action.js";
+import { Actor } from "./actor.js";
+import { Alarms } from "./alarms.js";
+import { atLeisure } from "./leisure.js";
+import { isStray } from "./reaper.js";
+import { type Alarm, type DeskView, ServiceDesk } from "./service-desk.js";
 
 export interface OrchestratorOptions {
   readonly store: Store;
@@ -24,6 +21,8 @@ export interface OrchestratorOptions {
 }
 
 const DEFAULT_HISTORY_LIMIT = 5;
+/** Steps of one call: then the allocator and the scheduler get their turn. */
+const MAX_STEPS_PER_TURN = 2000;
 
 export class ServiceOrchestrator implements Reconciler {
   readonly name = "orchestrator";
@@ -33,158 +32,166 @@ export class ServiceOrchestrator implements Reconciler {
     { kind: "node" },
     { kind: "cluster" },
   ];
-  readonly #options: OrchestratorOptions;
-  /** Ids of services to look at; also of services that are gone but have tasks. */
-  readonly #dirty = new Set<string>();
-  /** Services that are to be looked at again at a certain time. */
-  readonly #wakeAtMs = new Map<string, number>();
-  readonly #globals = new Set<string>();
+  readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #actor: Actor;
+  /** By service; also of services that are gone but have tasks. */
+  readonly #desks = new Map<string, ServiceDesk>();
+  /** Where there is something to look at, in the order in which it came up. */
+  readonly #dirty = new Set<ServiceDesk>();
+  readonly #alarms = new Alarms<{ readonly serviceId: string; readonly key: Alarm["key"] }>();
+  readonly #strays = new Set<string>();
 
-  constructor(options: OrchestratorOptions) {
-    this.#options = options;
+  constructor({ store, clock, random }: OrchestratorOptions) {
+    this.#store = store;
+    this.#clock = clock;
+    this.#actor = new Actor(clock, random);
   }
 
   begin(read: StoreReader): void {
-    for (const service of read.all("service")) this.#seeService(service);
-    for (const task of read.all("task")) this.#dirty.add(task.serviceId);
+    for (const service of read.all("service")) this.#dirty.add(this.#open(service.id, read));
+    for (const task of read.all("task")) {
+      if (task.serviceId === "") this.#seeStray(task);
+      else if (!this.#desks.has(task.serviceId)) this.#dirty.add(this.#open(task.serviceId, read));
+    }
   }
 
   noticed(events: readonly StoreEvent[]): boolean {
     for (const event of events) {
       switch (event.kind) {
         case "service":
-          if (event.action === "remove") this.#serviceGone(event.object.id);
-          else this.#seeService(event.object);
+          this.#seeService(event);
           break;
         case "task":
-          if (this.#matters(event)) this.#dirty.add(event.object.serviceId);
+          this.#seeTask(event);
           break;
         case "node":
           this.#seeNode(event.object, event.action === "update" ? event.previous : undefined);
           break;
         case "cluster":
-          if (event.previous && historyLimitOf(event.object) !== historyLimitOf(event.previous)) this.#seeAll();
+          if (event.previous && historyLimitOf(event.object) !== historyLimitOf(event.previous)) this.#lookAtAll();
           break;
         default:
       }
     }
-    return this.#dirty.size > 0;
+    return this.#dirty.size > 0 || this.#strays.size > 0;
   }
 
   async reconcile(): Promise<number | undefined> {
-    const { store, clock } = this.#options;
-    for (const [id, atMs] of this.#wakeAtMs) if (atMs <= clock.now()) this.#dirty.add(id);
-    while (this.#dirty.size > 0) {
-      const [id] = this.#dirty;
-      const outcome = store.view((read) => this.#look(id!, read));
-      if (outcome.wakeAtMs === undefined) this.#wakeAtMs.delete(id!);
-      else this.#wakeAtMs.set(id!, outcome.wakeAtMs);
-      this.#dirty.delete(id!);
-      try {
-        await store.batch(outcome.steps, (tx, step) => this.#perform(tx, id!, step));
-      } catch (error) {
-        this.#dirty.add(id!);
-        throw error;
+    for (const { serviceId, key } of this.#alarms.take(this.#clock.now())) {
+      const desk = this.#desks.get(serviceId);
+      if (!desk) continue;
+      desk.ring(key);
+      this.#dirty.add(desk);
+    }
+    await this.#removeStrays();
+    for (let done = 0; this.#dirty.size > 0 && done < MAX_STEPS_PER_TURN; ) {
+      const [desk] = this.#dirty;
+      this.#dirty.delete(desk!);
+      done += await this.#serve(desk!);
+    }
+    return this.#dirty.size > 0 ? this.#clock.now() : this.#alarms.nextMs;
+  }
+
+  /** @returns how many steps were taken */
+  async #serve(desk: ServiceDesk): Promise<number> {
+    try {
+      const { steps, alarms } = await atLeisure(desk.pass(this.#view()));
+      for (const { key, atMs } of alarms) {
+        this.#alarms.set(`${desk.id}/${key ?? ""}`, atMs, { serviceId: desk.id, key });
       }
+      await this.#store.batch(steps, (tx, step: Step) => this.#actor.perform(tx, desk.id, step));
+      // What changed during the pass, or was too much for it, is for the next one; others come first.
+      if (desk.isDirty) this.#dirty.add(desk);
+      if (desk.isOver) this.#close(desk);
+      return steps.length;
+    } catch (error) {
+      desk.lookAtAll();
+      this.#dirty.add(desk);
+      throw error;
+    } finally {
       await new Promise((resolve) => setImmediate(resolve));
     }
-    return this.#wakeAtMs.size > 0 ? Math.min(...this.#wakeAtMs.values()) : undefined;
   }
 
-  #look(serviceId: string, read: StoreReader): Outcome {
-    const service = read.get("service", serviceId);
-    const tasks = read.find("task", "service", serviceId);
-    const around: Surroundings = { nowMs: this.#options.clock.now(), node: (id) => read.get("node", id) };
-    const slots = slotsOf(tasks);
-    const outcome = service ? orchestrate(service, slots, read, around) : endTasks(serviceId, tasks);
-    const deletions = reapableTasks(slots, historyLimit(read)).map((taskId) => [{ kind: "delete", taskId }] as const);
-    return { ...outcome, steps: [...outcome.steps, ...deletions] };
+  async #removeStrays(): Promise<void> {
+    const ids = [...this.#strays];
+    await this.#store.batch(ids, (tx, id) => {
+      const task = tx.get("task", id);
+      if (task && isStray(task)) tx.remove("task", id);
+    });
+    for (const id of ids) this.#strays.delete(id);
   }
 
-  #perform(tx: Transaction, serviceId: string, step: Step): void {
-    const service = tx.get("service", serviceId);
-    for (const action of step) this.#act(tx, service, action);
+  #view(): DeskView {
+    const look = <T>(read: (read: StoreReader) => T) => this.#store.view(read);
+    return {
+      nowMs: this.#clock.now(),
+      historyLimit: look((read) => historyLimitOf(read.all("cluster")[0])),
+      node: (id) => look((read) => read.get("node", id)),
+      nodes: () => look((read) => read.all("node")),
+      task: (id) => look((read) => read.get("task", id)),
+      tasksOf: (serviceId) => look((read) => read.find("task", "service", serviceId)),
+    };
   }
 
-  #act(tx: Transaction, service: Service | undefined, action: Action): void {
-    switch (action.kind) {
-      case "create": {
-        if (!service) return;
-        const place = { ...action, id: newObjectId(this.#options.random) };
-        tx.create("task", newTask(service, place, this.#options.clock.now()));
-        return;
-      }
-      case "desire": {
-        const task = tx.get("task", action.taskId);
-        // A desired state only ever rises.
-        if (task && task.desiredState < action.desiredState) {
-          tx.update("task", { ...task, desiredState: action.desiredState });
-        }
-        return;
-      }
-      case "delete":
-        if (tx.get("task", action.taskId)) tx.remove("task", action.taskId);
-        return;
-      case "update-status":
-        if (service) tx.update("service", { ...service, updateStatus: action.status });
+  #open(serviceId: string, read: Pick<StoreReader, "get">): ServiceDesk {
+    let desk = this.#desks.get(serviceId);
+    if (!desk) {
+      desk = new ServiceDesk(serviceId, read.get("service", serviceId));
+      this.#desks.set(serviceId, desk);
     }
+    return desk;
   }
 
-  /** A task on its way to RUNNING concerns nobody here; what it is meant to be, its end, and its start in an update do. */
-  #matters({ action, object: task, previous }: StoreEvent & { readonly kind: "task" }): boolean {
-    if (action === "remove") return true;
-    // Made here, and as it was wanted; one in READY has a time at which it starts.
-    if (!previous) return task.desiredState === TaskState.READY;
-    if (task.desiredState !== previous.desiredState) return true;
-    if (stateOf(task) === stateOf(previous)) return false;
-    return hasEnded(task) || (stateOf(task) === TaskState.RUNNING && this.#isUpdating(task.serviceId));
+  #close(desk: ServiceDesk): void {
+    this.#dirty.delete(desk);
+    this.#desks.delete(desk.id);
   }
 
-  #isUpdating(serviceId: string): boolean {
-    const service = this.#options.store.view((read) => read.get("service", serviceId));
-    const state = service?.updateStatus?.state;
-    return state === UpdateState.UPDATING || state === UpdateState.ROLLBACK_STARTED;
+  #seeService({ action, object: service }: StoreEvent & { readonly kind: "service" }): void {
+    const known = this.#desks.get(service.id);
+    const desk = known ?? this.#store.view((read) => this.#open(service.id, read));
+    desk.seeService(action === "remove" ? undefined : service);
+    if (desk.isDirty) this.#dirty.add(desk);
   }
 
-  #seeService(service: Service): void {
-    this.#dirty.add(service.id);
-    if (service.spec?.mode?.$case === "global") this.#globals.add(service.id);
+  #seeTask(event: StoreEvent & { readonly kind: "task" }): void {
+    const { serviceId } = event.object;
+    if (serviceId === "") {
+      if (event.action !== "remove") this.#seeStray(event.object);
+      return;
+    }
+    const desk = this.#desks.get(serviceId) ?? this.#store.view((read) => this.#open(serviceId, read));
+    if (desk.seeTask(event)) this.#dirty.add(desk);
   }
 
-  #serviceGone(id: string): void {
-    this.#globals.delete(id);
-    this.#dirty.add(id);
+  #seeStray(task: Task): void {
+    if (isStray(task)) this.#strays.add(task.id);
   }
 
   #seeNode(node: Node, previous: Node | undefined): void {
     if (previous && placementFacts(node) === placementFacts(previous)) return;
-    for (const id of this.#globals) this.#dirty.add(id);
-    const tasks = this.#options.store.view((read) => read.find("task", "node", node.id));
-    for (const task of tasks) this.#dirty.add(task.serviceId);
+    for (const desk of this.#desks.values()) {
+      if (!desk.isGlobal) continue;
+      desk.seeNode(node.id, undefined);
+      this.#dirty.add(desk);
+    }
+    const tasks = this.#store.view((read) => read.find("task", "node", node.id));
+    for (const task of tasks) {
+      const desk = this.#desks.get(task.serviceId);
+      if (!desk) continue;
+      desk.seeNode(node.id, task);
+      this.#dirty.add(desk);
+    }
   }
 
-  #seeAll(): void {
-    for (const task of this.#options.store.view((read) => read.all("task"))) this.#dirty.add(task.serviceId);
+  #lookAtAll(): void {
+    for (const desk of this.#desks.values()) {
+      desk.lookAtAll();
+      this.#dirty.add(desk);
+    }
   }
-}
-
-function orchestrate(service: Service, slots: readonly Slot[], read: StoreReader, around: Surroundings): Outcome {
-  switch (service.spec?.mode?.$case) {
-    case "replicated":
-      return reconcileReplicated(service, slots, around);
-    case "global":
-      return reconcileGlobal(service, slots, read.all("node"), around);
-    default:
-      // The API takes no other service.
-      return { steps: [] };
-  }
-}
-
-/** The service is gone: its tasks end and are forgotten. Tasks of no service are not ours. */
-function endTasks(serviceId: string, tasks: readonly Task[]): Outcome {
-  if (serviceId === "") return { steps: [] };
-  const kept = tasks.filter((task) => task.desiredState < TaskState.REMOVE);
-  return { steps: kept.map((task) => [desire(task.id, TaskState.REMOVE)]) };
 }
 
 /** What of a node decides about tasks on it. */
@@ -201,13 +208,6 @@ function placementFacts({ spec, status, description, role }: Node): string {
   ]);
 }
 
-function historyLimit(read: StoreReader): number {
-  const [cluster] = read.all("cluster");
-  return cluster ? historyLimitOf(cluster) : DEFAULT_HISTORY_LIMIT;
-}
-
-function historyLimitOf(cluster: {
-  readonly spec: { readonly orchestration: { readonly taskHistoryRetentionLimit: number } | undefined } | undefined;
-}): number {
-  return cluster.spec?.orchestration?.taskHistoryRetentionLimit ?? DEFAULT_HISTORY_LIMIT;
+function historyLimitOf(cluster: Cluster | undefined): number {
+  return cluster?.spec?.orchestration?.taskHistoryRetentionLimit ?? DEFAULT_HISTORY_LIMIT;
 }

@@ -1,120 +1,143 @@
 /**
- * Brings the tasks of a service to its newest specification, some slots at a time. Pure: how far an update is follows from
- * the tasks. A slot is under way from the moment its new task is made until that has been RUNNING for the update's delay.
+ * Brings the tasks of a service to its newest specification, some slots at a time. Pure: how far an update is follows from the
+ * tasks (slot-progress.ts), what is to be done next from the sum (update-tally.ts). States and texts are SwarmKit's; the progress
+ * deadline is our own.
  */
 import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import {
+  UpdateConfig_FailureAction as FailureAction,
   TaskState,
   UpdateConfig_UpdateOrder as UpdateOrder,
   UpdateStatus_UpdateState as UpdateState,
   type UpdateStatus,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { durationMs, timestampMs, timestampOf } from "../../api/time.js";
-import { isWanted, stateOf } from "../task-life.js";
-import { type Action, desire, type Outcome, type Step } from "./action.js";
-import { DEFAULT_UPDATE } from "./defaults.js";
-import { DirtyCheck } from "./dirty.js";
-import { currentTask, newestTask, predecessors, type Slot, type Surroundings } from "./slot.js";
-import { replacement } from "./slot-care.js";
+import { timestampMs, timestampOf } from "../../api/time.js";
+import type { Action, Step } from "./action.js";
+import { isUp } from "./presence.js";
+import { deadlineText } from "./progress-deadline.js";
+import { type Slot, type Surroundings, wantedTasks } from "./slot.js";
+import { replacement, stop } from "./slot-care.js";
+import { madeBy } from "./task-marks.js";
+import type { UpdateSettings } from "./update-settings.js";
+import type { UpdateTally } from "./update-tally.js";
 
-export interface UpdateOutcome extends Outcome {
-  /** Slots that were handled here: nobody else is to touch them in this round. */
-  readonly handled: ReadonlySet<Slot>;
+export interface UpdateDecision {
+  /** How many old slots are to be replaced now. */
+  readonly start: number;
+  /** What becomes of the service. */
+  readonly change?: Action;
+  /** When to decide again though nothing changes, ms since 1970. */
+  readonly wakeAtMs?: number;
 }
 
-const PAUSED: ReadonlySet<UpdateState> = new Set([UpdateState.PAUSED, UpdateState.ROLLBACK_PAUSED]);
+const REST: UpdateDecision = { start: 0 };
 
-export function updateSlots(service: Service, slots: readonly Slot[], around: Surroundings): UpdateOutcome {
-  const config = service.spec?.update ?? DEFAULT_UPDATE;
-  const check = new DirtyCheck(service);
-  const isDirty = (task: Task) => check.isDirty(task, around.node(task.nodeId));
-  const handled = new Set<Slot>();
-  const steps: Step[] = [];
-  const dirty: Slot[] = [];
-  let underWay = 0;
-  let wakeAtMs: number | undefined;
-  for (const slot of slots) {
-    const task = currentTask(slot) ?? newestTask(slot);
-    if (isDirty(task)) {
-      dirty.push(slot);
-      continue;
-    }
-    steps.push(...stopOthers(slot));
-    const until = busyUntilMs(slot, task, isDirty, durationMs(config.delay, 0));
-    if (until <= around.nowMs) continue;
-    underWay++;
-    if (Number.isFinite(until)) wakeAtMs = Math.min(wakeAtMs ?? until, until);
+export function decideUpdate(
+  service: Service,
+  settings: UpdateSettings,
+  tally: UpdateTally,
+  nowMs: number,
+): UpdateDecision {
+  const status = service.updateStatus;
+  switch (status?.state ?? UpdateState.UNKNOWN) {
+    case UpdateState.PAUSED:
+    case UpdateState.ROLLBACK_PAUSED:
+      return REST;
+    case UpdateState.UPDATING:
+    case UpdateState.ROLLBACK_STARTED:
+      return goOn(service, settings, tally, nowMs);
+    default:
+      return tally.old === 0 ? REST : { start: 0, change: begin(service, nowMs) };
   }
-  const paused = PAUSED.has(service.updateStatus?.state ?? UpdateState.UNKNOWN);
-  const places = config.parallelism === 0 ? Number.POSITIVE_INFINITY : config.parallelism - underWay;
-  const next = paused ? [] : dirty.sort(byUrgency).slice(0, Math.max(0, places));
-  for (const slot of next) {
-    handled.add(slot);
-    steps.push(replaceSlot(slot, config.order));
+}
+
+function begin(service: Service, nowMs: number): Action {
+  return setStatus(service, {
+    state: UpdateState.UPDATING,
+    startedAt: timestampOf(nowMs),
+    completedAt: undefined,
+    message: "update in progress",
+  });
+}
+
+function goOn(service: Service, settings: UpdateSettings, tally: UpdateTally, nowMs: number): UpdateDecision {
+  const { failureAction, maxFailureRatio, deadlineMs, delayMs } = settings;
+  const isWatched = failureAction !== FailureAction.CONTINUE;
+  // A ratio is a float on the wire.
+  if (isWatched && tally.failed > 0 && Math.fround(tally.failed / tally.total) > maxFailureRatio) {
+    const reason = `due to failure or early termination of task ${tally.lastFailure}`;
+    return { start: 0, change: fail(service, settings, reason, nowMs) };
   }
-  const status = nextStatus(service.updateStatus, dirty.length, underWay, around.nowMs);
-  if (status) steps.push([{ kind: "update-status", status }]);
-  return { steps, handled, ...(wakeAtMs === undefined ? {} : { wakeAtMs }) };
+  if (tally.old === 0 && tally.underWay === 0) {
+    const monitorMs = delayMs >= settings.monitorMs ? delayMs + 1000 : settings.monitorMs;
+    const doneMs = isWatched && tally.lastUpMs > 0 ? tally.lastUpMs + monitorMs : 0;
+    return nowMs < doneMs ? { start: 0, wakeAtMs: doneMs } : { start: 0, change: complete(service, nowMs) };
+  }
+  const start = Math.min(tally.old, Math.max(0, settings.parallelism - tally.underWay));
+  const { awaited } = tally;
+  if (!awaited || deadlineMs === Number.POSITIVE_INFINITY) return { start };
+  const lateMs = Math.max(tally.lastProgressMs, timestampMs(service.updateStatus?.startedAt)) + deadlineMs;
+  if (nowMs < lateMs) return { start, wakeAtMs: lateMs };
+  const reason = `for lack of progress in ${deadlineText(deadlineMs)}: ${whatKeeps(awaited)}`;
+  return { start: 0, change: fail(service, settings, reason, nowMs) };
 }
 
-function replaceSlot(slot: Slot, order: UpdateOrder): Step {
-  if (order === UpdateOrder.START_FIRST && currentTask(slot)) return [replacement(slot, TaskState.RUNNING)];
-  return [...slot.tasks.filter(isWanted).map(stop), replacement(slot, TaskState.READY)];
+/** One line that says why a task is not up. */
+function whatKeeps({ id, status, desiredState }: Task): string {
+  const state = TaskState[status?.state ?? TaskState.NEW]!.toLowerCase();
+  const why = status?.err || status?.message;
+  const held = desiredState === TaskState.READY ? ", held in ready" : "";
+  return `task ${id} is ${state}${held}${why ? ` (${why})` : ""}`;
 }
 
-/** Once the new task runs, what it replaces is stopped: with start-first that is the old one. */
-function stopOthers(slot: Slot): readonly Step[] {
-  const current = currentTask(slot);
-  if (!current || stateOf(current) !== TaskState.RUNNING) return [];
-  const others = predecessors(slot, current).filter(isWanted);
-  return others.length > 0 ? [others.map(stop)] : [];
+/** @param reason follows "update paused" */
+function fail(service: Service, { failureAction }: UpdateSettings, reason: string, nowMs: number): Action {
+  const status = service.updateStatus!;
+  if (status.state === UpdateState.ROLLBACK_STARTED) {
+    // A rollback is never rolled back.
+    return setStatus(service, { ...status, state: UpdateState.ROLLBACK_PAUSED, message: `rollback paused ${reason}` });
+  }
+  const paused = { ...status, state: UpdateState.PAUSED, message: `update paused ${reason}` };
+  if (failureAction !== FailureAction.ROLLBACK) return setStatus(service, paused);
+  if (!service.previousSpec) {
+    return setStatus(service, { ...paused, message: `${paused.message}; there is no previous spec to roll back to` });
+  }
+  return {
+    kind: "roll-back",
+    of: service,
+    status: {
+      state: UpdateState.ROLLBACK_STARTED,
+      startedAt: timestampOf(nowMs),
+      completedAt: undefined,
+      message: `update rolled back ${reason}`,
+    },
+  };
+}
+
+function complete(service: Service, nowMs: number): Action {
+  const status = service.updateStatus!;
+  const isRollback = status.state === UpdateState.ROLLBACK_STARTED;
+  return setStatus(service, {
+    ...status,
+    state: isRollback ? UpdateState.ROLLBACK_COMPLETED : UpdateState.COMPLETED,
+    completedAt: timestampOf(nowMs),
+    message: isRollback ? "rollback completed" : "update completed",
+  });
+}
+
+function setStatus(service: Service, status: UpdateStatus): Action {
+  return { kind: "update-status", of: service, status };
 }
 
 /**
- * Until when a slot with a task of the newest specification counts as being updated; 0 when it does not.
- * Without an older task in its history it was not updated. A new task that fails keeps its slot under way.
+ * Replaces what is in a slot. Stop-first: the new task is prepared while the old one stops, and starts when that is over. Start-first:
+ * the old task runs until the new one is up; where none is up there is nothing to wait for.
+ * @param update see updateInProgress
  */
-function busyUntilMs(slot: Slot, task: Task, isDirty: (task: Task) => boolean, delayMs: number): number {
-  const before = predecessors(slot, task);
-  if (!before.some(isDirty)) return 0;
-  if (stateOf(task) !== TaskState.RUNNING) return Number.POSITIVE_INFINITY;
-  if (!isDirty(before.at(-1)!)) return 0;
-  return timestampMs(task.status?.appliedAt ?? task.status?.timestamp) + delayMs;
-}
-
-/** Slots without a running task first: to replace them takes nothing away. */
-function byUrgency(a: Slot, b: Slot): number {
-  const running = (slot: Slot) =>
-    Number(slot.tasks.some((task) => stateOf(task) === TaskState.RUNNING && isWanted(task)));
-  return running(a) - running(b) || a.number - b.number || (a.nodeId < b.nodeId ? -1 : 1);
-}
-
-function stop(task: Task): Action {
-  return desire(task.id, TaskState.SHUTDOWN);
-}
-
-/** @returns the status to be set; undefined when it is right as it is */
-function nextStatus(
-  current: UpdateStatus | undefined,
-  dirty: number,
-  underWay: number,
-  nowMs: number,
-): UpdateStatus | undefined {
-  const state = current?.state ?? UpdateState.UNKNOWN;
-  const isRollback = state === UpdateState.ROLLBACK_STARTED;
-  if (dirty > 0 && state !== UpdateState.UPDATING && !isRollback && !PAUSED.has(state)) {
-    return {
-      state: UpdateState.UPDATING,
-      startedAt: timestampOf(nowMs),
-      completedAt: undefined,
-      message: "update in progress",
-    };
-  }
-  if (dirty + underWay > 0 || !(state === UpdateState.UPDATING || isRollback)) return undefined;
-  return {
-    state: isRollback ? UpdateState.ROLLBACK_COMPLETED : UpdateState.COMPLETED,
-    startedAt: current?.startedAt,
-    completedAt: timestampOf(nowMs),
-    message: isRollback ? "rollback completed" : "update completed",
-  };
+export function replaceSlot(slot: Slot, order: UpdateOrder, update: string, around: Surroundings): Step {
+  const wanted = wantedTasks(slot);
+  const kept = order === UpdateOrder.START_FIRST ? wanted.findLast((task) => isUp(task, around)) : undefined;
+  const stopped = wanted.filter((task) => task !== kept).map(stop);
+  const next = replacement(slot, kept ? TaskState.RUNNING : TaskState.READY, madeBy(update));
+  return [...stopped, next];
 }

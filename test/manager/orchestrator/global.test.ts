@@ -1,22 +1,25 @@
 import test from "ava";
 import { RestartPolicy_RestartCondition as Condition } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
-import { reconcileGlobal } from "../../../src/manager/orchestrator/global.js";
 import { reapableTasks } from "../../../src/manager/orchestrator/reaper.js";
-import { slotsOf } from "../../../src/manager/orchestrator/slot.js";
 import {
-  around,
   globalService,
   lines,
   type NodeRow,
-  nodesOf,
+  reconcile as reconcileService,
+  slotsOf,
   type TaskRow,
   taskSpec,
   tasksOf,
 } from "./service-model.js";
 
 function reconcile(nodes: Readonly<Record<string, NodeRow>>, rows: readonly TaskRow[], service = globalService()) {
-  const tasks = tasksOf(rows.map((row) => ({ slot: 0, ...row })));
-  return lines(reconcileGlobal(service, slotsOf(tasks), nodesOf(nodes), around(1000, nodes)));
+  return lines(
+    reconcileService(
+      service,
+      rows.map((row) => ({ slot: 0, ...row })),
+      { nodes },
+    ),
+  );
 }
 
 const run = (id: string, node: string, more: Partial<TaskRow> = {}): TaskRow => ({
@@ -33,12 +36,19 @@ test("a task on every node that is ready; not on new ones that are not, are paus
   ]);
 });
 
-test("a node that pauses, or of which nobody knows, keeps its task; one that is drained or down loses it", (t) => {
+test("a node that pauses, or is not heard of, keeps its task: nobody else can have it; one that is drained loses it", (t) => {
   const tasks = [run("t1", "a"), run("t2", "b"), run("t3", "c"), run("t4", "d")];
-  t.deepEqual(reconcile({ a: "paused", b: "drained", c: "down", d: "unknown" }, tasks), [
-    "t2 → SHUTDOWN",
-    "t3 → SHUTDOWN",
+  t.deepEqual(reconcile({ a: "paused", b: "drained", c: "down", d: "unknown" }, tasks), ["t2 → SHUTDOWN"]);
+});
+
+test("a node whose tasks were orphaned meanwhile gets another when it comes back", (t) => {
+  t.deepEqual(reconcile({ a: "ready" }, [run("t1", "a", { state: "ORPHANED", wanted: "SHUTDOWN" })]), [
+    "create a RUNNING",
   ]);
+});
+
+test("a node that fits again waits for what still stops there", (t) => {
+  t.deepEqual(reconcile({ a: "ready" }, [run("t1", "a", { wanted: "REMOVE" })]), ["create a READY"]);
 });
 
 test("tasks of a removed node are deleted", (t) => {
@@ -68,7 +78,8 @@ test("constraints say which nodes", (t) => {
   ]);
 });
 
-const reap = (limit: number, ...rows: readonly TaskRow[]) => reapableTasks(slotsOf(tasksOf(rows)), limit);
+const reap = (limit: number, ...rows: readonly TaskRow[]) =>
+  slotsOf(tasksOf(rows)).flatMap((slot) => reapableTasks(slot, limit, undefined));
 
 test("reaper: what is to be removed and is over goes at once, what runs stays", (t) => {
   const ids = reap(
@@ -108,4 +119,10 @@ test("reaper: a limit on restarts is counted in what is kept", (t) => {
   const spec = taskSpec("one", { restart: { condition: Condition.ANY, maxAttempts: 7 } });
   t.deepEqual(reap(5, ...history(7, { spec }), { ...current, spec }), []);
   t.deepEqual(reap(5, ...history(8, { spec }), { ...current, spec }), ["h0"]);
+});
+
+test("reaper: what an update counts stays until it is over", (t) => {
+  const [slot] = slotsOf(tasksOf([...history(1, { update: 7 }), ...history(1, { id: "f", failed: 7 }), current]));
+  t.deepEqual(reapableTasks(slot!, 1, new Date(7000).toISOString()), []);
+  t.deepEqual(reapableTasks(slot!, 1, undefined), ["h0", "f"]);
 });

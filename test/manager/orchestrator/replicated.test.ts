@@ -1,8 +1,6 @@
 import test from "ava";
 import { RestartPolicy_RestartCondition as Condition } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
-import { reconcileReplicated } from "../../../src/manager/orchestrator/replicated.js";
-import { slotsOf } from "../../../src/manager/orchestrator/slot.js";
-import { around, lines, type NodeRow, replicated, type TaskRow, taskSpec, tasksOf } from "./service-model.js";
+import { alarms, lines, type NodeRow, reconcile, replicated, type TaskRow, taskSpec } from "./service-model.js";
 
 const A = { a: "ready", b: "ready", c: "ready" } as const satisfies Record<string, NodeRow>;
 
@@ -19,6 +17,10 @@ interface Case {
 const run = (id: string, slot: number, node: string): TaskRow => ({ id, slot, node, state: "RUNNING" });
 const never = taskSpec("one", { restart: { condition: Condition.NONE } });
 const onFailure = taskSpec("one", { restart: { condition: Condition.ON_FAILURE } });
+const onlyZoneX = taskSpec("one", { placement: { constraints: ["node.labels.zone==x"] } });
+const slowStop = taskSpec("one", {
+  runtime: { $case: "container", value: { image: "one", stopGracePeriod: { seconds: 300 } } },
+});
 const twice = taskSpec("one", { restart: { condition: Condition.ANY, maxAttempts: 2 } });
 const twicePerMinute = taskSpec("one", {
   restart: { condition: Condition.ANY, maxAttempts: 2, window: { seconds: 60 } },
@@ -55,10 +57,21 @@ const CASES: readonly Case[] = [
     expected: ["old → REMOVE, t1 → REMOVE"],
   },
   {
-    name: "a slot that is being removed does not count, and its number is free",
+    name: "a slot that is being removed does not count, and its number is free; who gets it waits for what stops there",
     replicas: 1,
     tasks: [{ ...run("t1", 1, "a"), wanted: "REMOVE" }],
-    expected: ["create 1 RUNNING"],
+    expected: ["create 1 READY"],
+  },
+  {
+    name: "what took the number of a removed slot starts when that has stopped",
+    replicas: 1,
+    now: 10,
+    tasks: [
+      { ...run("t1", 1, "a"), wanted: "REMOVE" },
+      { id: "t2", state: "READY", node: "b", wanted: "READY", at: 10 },
+    ],
+    expected: ["t2 waits for task t1 to stop"],
+    wakeAt: 70,
   },
   {
     name: "a failed task is stopped for good, another waits in its slot",
@@ -71,7 +84,63 @@ const CASES: readonly Case[] = [
     replicas: 2,
     tasks: [run("t1", 1, "a"), run("t2", 2, "b")],
     nodes: { ...A, a: "down" },
+    expected: ["create 1 RUNNING"],
+  },
+  {
+    name: "a node that is down: what it had not brought up is given up",
+    replicas: 1,
+    tasks: [{ ...run("t1", 1, "a"), state: "STARTING" }],
+    nodes: { ...A, a: "down" },
     expected: ["t1 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a node that is down: while the replacement comes up the old task stays wanted",
+    replicas: 1,
+    tasks: [run("t1", 1, "a"), { id: "t2", node: "b", state: "STARTING", at: 10 }],
+    nodes: { ...A, a: "down" },
+    expected: [],
+  },
+  {
+    name: "a node that is down: once the replacement is up the old task is not wanted any more",
+    replicas: 1,
+    tasks: [run("t1", 1, "a"), { id: "t2", node: "b", state: "RUNNING", at: 10 }],
+    nodes: { ...A, a: "down" },
+    expected: ["t1 → SHUTDOWN"],
+  },
+  {
+    name: "a node that comes back before the replacement is up keeps its task",
+    replicas: 1,
+    tasks: [run("t1", 1, "a"), { id: "t2", node: "b", state: "STARTING", at: 10 }],
+    expected: ["t2 → SHUTDOWN"],
+  },
+  {
+    name: "a node that comes back with a task that ended does not keep it",
+    replicas: 1,
+    tasks: [
+      { ...run("t1", 1, "a"), state: "FAILED" },
+      { id: "t2", node: "b", state: "STARTING", at: 10 },
+    ],
+    expected: ["t1 → SHUTDOWN"],
+  },
+  {
+    name: "a replacement that is lost too is replaced",
+    replicas: 1,
+    tasks: [run("t1", 1, "a"), { id: "t2", node: "b", state: "STARTING", at: 10 }],
+    nodes: { ...A, a: "down", b: "down" },
+    expected: ["t2 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a node that does not fit what its task asks for any more",
+    replicas: 1,
+    tasks: [{ ...run("t1", 1, "a"), spec: onlyZoneX }],
+    expected: ["t1 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a node that fits keeps its task",
+    replicas: 1,
+    tasks: [{ ...run("t1", 1, "a"), spec: onlyZoneX }],
+    nodes: { a: "labelled" },
+    expected: [],
   },
   {
     name: "a node that is drained",
@@ -108,7 +177,7 @@ const CASES: readonly Case[] = [
       { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN" },
       { id: "t2", node: "a", state: "READY", wanted: "READY", at: 10 },
     ],
-    expected: [],
+    expected: ["t2 starts 5 s after task t1 ended"],
     wakeAt: 15,
   },
   {
@@ -130,8 +199,20 @@ const CASES: readonly Case[] = [
       { id: "t1", node: "a", state: "RUNNING", wanted: "SHUTDOWN" },
       { id: "t2", node: "b", state: "READY", wanted: "READY", at: 10 },
     ],
-    expected: [],
+    expected: ["t2 waits for task t1 to stop"],
     wakeAt: 70,
+  },
+  {
+    name: "an old task that may take five minutes to stop is waited for as long",
+    replicas: 1,
+    now: 70,
+    nodes: { ...A, a: "drained" },
+    tasks: [
+      { id: "t1", node: "a", state: "RUNNING", wanted: "SHUTDOWN", spec: slowStop },
+      { id: "t2", node: "b", state: "READY", wanted: "READY", at: 10, spec: slowStop },
+    ],
+    expected: ["t2 waits for task t1 to stop"],
+    wakeAt: 320,
   },
   {
     name: "an old task that does not stop is waited for a minute",
@@ -247,7 +328,28 @@ const CASES: readonly Case[] = [
     tasks: [
       { id: "t1", state: "FAILED", wanted: "SHUTDOWN", spec: twicePerMinute, at: 1 },
       { id: "t2", state: "FAILED", wanted: "SHUTDOWN", spec: twicePerMinute, at: 20 },
-      { id: "t3", state: "FAILED", spec: twicePerMinute, at: 90 },
+      { id: "t3", state: "FAILED", spec: twicePerMinute, at: 90, since: 95 },
+    ],
+    expected: ["t3 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a limit on attempts within a window: it is over when the task ended, however late anybody looks",
+    replicas: 1,
+    now: 100_000,
+    tasks: [
+      { id: "t1", state: "FAILED", wanted: "SHUTDOWN", spec: twicePerMinute, at: 1 },
+      { id: "t2", state: "FAILED", wanted: "SHUTDOWN", spec: twicePerMinute, at: 60 },
+      { id: "t3", state: "FAILED", spec: twicePerMinute, at: 90, since: 95 },
+    ],
+    expected: ["t3 → SHUTDOWN"],
+  },
+  {
+    name: "a limit on attempts: what an update put there begins anew",
+    replicas: 1,
+    tasks: [
+      { id: "t1", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 2 },
+      { id: "t3", state: "FAILED", spec: twice, at: 3, update: 3 },
     ],
     expected: ["t3 → SHUTDOWN, create 1 READY"],
   },
@@ -268,8 +370,8 @@ for (const { name, replicas, tasks, nodes = A, now = 1000, expected, wakeAt } of
     const specs = new Set(tasks.map(({ spec }) => spec));
     const [spec] = specs.size === 1 ? specs : [undefined];
     const service = replicated(replicas, spec ? { task: spec } : {});
-    const outcome = reconcileReplicated(service, slotsOf(tasksOf(tasks)), around(now, nodes));
-    t.deepEqual(lines(outcome), expected);
-    t.is(outcome.wakeAtMs, wakeAt === undefined ? undefined : wakeAt * 1000);
+    const pass = reconcile(service, tasks, { now, nodes });
+    t.deepEqual(lines(pass), expected);
+    t.deepEqual(alarms(pass), wakeAt === undefined ? [] : [wakeAt]);
   });
 }

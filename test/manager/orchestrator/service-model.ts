@@ -1,11 +1,15 @@
-/** Services, tasks and nodes as tables for the orchestrators' tests. Times are seconds. */
+/** Services, tasks and nodes as tables for the orchestrators' tests: tables in, lines out. Times are seconds. */
 import { Node, Service, Task } from "../../../src/api/generated/docker/swarmkit/v1/objects.js";
 import {
   NodeSpec_Availability as Availability,
   TaskSpec,
 } from "../../../src/api/generated/docker/swarmkit/v1/specs.js";
 import { NodeStatus_State as NodeState, TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
-import type { Action, Outcome } from "../../../src/manager/orchestrator/action.js";
+import type { Action, Step } from "../../../src/manager/orchestrator/action.js";
+import { type DeskView, type Pass, ServiceDesk } from "../../../src/manager/orchestrator/service-desk.js";
+import { ServiceRules } from "../../../src/manager/orchestrator/service-rules.js";
+import type { Slot } from "../../../src/manager/orchestrator/slot.js";
+import { SlotTable } from "../../../src/manager/orchestrator/slot-table.js";
 
 type ServiceFields = NonNullable<Parameters<typeof Service.fromPartial>[0]["spec"]>;
 
@@ -53,25 +57,42 @@ export interface TaskRow {
   readonly since?: number;
   readonly spec?: TaskSpec;
   readonly version?: number;
+  /** The update that made it, by the second of its beginning. */
+  readonly update?: number;
+  /** The update in which it counts as failed. */
+  readonly failed?: number;
+  /** Of a job. */
+  readonly iteration?: number;
+  readonly err?: string;
 }
 
 export function tasksOf(rows: readonly TaskRow[]): readonly Task[] {
-  return rows.map(({ id, slot = 1, node = "", state, wanted = "RUNNING", at = 0, since = 0, spec, version = 1 }) =>
+  return rows.map(({ id, slot = 1, node = "", at = 0, since = 0, version = 1, ...row }) =>
     Task.fromPartial({
       id,
       serviceId: "web",
       slot,
       nodeId: node,
-      spec: spec ?? taskSpec("one"),
+      spec: row.spec ?? taskSpec("one"),
       specVersion: { index: version },
-      status: { state: TaskState[state], appliedAt: { seconds: since } },
-      desiredState: TaskState[wanted],
+      status: { state: TaskState[row.state], appliedAt: { seconds: since }, err: row.err ?? "" },
+      desiredState: TaskState[row.wanted ?? "RUNNING"],
       meta: { createdAt: { seconds: at } },
+      annotations: { labels: marks(row) },
+      ...(row.iteration === undefined ? {} : { jobIteration: { index: row.iteration } }),
     }),
   );
 }
 
-export type NodeRow = "ready" | "down" | "drained" | "paused" | "unknown";
+function marks({ update, failed }: Pick<TaskRow, "update" | "failed">): Record<string, string> {
+  const moment = (seconds: number) => new Date(seconds * 1000).toISOString();
+  return {
+    ...(update === undefined ? {} : { "tswarm.update": moment(update) }),
+    ...(failed === undefined ? {} : { "tswarm.update.failed": moment(failed) }),
+  };
+}
+
+export type NodeRow = "ready" | "down" | "drained" | "paused" | "unknown" | "labelled";
 
 export function nodesOf(rows: Readonly<Record<string, NodeRow>>): readonly Node[] {
   return Object.entries(rows).map(([id, row]) =>
@@ -79,6 +100,7 @@ export function nodesOf(rows: Readonly<Record<string, NodeRow>>): readonly Node[
       id,
       status: { state: row === "down" ? NodeState.DOWN : row === "unknown" ? NodeState.UNKNOWN : NodeState.READY },
       spec: {
+        ...(row === "labelled" ? { annotations: { labels: { zone: "x" } } } : {}),
         availability:
           row === "drained" ? Availability.DRAIN : row === "paused" ? Availability.PAUSE : Availability.ACTIVE,
       },
@@ -91,8 +113,55 @@ export function around(nowSeconds: number, nodes: Readonly<Record<string, NodeRo
   return { nowMs: nowSeconds * 1000, node: (id: string) => all.find((node) => node.id === id) };
 }
 
-/** Steps as lines: "create 3 RUNNING", "t1 → SHUTDOWN", "delete t1", "update COMPLETED…". */
-export function lines({ steps }: Outcome): readonly string[] {
+export interface Table {
+  readonly now?: number;
+  readonly nodes?: Readonly<Record<string, NodeRow>>;
+  readonly history?: number;
+}
+
+/** What the orchestrators want for a service whose tasks and nodes are these. */
+export function reconcile(
+  service: Service | undefined,
+  rows: readonly TaskRow[],
+  { now = 1000, nodes = {}, history = 5 }: Table = {},
+): Pass {
+  const tasks = tasksOf(rows);
+  const view: DeskView = {
+    ...around(now, nodes),
+    historyLimit: history,
+    nodes: () => nodesOf(nodes),
+    task: (id) => tasks.find((task) => task.id === id),
+    tasksOf: () => tasks,
+  };
+  return outcome(new ServiceDesk("web", service).pass(view));
+}
+
+/** Runs work to its end. */
+export function outcome<T>(work: Generator<undefined, T>): T {
+  for (;;) {
+    const step = work.next();
+    if (step.done) return step.value;
+  }
+}
+
+/** Those of a service that is not global. */
+export function slotsOf(tasks: readonly Task[]): readonly Slot[] {
+  const table = new SlotTable(false);
+  for (const task of tasks) table.put(task);
+  return [...table.slots()];
+}
+
+export function rulesOf(service: Service): ServiceRules {
+  return new ServiceRules(service, () => undefined);
+}
+
+/** When the desk wants to look again, in seconds, the soonest first. */
+export function alarms(pass: Pass): readonly number[] {
+  return pass.alarms.map(({ atMs }) => atMs / 1000).sort((a, b) => a - b);
+}
+
+/** Steps as lines: "create 3 RUNNING", "t1 → SHUTDOWN", "delete t1", or what is told. */
+export function lines({ steps }: { readonly steps: readonly Step[] }): readonly string[] {
   return steps.map((step) => step.map(line).join(", ")).sort();
 }
 
@@ -102,9 +171,14 @@ function line(action: Action): string {
       return `create ${action.slot || action.nodeId} ${TaskState[action.desiredState]}`;
     case "desire":
       return `${action.taskId} → ${TaskState[action.desiredState]}`;
+    case "remove":
+      return `${action.taskId} → REMOVE`;
     case "delete":
       return `delete ${action.taskId}`;
+    case "explain":
+      return `${action.taskId} ${action.message}`;
     case "update-status":
+    case "roll-back":
       return action.status.message;
   }
 }
