@@ -157,13 +157,25 @@ test("what openssl signs as an external authority might: taken, and refused wher
   t.is(faultOf(sign("1.2.3.4=critical,DER:0500")), "malformed");
 });
 
-test("an authority with a short path allows nothing between", (t) => {
+test("a root that allows nothing between is not led to over an intermediate; one that allows one is", (t) => {
   const openssl = new OpenSsl(t);
-  const narrow = foreignRoot(openssl, { key: P256, extensions: ["basicConstraints=critical,CA:TRUE,pathlen:0"] });
+  openssl.write(
+    "ext.cnf",
+    "basicConstraints=critical,CA:TRUE\nkeyUsage=critical,keyCertSign\nsubjectKeyIdentifier=hash",
+  );
+  const subKey = openssl.run("genpkey", ...P256);
+  openssl.write("sub.key", subKey);
+  openssl.write("sub.csr", openssl.run("req", "-new", "-key", "sub.key", "-subj", "/CN=between"));
   const nowMs = Date.now();
-  const leaf = (ca: CertificateAuthority) =>
-    issueCertificate({
-      ca,
+  const over = (pathLength: number) => {
+    const above = foreignRoot(openssl, { extensions: [`basicConstraints=critical,CA:TRUE,pathlen:${pathLength}`] });
+    openssl.write("ca.crt", above.certificatePem);
+    openssl.write("ca.key", above.keyPem);
+    const sub = openssl.run(
+      ...["x509", "-req", "-in", "sub.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-days", "900", "-extfile", "ext.cnf"],
+    );
+    const certificatePem = issueCertificate({
+      ca: { certificatePem: sub, keyPem: subKey, intermediatesPem: sub },
       csr: makeCsr().csrPem,
       nodeId: "n",
       role: NodeRole.WORKER,
@@ -171,5 +183,13 @@ test("an authority with a short path allows nothing between", (t) => {
       notBeforeMs: nowMs,
       notAfterMs: nowMs + DAY_MS,
     });
-  t.is(checkChain({ certificatePem: leaf(narrow), rootPem: narrow.certificatePem }).length, 2);
+    const chain = openssl.write("chain.pem", certificatePem);
+    const { ok } = openssl.says("verify", "-CAfile", "ca.crt", "-untrusted", chain, chain);
+    return { certificatePem, rootPem: above.certificatePem, isValid: ok };
+  };
+  const [narrow, wide] = [over(0), over(1)];
+  t.false(narrow.isValid);
+  t.is(t.throws(() => checkChain(narrow), { instanceOf: CertificateError })?.fault, "untrusted");
+  t.true(wide.isValid);
+  t.is(checkChain(wide).length, 3);
 });

@@ -220,3 +220,24 @@ test("what is no root is not cross-signed, and what allows no intermediates cros
     "no-intermediates",
   );
 });
+
+test("a new root that names its own key as its issuer's is cross-signed with the old one's in that place", (t) => {
+  const openssl = new OpenSsl(t);
+  const own = foreignRoot(openssl, {
+    subject: "/CN=swarm-ca",
+    extensions: [
+      ...["basicConstraints=critical,CA:TRUE", "keyUsage=critical,keyCertSign,cRLSign"],
+      ...["subjectKeyIdentifier=hash", "authorityKeyIdentifier=keyid:always"],
+    ],
+  });
+  const old = makeRootCa(NOW);
+  const crossed = crossSign(own.certificatePem, old);
+  const idOf = (pem: string) => certificateFacts(pem).subjectKeyId;
+  t.deepEqual(certificateFacts(own.certificatePem).authorityKeyId, idOf(own.certificatePem));
+  t.deepEqual(certificateFacts(crossed).authorityKeyId, idOf(old.certificatePem));
+  const { chainPem } = issue({ ...own, intermediatesPem: crossed });
+  for (const { certificatePem } of [old, own]) {
+    const said = openssl.verify(chainPem, certificatePem);
+    t.true(said.ok, said.text);
+  }
+});
