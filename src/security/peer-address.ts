@@ -1,6 +1,7 @@
 /** Whom limits are counted for. */
 
-const MAPPED = /^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i;
+const IPV4 = /^(?:::ffff:)?(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/i;
+const BRACKETED = /^\[([^\]]+)\](?::\d+)?$/;
 /** Of IPv6, a network of this many groups of 16 bits belongs to one subscriber, who has as many addresses in it as he likes. */
 const IPV6_GROUPS = 4;
 
@@ -9,9 +10,9 @@ const IPV6_GROUPS = 4;
  * @returns the IPv4 address; the first 64 bits of an IPv6 address; anything else as it is
  */
 export function addressOf(peer: string): string {
-  const v4 = /^(\d+\.\d+\.\d+\.\d+)(?::\d+)?$/.exec(peer.replace(MAPPED, "").replace(/^::ffff:/i, ""));
-  if (v4) return v4[1]!;
-  const bare = /^\[([^\]]+)\](?::\d+)?$/.exec(peer)?.[1] ?? peer;
+  const bare = BRACKETED.exec(peer)?.[1] ?? peer;
+  const v4 = IPV4.exec(bare)?.[1];
+  if (v4 !== undefined) return v4;
   if (!/^[0-9a-f:]+(%.+)?$/i.test(bare) || !bare.includes(":")) return peer;
   const [address = ""] = bare.split("%");
   return firstGroups(address);

@@ -16,21 +16,3 @@ for (const [file, packageName] of [
     });
   }
 }
-
-const AUTHORIZATION_EXTENSION = 50201;
-
-test("every method of every service says who may call it", (t) => {
-  let methods = 0;
-  for (const file of descriptors.file) {
-    for (const service of file.service) {
-      for (const method of service.method) {
-        methods++;
-        const option = method.options?.$unknown?.find((field) => field.no === AUTHORIZATION_EXTENSION);
-        // A length, then field 1 of Authorization: roles 1, 2 or 3.
-        t.deepEqual([...(option?.data ?? [])].slice(0, 2), [2, 8], `${service.name}.${method.name}`);
-        t.true([1, 2, 3].includes(option?.data[2] ?? 0), `${service.name}.${method.name}`);
-      }
-    }
-  }
-  t.true(methods >= 67, `only ${methods} methods were found`);
-});
