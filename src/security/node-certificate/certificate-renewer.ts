@@ -42,6 +42,8 @@ export class CertificateRenewer {
   readonly #options: CertificateRenewerOptions;
   readonly #listeners = new Set<(certificate: NodeCertificate) => void>();
   #current: NodeCertificate;
+  /** The newest that were heard of; they may be on their way to the disk. */
+  #roots: string;
   #failures = 0;
   /** Of the wall clock. */
   #dueMs = Number.POSITIVE_INFINITY;
@@ -54,6 +56,7 @@ export class CertificateRenewer {
   constructor(options: CertificateRenewerOptions) {
     this.#options = options;
     this.#current = options.certificate;
+    this.#roots = options.certificate.rootPem;
   }
 
   get current(): NodeCertificate {
@@ -93,9 +96,16 @@ export class CertificateRenewer {
 
   /** The cluster trusts other roots. Nothing happens when they are the ones of now. @throws CertificateFilesError when the certificate does not chain to them */
   async trust(rootPem: string): Promise<void> {
-    if (this.#isStopped || rootPem === this.#current.rootPem) return;
-    await this.#options.store.saveRoots(rootPem);
-    this.#change({ ...this.#current, rootPem });
+    const before = this.#roots;
+    if (this.#isStopped || rootPem === before) return;
+    this.#roots = rootPem;
+    try {
+      await this.#options.store.saveRoots(rootPem);
+    } catch (error) {
+      if (this.#roots === rootPem) this.#roots = before;
+      throw error;
+    }
+    if (!this.#isStopped) this.#change({ ...this.#current, rootPem });
   }
 
   /** What is being stored is stored to its end. */
@@ -135,8 +145,13 @@ export class CertificateRenewer {
     );
     let isRenewed = false;
     try {
-      const certificate = await this.#renewed(abort.signal);
+      const before = this.#roots;
+      const answered = await this.#renewed(abort.signal);
+      // Roots that came meanwhile are newer than the answer's.
+      const roots = this.#roots;
+      const certificate = roots !== before && chains(answered, roots) ? { ...answered, rootPem: roots } : answered;
       await this.#options.store.save(certificate);
+      if (this.#roots === roots) this.#roots = certificate.rootPem;
       this.#failures = 0;
       isRenewed = true;
       this.#current = certificate;
@@ -156,8 +171,7 @@ export class CertificateRenewer {
   }
 
   async #renewed(signal: AbortSignal): Promise<NodeCertificate> {
-    const before = this.#current;
-    const { organization, organizationalUnit, commonName } = certificateFacts(before.certificatePem).subject;
+    const { organization, organizationalUnit, commonName } = certificateFacts(this.#current.certificatePem).subject;
     const expected = {
       clusterId: organization,
       nodeId: commonName,
@@ -166,10 +180,7 @@ export class CertificateRenewer {
     const { csrPem, keyPem } = makeCsr();
     const answer = await unlessAborted(this.#options.request(csrPem, signal), signal);
     const nowMs = this.#options.clock.now();
-    const certificate = acceptCertificate({ keyPem, answer, expected, nowMs });
-    const { rootPem } = this.#current;
-    // Roots that came meanwhile are newer than the answer.
-    return rootPem !== before.rootPem && chains(certificate, rootPem) ? { ...certificate, rootPem } : certificate;
+    return acceptCertificate({ keyPem, answer, expected, nowMs });
   }
 
   #failed(error: unknown): void {

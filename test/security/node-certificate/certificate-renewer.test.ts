@@ -30,6 +30,8 @@ class Bed {
   readonly first: NodeCertificate;
   readonly renewer: CertificateRenewer;
   diskError: Error | undefined;
+  /** Roots are stored once it is there. */
+  disk: Promise<void> = Promise.resolve();
   random = 0.5;
 
   constructor(issue: Partial<Issue> = {}) {
@@ -48,6 +50,8 @@ class Bed {
           this.saved.push(certificate);
         },
         saveRoots: async (rootPem) => {
+          await this.disk;
+          if (this.diskError) throw this.diskError;
           this.savedRoots.push(rootPem);
         },
       },
@@ -273,6 +277,34 @@ test("roots that came while it asked are newer than the answer's", async (t) => 
   const both = root.certificatePem + next.certificatePem;
   await bed.renewer.trust(both);
   await bed.grant();
+  t.is(bed.renewer.current.rootPem, both);
+});
+
+test("so are those that are on their way to the disk when the answer comes", async (t) => {
+  const bed = new Bed();
+  let write: () => void = () => undefined;
+  bed.disk = new Promise((resolve) => {
+    write = resolve;
+  });
+  bed.renewer.start();
+  void bed.renewer.renewNow();
+  const both = root.certificatePem + next.certificatePem;
+  const trusted = bed.renewer.trust(both);
+  await bed.grant();
+  t.is(bed.saved[0]?.rootPem, both);
+  write();
+  await trusted;
+  t.deepEqual(bed.renewer.current, bed.saved[0]!);
+});
+
+test("roots that the disk did not take are not trusted, and may come again", async (t) => {
+  const bed = new Bed();
+  const both = root.certificatePem + next.certificatePem;
+  bed.diskError = new Error("no space left on device");
+  await t.throwsAsync(bed.renewer.trust(both), { message: /no space/ });
+  t.is(bed.renewer.current, bed.first);
+  bed.diskError = undefined;
+  await bed.renewer.trust(both);
   t.is(bed.renewer.current.rootPem, both);
 });
 
