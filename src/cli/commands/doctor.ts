@@ -6,7 +6,7 @@ export function addDoctorCommand(program: Command, maker: CommandMaker): void {
     .leaf(
       program,
       "doctor",
-      "Probe what this host's kernel can do, and whether tswarmd answers",
+      "Probe what this host can do, whether tswarmd answers, and how safe this node stands",
       async () => (await import("../doctor/doctor.js")).doctor,
     )
     .addHelpText(
