@@ -88,11 +88,7 @@ export class IssueQueue {
     if (this.#isWorking) return;
     this.#isWorking = true;
     // Those who come in the same turn share an entry.
-    setImmediate(() => {
-      this.#untilEmpty().finally(() => {
-        this.#isWorking = false;
-      });
-    });
+    setImmediate(() => void this.#untilEmpty());
   }
 
   async #untilEmpty(): Promise<void> {
@@ -106,6 +102,8 @@ export class IssueQueue {
       this.#writes.add(write);
       if (this.#writes.size >= MAX_WRITES_UNDER_WAY) await Promise.race(this.#writes);
     }
+    // Together with the last look: who comes later begins anew.
+    this.#isWorking = false;
   }
 
   async #sign(batch: readonly Waiting[]): Promise<SignedBatch | { readonly error: unknown }> {
