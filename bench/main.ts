@@ -4,7 +4,17 @@ import { cpus, release, totalmem } from "node:os";
 import { join } from "node:path";
 
 /** In the order in which they run. */
-const GROUPS = ["netlink", "load-balancer", "overlay", "virtual-address", "dns", "store", "cluster", "raft"];
+const GROUPS = [
+  "netlink",
+  "load-balancer",
+  "overlay",
+  "virtual-address",
+  "dns",
+  "store",
+  "cluster",
+  "raft",
+  "identity",
+];
 
 const asked = process.argv.slice(2);
 const unknown = asked.filter((group) => !GROUPS.includes(group));
