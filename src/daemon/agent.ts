@@ -9,7 +9,7 @@ import { LinkClient } from "../agent/link/link-client.js";
 import { RelayDirectory } from "../agent/link/relay-directory.js";
 import { AgentNetwork } from "../agent/network/agent-network.js";
 import { DataPlaneClient } from "../agent/network/data-plane-client.js";
-import type { DataPlaneFacts } from "../agent/network/data-plane-protocol.js";
+import type { DataPlaneFacts, LoadBalancerChoice, PacketFilterChoice } from "../agent/network/data-plane-protocol.js";
 import { dnsItems } from "../agent/network/dns-items.js";
 import { silentPorts } from "../agent/network/listening-ports.js";
 import { DispatcherSession } from "../agent/session/dispatcher-session.js";
@@ -19,25 +19,42 @@ import { describeNode } from "../agent/session/node-description.js";
 import { expandTask, type TemplateNode } from "../agent/task-template.js";
 import { Worker } from "../agent/worker/worker.js";
 import type { Node } from "../api/generated/docker/swarmkit/v1/objects.js";
-import type { NodeDescription, WeightedPeer } from "../api/generated/docker/swarmkit/v1/types.js";
+import type { NodeDescription, NodeTLSInfo, WeightedPeer } from "../api/generated/docker/swarmkit/v1/types.js";
+import type { TlsIdentity } from "../security/tls/tls-identity.js";
 import type { Underlay } from "./host-facts.js";
-import type { DaemonOptions } from "./options.js";
 
 /** The gateway bridge in the host's namespace. */
 export const BRIDGE_NAME = "tswarm0";
 const LOOK_INTERVAL_MS = 4000;
 
+export interface AgentSettings {
+  readonly stateDir: string;
+  readonly hostname: string;
+  /** Of the whole cluster. */
+  readonly dataPathPort: number;
+  readonly loadBalancer: LoadBalancerChoice;
+  readonly packetFilter: PacketFilterChoice;
+}
+
 export interface AgentOptions {
   readonly nodeId: string;
+  /** Of this agent. */
+  readonly identity: TlsIdentity;
+  /** What the node says of its certificates. */
+  readonly tlsInfo: () => NodeTLSInfo;
   /** A folder in memory. */
   readonly runDir: string;
-  readonly daemon: DaemonOptions;
+  readonly settings: AgentSettings;
   readonly underlay: Underlay;
   /** Whoever starts the agent keeps it up to date. */
   readonly managers: ManagerList;
   /** The node as the managers see it. */
   readonly onNode: (node: Node) => void;
   readonly onManagers: (managers: readonly WeightedPeer[]) => void;
+  /** PEM: the roots that the cluster trusts. */
+  readonly onRoots: (rootPem: string) => void;
+  /** A dispatcher knows the node, or does not any more. */
+  readonly onRegistered: (registered: boolean) => void;
   readonly version: string;
   readonly log: (line: string) => void;
   /** The data plane cannot go on. */
@@ -58,16 +75,16 @@ export class Agent {
 
   /** @throws Error with one clear line when the kernel lacks what a node needs */
   static async start(options: AgentOptions): Promise<Agent> {
-    const { daemon, underlay, nodeId, log } = options;
+    const { settings, underlay, nodeId, log } = options;
     const { client, facts } = await DataPlaneClient.start(
       {
         nodeId,
-        stateDir: daemon.stateDir,
-        vxlanPort: daemon.dataPathPort,
+        stateDir: settings.stateDir,
+        vxlanPort: settings.dataPathPort,
         underlayMtu: underlay.mtu,
         bridgeName: BRIDGE_NAME,
-        loadBalancer: daemon.loadBalancer,
-        packetFilter: daemon.packetFilter,
+        loadBalancer: settings.loadBalancer,
+        packetFilter: settings.packetFilter,
         lookIntervalMs: LOOK_INTERVAL_MS,
       },
       log,
@@ -83,11 +100,11 @@ export class Agent {
   }
 
   private constructor(options: AgentOptions, dataPlane: DataPlaneClient, facts: DataPlaneFacts) {
-    const { nodeId, daemon, underlay, log } = options;
+    const { nodeId, settings, underlay, log } = options;
     this.#options = options;
     this.#dataPlane = dataPlane;
     const owner = { nodeId, tunnelAddress: underlay.address };
-    this.#directory = new RelayDirectory({ ...owner, hostname: daemon.hostname }, async (request) => {
+    this.#directory = new RelayDirectory({ ...owner, hostname: settings.hostname }, async (request) => {
       const result = await dataPlane.observe(request);
       const answers = (networkId: string, name: string) => this.#names.answers(networkId, name);
       const names = dnsItems(this.#directory.view(), { networks: this.#network.networks, answers }, request);
@@ -97,7 +114,7 @@ export class Agent {
     const templateNode = this.#templateNode();
     this.#network = new AgentNetwork({
       owner,
-      stateDir: daemon.stateDir,
+      stateDir: settings.stateDir,
       dataPlane,
       facts,
       directory: this.#directory,
@@ -108,16 +125,16 @@ export class Agent {
       now: Date.now,
       log,
     });
-    this.#executor = new ProcessExecutor({ stateDir: daemon.stateDir, runDir: options.runDir, nodeId, log });
+    this.#executor = new ProcessExecutor({ stateDir: settings.stateDir, runDir: options.runDir, nodeId, log });
     this.#worker = new Worker({
-      stateDir: daemon.stateDir,
+      stateDir: settings.stateDir,
       executors: [withTemplates(this.#executor, templateNode)],
       network: this.#network,
       report: (taskId, status) => this.#session.report(taskId, status),
       log,
     });
     this.#managers = new Managers({
-      nodeId,
+      identity: options.identity,
       list: options.managers,
       random: Math.random,
       now: Date.now,
@@ -132,6 +149,8 @@ export class Agent {
         options.onNode(node);
       },
       onManagers: options.onManagers,
+      onRootCa: (roots) => options.onRoots(Buffer.from(roots).toString()),
+      onRegistered: options.onRegistered,
       log,
     });
     this.#link = new LinkClient({
@@ -140,6 +159,11 @@ export class Agent {
       random: Math.random,
       log,
     });
+  }
+
+  /** What the node says of itself may have changed. */
+  describeAnew(): void {
+    this.#session.describeAnew();
   }
 
   /** Lets go of everything; tasks and the kernel's networks go on. */
@@ -166,7 +190,7 @@ export class Agent {
 
   #describe(facts: DataPlaneFacts): NodeDescription {
     return describeNode({
-      hostname: this.#options.daemon.hostname,
+      hostname: this.#options.settings.hostname,
       engineVersion: this.#options.version,
       engineLabels: {
         "tswarm.load-balancer": facts.loadBalancer,
@@ -175,6 +199,7 @@ export class Agent {
       },
       runtimes: [this.#executor.runtime],
       plugins: [{ type: "Network", name: "overlay" }],
+      tlsInfo: this.#options.tlsInfo(),
     });
   }
 
@@ -182,7 +207,7 @@ export class Agent {
     const { platform } = describeNode({ engineVersion: "", engineLabels: {}, runtimes: [] });
     return {
       id: this.#options.nodeId,
-      hostname: this.#options.daemon.hostname || hostname(),
+      hostname: this.#options.settings.hostname || hostname(),
       architecture: platform?.architecture ?? "",
       os: platform?.os ?? "",
     };

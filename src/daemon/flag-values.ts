@@ -1,30 +1,25 @@
 /** Values of tswarmd's flags: what is refused is said in commander's one line. */
-import { isIP } from "node:net";
 import { InvalidArgumentError } from "commander";
-
-const MANAGER_PORT = 4242;
+import { DEFAULT_PORT } from "./addresses/choose.js";
+import { formatHostPort, parseHostPort } from "./addresses/host-port.js";
 
 /** "HOST[:PORT][,HOST[:PORT]…]" @returns "HOST:PORT" each, without doubles */
 export function managerAddresses(text: string): readonly string[] {
-  const addresses = text.split(",").map((one) => {
-    const [, host, port] = /^([^:\s]+)(?::(\d+))?$/.exec(one.trim()) ?? [];
-    if (!host || (port !== undefined && !isPort(Number(port))))
-      throw new InvalidArgumentError("HOST or HOST:PORT is due, several with commas between them.");
-    return `${host}:${port ?? MANAGER_PORT}`;
-  });
-  return [...new Set(addresses)];
+  const addresses = text.split(",").map((one) => managerAddress(one.trim()));
+  if (addresses.includes(undefined))
+    throw new InvalidArgumentError("HOST or HOST:PORT is due, several with commas between them.");
+  return [...new Set(addresses as readonly string[])];
 }
 
-export function listenAddress(text: string): string {
-  const [, address, port] = /^(\d+\.\d+\.\d+\.\d+)?:?(\d+)?$/.exec(text) ?? [];
-  if ((address && isIP(address) !== 4) || (port !== undefined && !isPort(Number(port))) || (!address && !port)) {
-    throw new InvalidArgumentError("ADDRESS:PORT is due, with an IPv4 address of this host.");
-  }
-  return `${address ?? "0.0.0.0"}:${port ?? MANAGER_PORT}`;
+/** @returns "HOST:PORT"; undefined for what is no address */
+export function managerAddress(text: string): string | undefined {
+  const parsed = parseHostPort(text);
+  return parsed && formatHostPort(parsed.host, parsed.port ?? DEFAULT_PORT);
 }
 
-export function ipv4(text: string): string {
-  if (isIP(text) !== 4) throw new InvalidArgumentError("An IPv4 address of this host is due.");
+/** ADDRESS, INTERFACE, or either with a port; what it stands for, the host says. */
+export function hostPort(text: string): string {
+  if (!parseHostPort(text)) throw new InvalidArgumentError("ADDRESS[:PORT] or INTERFACE[:PORT] is due.");
   return text;
 }
 
@@ -42,8 +37,4 @@ export function heartbeatSeconds(text: string): number {
   const seconds = Number(text);
   if (!(seconds >= 0.1 && seconds <= 3600)) throw new InvalidArgumentError("Seconds from 0.1 to 3600 are due.");
   return seconds;
-}
-
-function isPort(port: number): boolean {
-  return Number.isInteger(port) && port > 0 && port < 65536;
 }

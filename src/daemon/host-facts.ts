@@ -1,8 +1,11 @@
-/** What this host is to the cluster: the address and link that carry the overlays. */
+/** What this host is to the cluster: where others reach it, and the address and link that carry the overlays. */
 import { lookup } from "node:dns/promises";
-import { isIP } from "node:net";
+import { isIPv4 } from "node:net";
 import { RouteSocket } from "../../native-bindings/index.js";
 import { underlayPath } from "../../overlay/underlay.js";
+import { isUnspecified, systemAddress } from "./addresses/choose.js";
+import { formatHostPort, parseHostPort } from "./addresses/host-port.js";
+import { type HostInterface, hostInterfaces } from "./addresses/interfaces.js";
 
 export interface Underlay {
   /** The address that other nodes send VXLAN packets to. */
@@ -12,69 +15,71 @@ export interface Underlay {
   readonly mtu: number;
 }
 
+export interface HostPlace {
+  /** "HOST:PORT" that others are told. */
+  readonly advertiseAddress: string;
+  readonly underlay: Underlay;
+}
+
 export class HostFactsError extends Error {
   override readonly name = "HostFactsError";
 }
 
-export interface UnderlayQuestion {
-  /** Chosen by the user. */
+export interface PlaceQuestion {
+  /** "ADDRESS:PORT" */
+  readonly listenAddress: string;
+  /** "ADDRESS:PORT", as chosen; absent: that which leads to the managers. */
+  readonly advertiseAddress?: string;
+  /** As chosen. */
   readonly dataPathAddress?: string;
-  /** The address that a manager listens at for nodes. */
-  readonly listenAddress?: string;
   /** Managers on other hosts, "HOST:PORT" each. */
   readonly managerAddresses: readonly string[];
 }
 
-/** @throws HostFactsError when no address, or no single one, is right */
-export async function findUnderlay(question: UnderlayQuestion): Promise<Underlay> {
-  const managerAddress = await resolveFirst(question.managerAddresses.map(hostOf));
-  using socket = RouteSocket.open();
-  const links = new Map(socket.links().map((link) => [link.index, link]));
-  const addresses = socket
-    .addresses()
-    .filter((one) => isIP(one.address) === 4)
-    .map((one) => ({ address: one.address, link: links.get(one.linkIndex)! }));
-  const wanted = question.dataPathAddress ?? specific(question.listenAddress) ?? sourceTowards(socket, managerAddress);
-  if (wanted) {
-    const found = addresses.find((one) => one.address === wanted);
-    if (!found) throw new HostFactsError(`${wanted} is no address of this host: it has ${list(addresses)}`);
-    return underlay(found, managerAddress);
-  }
-  const candidates = addresses.filter(
-    ({ link }) => link.up && link.kind !== "loopback" && link.name !== "lo" && link.kind !== "bridge",
-  );
-  if (candidates.length === 0) throw new HostFactsError("this host has no IPv4 address that other hosts could reach");
-  if (candidates.length > 1) {
+/** @throws HostFactsError, AddressError when no address, or no single one, is right */
+export async function findPlace(question: PlaceQuestion): Promise<HostPlace> {
+  const interfaces = hostInterfaces();
+  const manager = await resolveFirst(question.managerAddresses.map(hostOf));
+  const towards = manager && sourceTowards(manager);
+  const advertiseAddress =
+    question.advertiseAddress ??
+    formatHostPort(towards ?? systemAddress(interfaces), parseHostPort(question.listenAddress)!.port!);
+  const own = (address: string) => linkWith(interfaces, address) !== undefined;
+  const listened = hostOf(question.listenAddress);
+  // An advertised address may be another's, that leads here by translation.
+  const address =
+    question.dataPathAddress ??
+    [hostOf(advertiseAddress), listened, towards ?? ""].find((one) => isIPv4(one) && !isUnspecified(one) && own(one)) ??
+    systemAddress(interfaces);
+  return { advertiseAddress, underlay: underlayAt(interfaces, address, manager) };
+}
+
+function underlayAt(interfaces: readonly HostInterface[], address: string, manager: string | undefined): Underlay {
+  const link = linkWith(interfaces, address);
+  if (!isIPv4(address) || !link) {
     throw new HostFactsError(
-      `this host has several addresses: ${list(candidates)}. Say which carries the overlays: --data-path-addr`,
+      `${address} cannot carry the overlays: an IPv4 address of this host is due (--data-path-addr), which has ${list(interfaces)}`,
     );
   }
-  return underlay(candidates[0]!, managerAddress);
+  return { address, linkName: link.name, mtu: underlayPath(manager ?? address).mtu ?? link.mtu };
 }
 
-interface Candidate {
-  readonly address: string;
-  readonly link: { readonly name: string; readonly mtu: number };
+function linkWith(interfaces: readonly HostInterface[], address: string): HostInterface | undefined {
+  return interfaces.find(({ addresses }) => addresses.includes(address));
 }
 
-function underlay({ address, link }: Candidate, managerAddress: string | undefined): Underlay {
-  return { address, linkName: link.name, mtu: underlayPath(managerAddress ?? address).mtu ?? link.mtu };
+function list(interfaces: readonly HostInterface[]): string {
+  const all = interfaces.flatMap(({ name, addresses }) =>
+    addresses.filter((address) => isIPv4(address)).map((address) => `${address} (${name})`),
+  );
+  return all.join(", ") || "none";
 }
 
-function list(candidates: readonly Candidate[]): string {
-  return candidates.map(({ address, link }) => `${address} (${link.name})`).join(", ");
-}
-
-function specific(listenAddress: string | undefined): string | undefined {
-  if (!listenAddress) return undefined;
-  const host = hostOf(listenAddress);
-  return host === "0.0.0.0" || host.startsWith("127.") ? undefined : host;
-}
-
-function sourceTowards(socket: RouteSocket, managerAddress: string | undefined): string | undefined {
-  if (!managerAddress) return undefined;
+/** @returns undefined where the manager is on this host, or nowhere to be reached at present */
+function sourceTowards(manager: string): string | undefined {
+  using socket = RouteSocket.open();
   try {
-    const source = socket.routeTo({ destination: managerAddress }).preferredSource;
+    const source = socket.routeTo({ destination: manager }).preferredSource;
     return source?.startsWith("127.") ? undefined : source;
   } catch (error) {
     throw new HostFactsError(`no route leads to the manager: ${(error as Error).message}`);
@@ -83,12 +88,12 @@ function sourceTowards(socket: RouteSocket, managerAddress: string | undefined):
 
 /** One of several names is enough. @throws HostFactsError when there are some and none has an address */
 async function resolveFirst(hosts: readonly string[]): Promise<string | undefined> {
-  const known = hosts.find((host) => isIP(host) === 4);
+  const known = hosts.find((host) => isIPv4(host));
   if (known !== undefined) return known;
   const errors: string[] = [];
   for (const host of hosts) {
     try {
-      return (await lookup(host, 4)).address;
+      return (await lookup(host)).address;
     } catch (error) {
       errors.push(`${host} has no address (${(error as NodeJS.ErrnoException).code})`);
     }
@@ -98,5 +103,5 @@ async function resolveFirst(hosts: readonly string[]): Promise<string | undefine
 }
 
 function hostOf(address: string): string {
-  return address.slice(0, address.lastIndexOf(":"));
+  return parseHostPort(address)?.host ?? address;
 }

@@ -1,12 +1,15 @@
 #!/usr/bin/env -S node --max-semi-space-size=1 --optimize-for-size
 /** `tswarmd`, the daemon of a node. */
-import { findUnderlay } from "./host-facts.js";
-import { checkLeave, leave } from "./leave.js";
+import { notifier } from "../../native-bindings/service-notifier.js";
+import { DEFAULT_CONTROL_SOCKET, localSockets } from "../api/local-sockets.js";
+import { checkLeave, leaveCluster } from "./leave.js";
+import { LocalNode } from "./local-node.js";
+import { localNodeService } from "./local-node-service.js";
+import { type LocalServer, serveLocally } from "./local-server.js";
 import { logTo } from "./log.js";
-import { type Membership, otherManagers, readMembership } from "./membership.js";
-import { ClusterNode, hasManagerLog } from "./node.js";
-import { type DaemonOptions, daemonOptions, type RunFlags, readCommandLine } from "./options.js";
-import { planStart } from "./start-plan.js";
+import { findManagerUser } from "./manager-user.js";
+import { readMembership } from "./membership.js";
+import { type RunFlags, readCommandLine } from "./options.js";
 import { StateDirectory } from "./state-directory.js";
 
 const STOP_LIMIT_MS = 10_000;
@@ -19,30 +22,28 @@ function fail(error: unknown): never {
 }
 
 async function run(flags: RunFlags, state: StateDirectory): Promise<void> {
-  const membership = readMembership(state.path);
-  const plan = planStart(flags.start, {
-    path: state.path,
-    nodeId: state.nodeId,
-    membership,
-    hasManagerLog: hasManagerLog(state.path),
-  });
-  const daemon = daemonOptions(flags, plan.membership.settings);
-  const underlay = await findUnderlay(underlayQuestion(daemon, plan.membership, state.nodeId));
+  const systemd = notifier(process.env, log);
+  const managerUser = findManagerUser(flags.managerUser, process.getuid!());
+  const remembered = readMembership(state.path)?.settings.controlSocket;
+  const sockets = localSockets(flags.start.settings.controlSocket ?? remembered ?? DEFAULT_CONTROL_SOCKET);
+  let server: LocalServer | undefined;
   let stopping = false;
   const stop = async (status: number) => {
     if (stopping) return;
     stopping = true;
+    systemd.stopping();
     // What hangs must not keep the node from being started again.
     setTimeout(() => process.exit(1), STOP_LIMIT_MS).unref();
+    await server?.close();
     await node.stop();
     state.unlock();
     process.exit(status);
   };
-  const node = new ClusterNode({
+  const node = new LocalNode({
     state,
-    daemon,
-    plan,
-    underlay,
+    flags,
+    sockets,
+    managerUser,
     log,
     managerLog: logTo(process.stderr, "manager"),
     onFailure: (reason) => {
@@ -57,21 +58,20 @@ async function run(flags: RunFlags, state: StateDirectory): Promise<void> {
     });
   }
   try {
+    server = await serveLocally(sockets.node, localNodeService(node, log), undefined, log);
     await node.start();
   } catch (error) {
     // The signal came first, and what was starting was stopped by it.
     if (stopping) return;
+    await server?.close();
+    await node.stop();
     throw error;
   }
-  log(`node ${state.nodeId} (${daemon.hostname}) runs`);
-}
-
-function underlayQuestion(daemon: DaemonOptions, membership: Membership, nodeId: string) {
-  return {
-    ...(daemon.dataPathAddress ? { dataPathAddress: daemon.dataPathAddress } : {}),
-    listenAddress: daemon.remoteAddress,
-    managerAddresses: otherManagers(membership, nodeId),
-  };
+  const status = node.isMember
+    ? "member of a cluster"
+    : 'in no cluster: "tsctl init" begins one, "tsctl join" joins one';
+  if (!node.isMember) log(status);
+  systemd.ready(status);
 }
 
 try {
@@ -82,8 +82,9 @@ try {
   try {
     if (command.kind === "run") await run(command.flags, state);
     else {
-      if (!command.force) checkLeave(readMembership(state.path), state.nodeId);
-      await leave(state, log);
+      const membership = readMembership(state.path);
+      if (!command.force) checkLeave(membership);
+      if (membership) await leaveCluster(state, membership, log);
       state.unlock();
     }
   } catch (error) {

@@ -1,25 +1,37 @@
 /** The command line of the manager's process. */
-import type { DaemonOptions } from "./options.js";
+import type { LocalSockets } from "../api/local-sockets.js";
+import type { ElectionFlags } from "./options.js";
 import type { ManagerStart } from "./start-plan.js";
 
 export interface ManagerPlace {
   readonly nodeId: string;
   /** Folder of the manager's own state. */
   readonly stateDir: string;
-  /** Where other hosts reach this one. */
-  readonly underlayAddress: string;
+  readonly sockets: LocalSockets;
+  /** "ADDRESS:PORT" */
+  readonly listenAddress: string;
+  /** Where other hosts reach this one, "ADDRESS:PORT". */
+  readonly advertiseAddress: string;
+  readonly dataPathPort: number;
+  readonly heartbeatPeriodMs: number;
+  readonly election: ElectionFlags;
+  /** In the manager's folder: while it is there the manager is to run; under a service manager alone. */
+  readonly enabledFile?: string;
 }
 
-export function managerFlags(options: DaemonOptions, place: ManagerPlace, start: ManagerStart): readonly string[] {
-  const { tickMs, electionTicks, heartbeatTicks } = options.election;
+export function managerFlags(place: ManagerPlace, start: ManagerStart): readonly string[] {
+  const { tickMs, electionTicks, heartbeatTicks } = place.election;
   return [
     ...["--state-dir", place.stateDir],
     ...["--node-id", place.nodeId],
-    ...["--listen-control-api", options.controlSocket],
-    ...["--listen-remote-api", options.remoteAddress],
-    ...["--advertise-remote-api", advertised(options.remoteAddress, place.underlayAddress)],
-    ...["--heartbeat-period-ms", String(options.heartbeatPeriodMs)],
-    ...["--data-path-port", String(options.dataPathPort)],
+    ...["--listen-control-api", place.sockets.control],
+    ...["--support-socket", place.sockets.support],
+    ...["--listen-remote-api", place.listenAddress],
+    ...["--advertise-remote-api", place.advertiseAddress],
+    ...["--heartbeat-period-ms", String(place.heartbeatPeriodMs)],
+    ...["--data-path-port", String(place.dataPathPort)],
+    ...optional("--while-exists", place.enabledFile),
+    ...optional("--bootstrap", start.bootstrap),
     ...(start.join.length > 0 ? ["--join", start.join.join(",")] : []),
     ...(start.forceNewCluster ? ["--force-new-cluster"] : []),
     ...optional("--tick-ms", tickMs),
@@ -28,11 +40,6 @@ export function managerFlags(options: DaemonOptions, place: ManagerPlace, start:
   ];
 }
 
-function optional(flag: string, value: number | undefined): readonly string[] {
+function optional(flag: string, value: number | string | undefined): readonly string[] {
   return value === undefined ? [] : [flag, String(value)];
-}
-
-/** Where other nodes reach a manager that listens at every address. */
-function advertised(remoteAddress: string, underlayAddress: string): string {
-  return remoteAddress.replace(/^0\.0\.0\.0:/, `${underlayAddress}:`);
 }

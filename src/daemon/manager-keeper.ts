@@ -4,15 +4,19 @@
  */
 import { setTimeout as sleep } from "node:timers/promises";
 import { type ManagerExit, ManagerProcess } from "./manager-process.js";
+import type { ManagerRunner } from "./manager-runner.js";
+import type { ManagerUser } from "./manager-user.js";
 import type { ManagerStart } from "./start-plan.js";
 
 export interface ManagerKeeperOptions {
   readonly program: string;
+  /** Whom it runs as; undefined: this process's own user. */
+  readonly user?: ManagerUser;
   /** The manager's flags for a start. */
   readonly flags: (start: ManagerStart) => readonly string[];
   /** How to start it again: what it was told at first is done by then. */
   readonly restart: () => ManagerStart;
-  /** The control socket answers, or does not any more. */
+  /** It can be turned to, or not any more. */
   readonly onServing: (serving: boolean) => void;
   /** It was taken out of the cluster's managers; it has ended, and is not started again. */
   readonly onRemoved: () => void;
@@ -26,7 +30,7 @@ export interface ManagerKeeperOptions {
 /** A run that served so long was a good one: the next pause is the first again. */
 const PAUSES = { firstMs: 500, lastMs: 10_000, goodRunMs: 5000 };
 
-export class ManagerKeeper {
+export class ManagerKeeper implements ManagerRunner {
   readonly #options: ManagerKeeperOptions;
   #process: ManagerProcess | undefined;
   #kept: Promise<void> = Promise.resolve();
@@ -76,18 +80,22 @@ export class ManagerKeeper {
     await kept;
   }
 
+  /** It is a child of this process, and ends with it. */
+  release(): Promise<void> {
+    return this.stop();
+  }
+
   #renew(): AbortController {
     this.#end = new AbortController();
     return this.#end;
   }
 
   #spawn(start: ManagerStart): ManagerProcess {
-    const { program, flags, onServing, log, managerLog } = this.#options;
-    const run = new ManagerProcess(program, flags(start), managerLog);
+    const { program, user, flags, onServing, log, managerLog } = this.#options;
+    const run = new ManagerProcess(program, flags(start), user, managerLog);
     this.#process = run;
     void run.ready.then(({ locked }) => {
-      if (locked)
-        log('the manager is locked: "tsctl cluster unlock" with the cluster\'s unlock key opens it; tasks go on');
+      if (locked) log('the manager is locked: "tsctl unlock" with the cluster\'s unlock key opens it; tasks go on');
       onServing(true);
     });
     return run;

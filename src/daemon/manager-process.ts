@@ -1,10 +1,11 @@
 /**
- * The manager as a process of its own beside the agent: one run of it. It gets only what it is told on its command line, and ends when
- * the pipe to its standard input closes: with this process, however that ends.
+ * The manager as a process of its own beside the agent: one run of it. It gets only what it is told on its command line, nothing of this
+ * process's environment and rights, and ends when the pipe to its standard input closes: with this process, however that ends.
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
+import { asUser, type ManagerUser, managerEnvironment } from "./manager-user.js";
 
 export const MANAGER_PROGRAM = fileURLToPath(new URL("../manager/main.js", import.meta.url));
 const READY = /^ready control=(\S+)(?: remote=(\S+))?(?: state=(\w+))?/;
@@ -36,8 +37,10 @@ export class ManagerProcess {
   readonly #child: ChildProcess;
   #stopping = false;
 
-  constructor(program: string, args: readonly string[], log: (line: string) => void) {
-    const child = spawn(process.execPath, [program, ...args], { stdio: ["pipe", "pipe", "pipe"] });
+  constructor(program: string, args: readonly string[], user: ManagerUser | undefined, log: (line: string) => void) {
+    const [command, ...words] = asUser(user, [process.execPath, program, ...args]);
+    const env = managerEnvironment(process.env);
+    const child = spawn(command!, words, { stdio: ["pipe", "pipe", "pipe"], env, cwd: "/" });
     this.#child = child;
     let ownWords = "";
     createInterface({ input: child.stderr! }).on("line", (line) => {

@@ -1,8 +1,8 @@
 /**
- * What a node knows of its place in the cluster, kept in its state folder: its role, the managers, and where it was told to
- * listen. With it a daemon goes on without any flag.
+ * What a node knows of its place in the cluster, kept in its state folder: who it is, its role, the managers, and where it was told to
+ * listen. With it a daemon goes on without any flag; without it the node is in no cluster.
  */
-import { readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface KnownManager {
@@ -12,28 +12,31 @@ export interface KnownManager {
 }
 
 export interface Membership {
+  readonly nodeId: string;
   readonly role: "manager" | "worker";
-  /** How it came in: it began the cluster, or joined. */
-  readonly cameAs: "first" | "manager" | "worker";
-  /** The cluster itself has said that this node is a manager: only then can it take that back. */
-  readonly isConfirmed: boolean;
   /** Its manager was taken out of the cluster's managers, and the cluster has not yet said that the node is a worker. */
   readonly isExpelled: boolean;
-  /** As told by --join-addr, "HOST:PORT". */
+  /** As told when it joined, "HOST:PORT". */
   readonly joinAddresses: readonly string[];
   /** As the cluster says, this node itself among them where it manages. */
   readonly managers: readonly KnownManager[];
   readonly settings: NodeSettings;
 }
 
-/** Flags that belong to a node's place in the cluster: told once, they stay. */
+/** What belongs to a node's place in the cluster: told once, it stays. */
 export interface NodeSettings {
   readonly hostname?: string;
   readonly controlSocket?: string;
-  readonly remoteAddress?: string;
+  /** "ADDRESS:PORT" that a manager listens at. */
+  readonly listenAddress?: string;
+  /** "ADDRESS:PORT" that others are told; absent: that which leads to the managers. */
+  readonly advertiseAddress?: string;
   readonly dataPathAddress?: string;
+  /** Of the whole cluster. */
   readonly dataPathPort?: number;
 }
+
+const NODE_ID = /^[0-9a-z]{25}$/;
 
 export class MembershipError extends Error {
   override readonly name = "MembershipError";
@@ -41,6 +44,8 @@ export class MembershipError extends Error {
 
 /** In the state folder. */
 export const MEMBERSHIP_FILE = "membership.json";
+/** While it is there and {@link MEMBERSHIP_FILE} is not, a cluster is being begun or joined: what lies beside it is of no use to anybody. */
+const MARK_FILE = "joining";
 
 /** @returns undefined for a node that is in no cluster yet. @throws MembershipError when the file cannot be used */
 export function readMembership(stateDir: string): Membership | undefined {
@@ -52,7 +57,7 @@ export function readMembership(stateDir: string): Membership | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw new MembershipError(`cannot read ${path}: ${(error as Error).message}`);
   }
-  const remedy = "remove it and say by --join-addr where a manager is";
+  const remedy = "put back a copy of it, or empty the state folder and join again";
   let stored: unknown;
   try {
     stored = JSON.parse(text);
@@ -63,31 +68,43 @@ export function readMembership(stateDir: string): Membership | undefined {
   return stored;
 }
 
-/** In one step: a crash leaves the old file or the new one. */
+/** In one step: a crash leaves the old file or the new one. From then on the node is a member. */
 export function writeMembership(stateDir: string, membership: Membership): void {
   const path = join(stateDir, MEMBERSHIP_FILE);
   writeFileSync(`${path}.new`, `${JSON.stringify(membership, null, 2)}\n`, { mode: 0o600, flush: true });
   renameSync(`${path}.new`, path);
 }
 
+/** A crash from here to {@link writeMembership} leaves what the next start has to remove. */
+export function markJoining(stateDir: string): void {
+  writeFileSync(join(stateDir, MARK_FILE), "", { mode: 0o600, flush: true });
+}
+
+export function isMarkedJoining(stateDir: string): boolean {
+  return existsSync(join(stateDir, MARK_FILE));
+}
+
+export function unmarkJoining(stateDir: string): void {
+  rmSync(join(stateDir, MARK_FILE), { force: true });
+}
+
 /** Addresses of the managers on other nodes, those that the cluster names first. */
-export function otherManagers(
-  { managers, joinAddresses }: Pick<Membership, "managers" | "joinAddresses">,
-  nodeId: string,
-): readonly string[] {
+export function otherManagers({ nodeId, managers, joinAddresses }: OwnManagers): readonly string[] {
   const own = managers.find((one) => one.nodeId === nodeId)?.address;
   const others = managers.filter((one) => one.nodeId !== nodeId).map((one) => one.address);
   return [...new Set([...others, ...joinAddresses])].filter((address) => address !== own);
 }
 
+type OwnManagers = Pick<Membership, "nodeId" | "managers" | "joinAddresses">;
+
 function isMembership(value: unknown): value is Membership {
   if (typeof value !== "object" || value === null) return false;
-  const { role, cameAs, joinAddresses, managers, settings, ...flags } = value as Partial<Membership>;
+  const { nodeId, role, isExpelled, joinAddresses, managers, settings } = value as Partial<Membership>;
   return (
+    typeof nodeId === "string" &&
+    NODE_ID.test(nodeId) &&
     (role === "manager" || role === "worker") &&
-    ["first", "manager", "worker"].includes(cameAs ?? "") &&
-    typeof flags.isConfirmed === "boolean" &&
-    typeof flags.isExpelled === "boolean" &&
+    typeof isExpelled === "boolean" &&
     Array.isArray(joinAddresses) &&
     joinAddresses.every((one) => typeof one === "string") &&
     Array.isArray(managers) &&

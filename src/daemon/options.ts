@@ -4,24 +4,26 @@ import { hostname } from "node:os";
 import { resolve } from "node:path";
 import { Command, Option } from "commander";
 import type { LoadBalancerChoice, PacketFilterChoice } from "../agent/network/data-plane-protocol.js";
-import { heartbeatSeconds, ipv4, listenAddress, managerAddresses, whole } from "./flag-values.js";
+import { DEFAULT_CONTROL_SOCKET } from "../api/local-sockets.js";
+import type { AddressWishes } from "./addresses/choose.js";
+import { DEFAULT_LISTEN } from "./addresses/choose.js";
+import { heartbeatSeconds, hostPort, managerAddresses, whole } from "./flag-values.js";
+import { DEFAULT_MANAGER_USER } from "./manager-user.js";
 import type { NodeSettings } from "./membership.js";
 import type { StartFlags } from "./start-plan.js";
-
-export interface DaemonOptions extends RunFlags {
-  readonly controlSocket: string;
-  readonly hostname: string;
-  /** Where a manager listens for nodes and other managers, "ADDRESS:PORT". */
-  readonly remoteAddress: string;
-  /** The address that VXLAN packets to this node go to; absent: chosen. */
-  readonly dataPathAddress?: string;
-  readonly dataPathPort: number;
-}
 
 /** As on the command line; what is not there comes from the state folder, or has a default. */
 export interface RunFlags {
   readonly stateDir: string;
   readonly start: StartFlags;
+  readonly addresses: AddressWishes;
+  readonly addressPools: readonly string[];
+  /** 0: the default. */
+  readonly addressPoolMaskLength: number;
+  /** Undefined: the default, where there is such a user. */
+  readonly managerUser: string | undefined;
+  /** Of systemd; undefined: the daemon starts the manager by itself. */
+  readonly managerUnit: string | undefined;
   readonly loadBalancer: LoadBalancerChoice;
   readonly packetFilter: PacketFilterChoice;
   readonly heartbeatPeriodMs: number;
@@ -39,10 +41,8 @@ export type DaemonCommand =
   | { readonly kind: "run"; readonly flags: RunFlags }
   | { readonly kind: "leave"; readonly stateDir: string; readonly force: boolean };
 
+export const DEFAULT_DATA_PATH_PORT = 4789;
 const DEFAULT_STATE_DIR = "/var/lib/swarmd";
-const DEFAULT_SOCKET = "/var/run/swarmd.sock";
-const DEFAULT_REMOTE = "0.0.0.0:4242";
-const VXLAN_PORT = 4789;
 
 type Flags = Readonly<Record<string, unknown>>;
 
@@ -51,38 +51,61 @@ export function readCommandLine(argv: readonly string[]): DaemonCommand {
   let command: DaemonCommand | undefined;
   const program = new Command("tswarmd")
     .description(
-      "The daemon of a tswarm node: runs tasks, keeps the kernel's networks as the cluster wants them and, on a manager, manages the cluster. What it is told at first it keeps in its state folder: after a restart it needs no flags.",
+      'The daemon of a tswarm node: runs tasks, keeps the kernel\'s networks as the cluster wants them and, on a manager, starts the manager. It waits for "tsctl init" or "tsctl join"; what a node is told at first it keeps in its state folder: after a restart it needs no flags.',
     )
     .version(version(), "--version")
     .option("-d, --state-dir <dir>", "where the node keeps what must outlive it", DEFAULT_STATE_DIR)
-    .option("--listen-control-api <socket>", `unix socket of the API for tsctl (default ${DEFAULT_SOCKET})`)
-    .option("--hostname <name>", `the node's name in the cluster (default ${hostname()})`)
     .option(
-      "--listen-remote-api <address:port>",
-      `where a manager listens for nodes and managers (default ${DEFAULT_REMOTE})`,
-      listenAddress,
+      "--listen-control-api <socket>",
+      `unix socket of the manager's API for tsctl (default ${DEFAULT_CONTROL_SOCKET})`,
     )
+    .option("--hostname <name>", `the node's name in the cluster (default ${hostname()})`)
+    .option("--init", "begin a cluster with this node as its first manager, unless it is in one", false)
     .option(
       "--join-addr <host:port,...>",
-      "join the cluster of these managers, one is enough; without it a new node begins a cluster",
+      "join the cluster of these managers, one is enough, unless the node is in one",
       managerAddresses,
     )
-    .option("--manager", "with --join-addr: join as a manager", false)
+    .option("--join-token-file <file>", "with --join-addr: a file with the join token, which says the node's role")
     .option(
       "--force-new-cluster",
       "begin the cluster anew from what this manager's log holds, with it as the only manager: when most managers are lost for good",
       false,
     )
     .option(
+      "--listen-addr <address:port>",
+      `where a manager listens for nodes and managers; an interface's name will do (default ${DEFAULT_LISTEN})`,
+      hostPort,
+    )
+    .option(
+      "--advertise-addr <address:port>",
+      "where others reach this node; an interface's name will do (default: the only address, or the one that leads to the managers)",
+      hostPort,
+    )
+    .option(
       "--data-path-addr <address>",
-      "the address of this node that carries the overlays (default: the only one, or the one that leads to the manager)",
-      ipv4,
+      "the address of this node that carries the overlays; an interface's name will do (default: the one that others reach it at)",
     )
     .option(
       "--data-path-port <port>",
-      `UDP port of the overlays, 1024-49151 (default ${VXLAN_PORT})`,
+      `with --init: UDP port of the overlays, 1024-49151 (default ${DEFAULT_DATA_PATH_PORT})`,
       whole(1024, 49151),
     )
+    .option(
+      "--default-addr-pool <subnet,...>",
+      "with --init: what the subnets of networks are cut from (default 10.0.0.0/8)",
+      (text: string) => text.split(","),
+    )
+    .option(
+      "--default-addr-pool-mask-length <bits>",
+      "with --default-addr-pool: length of the subnets' masks (default 24)",
+      whole(1, 32),
+    )
+    .option(
+      "--manager-user <user>",
+      `whom the manager's process runs as (default ${DEFAULT_MANAGER_USER}, where there is such a user)`,
+    )
+    .option("--manager-unit <unit>", "systemd runs the manager by this unit, while the node is to have one")
     .addOption(
       new Option("--load-balancer <driver>", "how services are balanced")
         .choices(["auto", "ipvs", "nftables"])
@@ -120,17 +143,25 @@ function readRunFlags(flags: Flags): RunFlags {
   return {
     stateDir: resolve(String(flags.stateDir)),
     start: {
+      init: flags.init === true,
       joinAddresses: (flags.joinAddr as readonly string[] | undefined) ?? [],
-      asManager: flags.manager === true,
+      joinTokenFile: flags.joinTokenFile as string | undefined,
       forceNewCluster: flags.forceNewCluster === true,
       settings: withoutAbsent<NodeSettings>({
         hostname: flags.hostname,
         controlSocket: flags.listenControlApi === undefined ? undefined : resolve(String(flags.listenControlApi)),
-        remoteAddress: flags.listenRemoteApi,
-        dataPathAddress: flags.dataPathAddr,
         dataPathPort: flags.dataPathPort,
       }),
     },
+    addresses: withoutAbsent<AddressWishes>({
+      listen: flags.listenAddr,
+      advertise: flags.advertiseAddr,
+      dataPath: flags.dataPathAddr,
+    }),
+    addressPools: (flags.defaultAddrPool as readonly string[] | undefined) ?? [],
+    addressPoolMaskLength: (flags.defaultAddrPoolMaskLength as number | undefined) ?? 0,
+    managerUser: flags.managerUser as string | undefined,
+    managerUnit: flags.managerUnit as string | undefined,
     loadBalancer: flags.loadBalancer as LoadBalancerChoice,
     packetFilter: flags.packetFilter as PacketFilterChoice,
     heartbeatPeriodMs: Number(flags.heartbeatPeriod) * 1000,
@@ -142,20 +173,8 @@ function readRunFlags(flags: Flags): RunFlags {
   };
 }
 
-/** Fills in what neither the command line nor the state folder says. */
-export function daemonOptions(flags: RunFlags, settings: NodeSettings): DaemonOptions {
-  return {
-    ...flags,
-    ...settings,
-    controlSocket: settings.controlSocket ?? DEFAULT_SOCKET,
-    hostname: settings.hostname ?? hostname(),
-    remoteAddress: settings.remoteAddress ?? DEFAULT_REMOTE,
-    dataPathPort: settings.dataPathPort ?? VXLAN_PORT,
-  };
-}
-
 /** Flags were checked as they were read: what is there has its type. */
-function withoutAbsent<T extends object>(values: { readonly [K in keyof T]: unknown }): T {
+export function withoutAbsent<T extends object>(values: { readonly [K in keyof T]: unknown }): T {
   return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as T;
 }
 

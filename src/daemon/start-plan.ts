@@ -2,21 +2,33 @@
 import { type Membership, type NodeSettings, otherManagers } from "./membership.js";
 
 export interface StartFlags {
+  /** Begin a cluster, unless the node is in one. */
+  readonly init: boolean;
+  /** Join these managers' cluster, unless the node is in one. "HOST:PORT" */
   readonly joinAddresses: readonly string[];
-  readonly asManager: boolean;
+  /** Holds the token. */
+  readonly joinTokenFile: string | undefined;
   readonly forceNewCluster: boolean;
   readonly settings: NodeSettings;
 }
 
 export interface StateFolder {
   readonly path: string;
-  readonly nodeId: string;
   readonly membership: Membership | undefined;
   /** There is a manager's log in it. */
   readonly hasManagerLog: boolean;
 }
 
-export interface StartPlan {
+export type StartPlan =
+  /** It waits to be told to begin a cluster, or to join one. */
+  | { readonly kind: "wait" }
+  | { readonly kind: "init" }
+  | { readonly kind: "join"; readonly addresses: readonly string[]; readonly tokenFile: string }
+  | ResumePlan;
+
+/** It goes on as what it is. */
+export interface ResumePlan {
+  readonly kind: "resume";
   readonly membership: Membership;
   /** How the manager's process is started; undefined on a worker. */
   readonly manager: ManagerStart | undefined;
@@ -25,9 +37,11 @@ export interface StartPlan {
 }
 
 export interface ManagerStart {
-  /** Managers to ask to be taken in, "HOST:PORT"; none: it begins a cluster, or goes on with its log. */
+  /** Managers to ask to be taken in, "HOST:PORT"; none: it goes on with its log. */
   readonly join: readonly string[];
   readonly forceNewCluster: boolean;
+  /** File that says what cluster to begin. */
+  readonly bootstrap?: string;
 }
 
 /** The flags do not fit what the state folder holds. One clear line. */
@@ -37,88 +51,77 @@ export class StartRefusedError extends Error {
 
 /** @throws StartRefusedError */
 export function planStart(flags: StartFlags, folder: StateFolder): StartPlan {
+  const { membership } = folder;
+  if (flags.init && flags.joinAddresses.length > 0)
+    throw new StartRefusedError("--init and --join-addr: a node begins a cluster, or joins one");
   if (flags.forceNewCluster) return forcedStart(flags, folder);
-  return folder.membership ? nextStart(flags, folder, folder.membership) : firstStart(flags, folder);
+  return membership ? nextStart(flags, folder, membership) : firstStart(flags, folder);
 }
 
-function forcedStart(flags: StartFlags, { path, membership, hasManagerLog }: StateFolder): StartPlan {
-  if (flags.joinAddresses.length > 0)
-    throw new StartRefusedError(
-      "--force-new-cluster and --join-addr: a new cluster is joined by nobody else's managers",
-    );
-  if (!hasManagerLog)
-    throw new StartRefusedError(
-      `--force-new-cluster: ${path} holds no manager's log: it is for a manager that outlived the others`,
-    );
+/** The cluster of this manager's log, with it as the only manager. @throws StartRefusedError */
+export function forceNewCluster(membership: Membership, settings: NodeSettings): ResumePlan {
   return {
+    kind: "resume",
     membership: {
-      ...(membership ?? newMembership("first")),
+      ...membership,
       role: "manager",
       isExpelled: false,
       // The others are not its managers any more.
       joinAddresses: [],
       managers: [],
-      settings: { ...membership?.settings, ...flags.settings },
+      settings: { ...membership.settings, ...settings },
     },
     manager: { join: [], forceNewCluster: true },
     dropsManagerState: false,
   };
 }
 
-function firstStart(flags: StartFlags, { path, hasManagerLog }: StateFolder): StartPlan {
-  const { joinAddresses, asManager, settings } = flags;
-  if (asManager && joinAddresses.length === 0 && !hasManagerLog)
+function forcedStart(flags: StartFlags, { path, membership, hasManagerLog }: StateFolder): ResumePlan {
+  if (flags.joinAddresses.length > 0)
     throw new StartRefusedError(
-      "--manager needs --join-addr: without them this node begins a new cluster, as its first manager",
+      "--force-new-cluster and --join-addr: a new cluster is joined by nobody else's managers",
     );
-  if (hasManagerLog && joinAddresses.length > 0 && !asManager)
+  if (!hasManagerLog || !membership)
     throw new StartRefusedError(
-      `--join-addr: ${path} holds a manager's log: leave out the flag to go on with it, or empty the folder first`,
+      `--force-new-cluster: ${path} holds no manager's log: it is for a manager that outlived the others`,
     );
-  const cameAs = joinAddresses.length === 0 ? "first" : asManager ? "manager" : "worker";
-  return {
-    membership: { ...newMembership(cameAs), joinAddresses, settings },
-    manager: cameAs === "worker" ? undefined : { join: joinAddresses, forceNewCluster: false },
-    dropsManagerState: false,
-  };
+  return forceNewCluster(membership, flags.settings);
 }
 
-function nextStart(flags: StartFlags, { path, nodeId, hasManagerLog }: StateFolder, known: Membership): StartPlan {
-  const addresses = otherManagers(known, nodeId);
+function firstStart({ init, joinAddresses, joinTokenFile }: StartFlags, { path, hasManagerLog }: StateFolder) {
+  if (hasManagerLog)
+    throw new StartRefusedError(
+      `${path} holds a manager's log, and no membership.json that says of which node: put back a copy of it, or empty the folder`,
+    );
+  if (init) return { kind: "init" } as const;
+  if (joinAddresses.length === 0) {
+    if (joinTokenFile !== undefined)
+      throw new StartRefusedError("--join-token-file needs --join-addr: where a manager is");
+    return { kind: "wait" } as const;
+  }
+  if (joinTokenFile === undefined)
+    throw new StartRefusedError(
+      "--join-addr needs --join-token-file: a file with the token of the role that it is to have",
+    );
+  return { kind: "join", addresses: joinAddresses, tokenFile: joinTokenFile } as const;
+}
+
+function nextStart(flags: StartFlags, { path, hasManagerLog }: StateFolder, known: Membership): ResumePlan {
   if (known.role === "manager" && hasManagerLog && !fits(flags.joinAddresses, known))
     throw new StartRefusedError(
-      `--join-addr: this node is a manager of a cluster already (${path}), and ${flags.joinAddresses.join(", ")} is none of its managers; "tswarmd leave" ends that`,
-    );
-  if (known.role === "worker" && flags.asManager && known.cameAs !== "manager")
-    throw new StartRefusedError(
-      `--manager: this node is a worker of a cluster already (${path}): "tsctl node promote" makes a manager of it`,
+      `--join-addr: this node is a manager of a cluster already (${path}), and ${flags.joinAddresses.join(", ")} is none of its managers; "tsctl leave" ends that`,
     );
   const joinAddresses = flags.joinAddresses.length > 0 ? flags.joinAddresses : known.joinAddresses;
   const membership = { ...known, joinAddresses, settings: { ...known.settings, ...flags.settings } };
-  if (known.role === "worker") {
-    if (addresses.length === 0 && joinAddresses.length === 0)
-      throw new StartRefusedError(`${path} knows no manager: say by --join-addr where one is`);
-    return { membership, manager: undefined, dropsManagerState: hasManagerLog };
-  }
+  if (known.role === "worker")
+    return { kind: "resume", membership, manager: undefined, dropsManagerState: hasManagerLog };
   // A manager that was taken in already goes on with its log; one that stopped half-way asks again.
-  const join = [...new Set([...addresses, ...joinAddresses])];
-  return { membership, manager: { join, forceNewCluster: false }, dropsManagerState: false };
+  const manager = { join: otherManagers(membership), forceNewCluster: false };
+  return { kind: "resume", membership, manager, dropsManagerState: false };
 }
 
 /** The same flags as at first, or the address of one that is known: nothing new is asked for. */
 function fits(joinAddresses: readonly string[], { managers, joinAddresses: told }: Membership): boolean {
   const known = new Set([...told, ...managers.map(({ address }) => address)]);
   return joinAddresses.length === 0 || joinAddresses.some((address) => known.has(address));
-}
-
-function newMembership(cameAs: Membership["cameAs"]): Membership {
-  return {
-    role: cameAs === "worker" ? "worker" : "manager",
-    cameAs,
-    isConfirmed: false,
-    isExpelled: false,
-    joinAddresses: [],
-    managers: [],
-    settings: {},
-  };
 }

@@ -1,26 +1,24 @@
-/** The node's folder: its id, and a lock so that no two daemons run on it. */
+/** The node's folder, and a lock so that no two daemons run on it. */
 import { randomBytes } from "node:crypto";
-import { closeSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-
-/** In the state folder. */
-export const NODE_ID_FILE = "node-id";
+import { RUNTIME_FOLDER } from "../api/local-sockets.js";
 
 export class StateDirectoryError extends Error {
   override readonly name = "StateDirectoryError";
 }
 
+const MANAGER_FOLDER = "manager";
+const CERTIFICATES_FOLDER = "certificates";
+/** In a manager's folder: its log and the keys of that. */
+const LOG_FOLDER = "raft";
+
 export class StateDirectory {
   readonly path: string;
-  readonly nodeId: string;
-  /** What need not outlive a reboot, in memory. */
-  readonly runPath: string;
   readonly #lockFile: string;
 
-  private constructor(path: string, nodeId: string, lockFile: string) {
+  private constructor(path: string, lockFile: string) {
     this.path = path;
-    this.nodeId = nodeId;
-    this.runPath = `/run/tswarm/${nodeId.slice(0, 8)}`;
     this.#lockFile = lockFile;
   }
 
@@ -33,12 +31,39 @@ export class StateDirectory {
     }
     const lockFile = join(path, "tswarmd.pid");
     lock(path, lockFile);
-    return new StateDirectory(path, nodeIdOf(path), lockFile);
+    return new StateDirectory(path, lockFile);
+  }
+
+  /** Of the manager's user. */
+  get managerPath(): string {
+    return join(this.path, MANAGER_FOLDER);
+  }
+
+  get managerCertificatesPath(): string {
+    return join(this.managerPath, CERTIFICATES_FOLDER);
+  }
+
+  /** Of the agent. */
+  get certificatesPath(): string {
+    return join(this.path, CERTIFICATES_FOLDER);
+  }
+
+  get hasManagerLog(): boolean {
+    return existsSync(join(this.managerPath, LOG_FOLDER));
+  }
+
+  dropManager(): void {
+    rmSync(this.managerPath, { recursive: true, force: true });
   }
 
   unlock(): void {
     rmSync(this.#lockFile, { force: true });
   }
+}
+
+/** What of a node's life need not outlive a reboot, in memory. */
+export function runFolder(nodeId: string): string {
+  return join(RUNTIME_FOLDER, nodeId.slice(0, 8));
 }
 
 function lock(path: string, lockFile: string): void {
@@ -71,20 +96,6 @@ function startTime(pid: number): string | undefined {
     if (["ENOENT", "ESRCH"].includes((error as NodeJS.ErrnoException).code ?? "")) return undefined;
     throw error;
   }
-}
-
-function nodeIdOf(path: string): string {
-  const file = join(path, NODE_ID_FILE);
-  try {
-    const id = readFileSync(file, "utf8").trim();
-    if (!/^[0-9a-z]{25}$/.test(id)) throw new StateDirectoryError(`${file} holds no node id: "${id.slice(0, 40)}"`);
-    return id;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
-  }
-  const id = randomId();
-  writeFileSync(file, `${id}\n`, { mode: 0o600 });
-  return id;
 }
 
 /** 25 characters of base 36 from 17 random bytes, as SwarmKit's ids. */

@@ -30,10 +30,15 @@ export async function listenUnix(server: Server, path: string, credentials: Serv
   }
 }
 
-/** @param address "0.0.0.0:4242" @returns the port @throws ManagerStartError */
-export async function listenTcp(server: Server, address: string, credentials: ServerCredentials): Promise<number> {
+/** A server that listens at a port by itself. */
+interface TcpServer {
+  listen(address: string): Promise<number>;
+}
+
+/** @param address "0.0.0.0:2377" @returns the port @throws ManagerStartError */
+export async function listenTcp(server: TcpServer, address: string): Promise<number> {
   try {
-    return await bind(server, address, credentials);
+    return await server.listen(address);
   } catch (error) {
     const colon = address.lastIndexOf(":");
     const host = address.slice(0, colon).replace(/^\[|\]$/g, "");

@@ -1,16 +1,20 @@
 /**
  * A manager as a process of its own. Prints `ready control=SOCKET remote=ADDRESS` on standard output once its servers answer, with
- * ` state=locked` at the end while it waits for its unlock key; logs to standard error. It ends on SIGTERM or SIGINT, when standard input
- * is a pipe that closes (its parent is gone), with status 1 when it cannot go on, and with status 3 when it was taken out of the cluster.
+ * ` state=locked` in the address's place while it waits for its unlock key; logs to standard error. It ends on SIGTERM or SIGINT, when
+ * standard input is a pipe that closes (its parent is gone), when the file of --while-exists goes, with status 1 when it cannot go on, and
+ * with status 3 when it was taken out of the cluster.
  */
-import { fstatSync } from "node:fs";
+import { existsSync, fstatSync, readFileSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
+import { notifier } from "../../native-bindings/service-notifier.js";
+import { InitClusterRequest } from "../api/generated/tswarm/v1/node.js";
 import { DEFAULT_SETTINGS } from "../raft/node/settings.js";
 import { portOf } from "./address.js";
 import { Manager } from "./manager.js";
 import { ManagerStartError } from "./manager-error.js";
 import { DEFAULT_DATA_PATH_PORT, DEFAULT_HEARTBEAT_MS, type ManagerOptions } from "./manager-options.js";
+import { issueBySupport } from "./member/own-renewal.js";
 
 const FLAGS = {
   "state-dir": { type: "string" },
@@ -20,6 +24,9 @@ const FLAGS = {
   "node-id": { type: "string" },
   "data-path-port": { type: "string" },
   "heartbeat-period-ms": { type: "string" },
+  "support-socket": { type: "string" },
+  "while-exists": { type: "string" },
+  bootstrap: { type: "string" },
   join: { type: "string" },
   "force-new-cluster": { type: "boolean" },
   "tick-ms": { type: "string" },
@@ -28,9 +35,16 @@ const FLAGS = {
 } as const;
 
 const STATUS_REMOVED = 3;
+const LOOK_MS = 1000;
 const { tickMs: TICK_MS, electionTicks: ELECTION_TICKS, heartbeatTicks: HEARTBEAT_TICKS } = DEFAULT_SETTINGS;
 
-function readOptions(argv: readonly string[]): ManagerOptions {
+interface Command {
+  readonly manager: ManagerOptions;
+  /** While it is there this manager is to run. */
+  readonly whileExists: string | undefined;
+}
+
+function readCommand(argv: readonly string[]): Command {
   const { values } = parseFlags(argv);
   const required = (flag: "state-dir" | "listen-control-api" | "node-id") => {
     const value = values[flag];
@@ -55,7 +69,12 @@ function readOptions(argv: readonly string[]): ManagerOptions {
   if (raft.electionTicks <= raft.heartbeatTicks) {
     throw new ManagerStartError("--election-ticks must be more than --heartbeat-ticks, by far");
   }
-  return {
+  const support = values["support-socket"];
+  const bootstrap = values.bootstrap === undefined ? undefined : readBootstrap(values.bootstrap);
+  if (bootstrap && (join.length > 0 || forceNewCluster)) {
+    throw new ManagerStartError("--bootstrap: a cluster is begun, joined, or begun anew");
+  }
+  const manager = {
     stateDir: required("state-dir"),
     controlSocket: required("listen-control-api"),
     nodeId,
@@ -63,11 +82,25 @@ function readOptions(argv: readonly string[]): ManagerOptions {
     ...(advertiseAddress === undefined ? {} : { advertiseAddress }),
     dataPathPort: whole(values["data-path-port"], "data-path-port", DEFAULT_DATA_PATH_PORT, 65_535),
     heartbeatPeriodMs: whole(values["heartbeat-period-ms"], "heartbeat-period-ms", DEFAULT_HEARTBEAT_MS, 3_600_000),
+    ...(bootstrap ? { bootstrap } : {}),
+    ...(support ? { issue: (csrPem: string) => issueBySupport(support, csrPem) } : {}),
     join,
     forceNewCluster,
     raft,
-    log: (line) => process.stderr.write(`${line}\n`),
+    log: (line: string) => process.stderr.write(`${line}\n`),
   };
+  return { manager, whileExists: values["while-exists"] };
+}
+
+/** Of the daemon; it may hold a root's key, and is no longer there once it was read. */
+function readBootstrap(path: string): InitClusterRequest {
+  try {
+    const bytes = readFileSync(path);
+    rmSync(path);
+    return InitClusterRequest.decode(bytes);
+  } catch (error) {
+    throw new ManagerStartError(`--bootstrap: ${(error as Error).message}`);
+  }
 }
 
 /** "HOST:PORT[,HOST:PORT…]" */
@@ -105,14 +138,28 @@ function onParentGone(action: () => void): void {
   process.stdin.on("end", action).on("error", action).on("close", action).resume();
 }
 
+/** @returns ends the looks */
+function onFileGone(path: string | undefined, action: () => void): () => void {
+  if (path === undefined) return () => {};
+  const timer = setInterval(() => {
+    if (!existsSync(path)) action();
+  }, LOOK_MS);
+  return () => clearInterval(timer);
+}
+
 async function main(): Promise<void> {
-  const options = readOptions(process.argv.slice(2));
+  const { manager: options, whileExists } = readCommand(process.argv.slice(2));
+  const systemd = notifier(process.env, options.log);
   // What goes wrong in gRPC reaches us as errors; it need not be told twice.
   setLogVerbosity(logVerbosity.NONE);
   let isEnding = false;
   const end = (line: string | undefined, status: number) => {
     if (isEnding) return;
     isEnding = true;
+    systemd.stopping();
+    endLooks();
+    // What starts it sees that it is not to be started again.
+    if (status === STATUS_REMOVED && whileExists) rmSync(whileExists, { force: true });
     if (line !== undefined) options.log(`tswarm-manager: ${line}`);
     manager.stop().then(() => process.exit(status), fail);
   };
@@ -125,6 +172,7 @@ async function main(): Promise<void> {
   process.on("SIGTERM", stop);
   process.on("SIGINT", stop);
   onParentGone(stop);
+  const endLooks = onFileGone(whileExists, stop);
   try {
     await manager.start();
   } catch (error) {
@@ -135,6 +183,7 @@ async function main(): Promise<void> {
   const host = options.remoteAddress?.slice(0, options.remoteAddress.lastIndexOf(":"));
   const remote = manager.remotePort === undefined ? "" : ` remote=${host}:${manager.remotePort}`;
   const state = manager.phase === "locked" ? " state=locked" : "";
+  systemd.ready(manager.phase === "locked" ? "locked: waits for its unlock key" : "manages the cluster");
   process.stdout.write(`ready control=${options.controlSocket}${remote}${state}\n`);
 }
 

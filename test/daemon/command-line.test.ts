@@ -29,7 +29,9 @@ const wrong: readonly (readonly [readonly string[], RegExp])[] = [
   [["--join-addr", "host1,,host2"], /--join-addr .*HOST or HOST:PORT is due/],
   [["--raft-tick-ms", "1"], /--raft-tick-ms .*whole number from 10 to 10000/],
   [["--election-tick", "1.5"], /--election-tick .*whole number from 2 to 1000/],
-  [["--listen-remote-api", "nowhere"], /--listen-remote-api .*ADDRESS:PORT is due/],
+  [["--listen-addr", "a b"], /--listen-addr .*ADDRESS\[:PORT\] or INTERFACE\[:PORT\] is due/],
+  [["--advertise-addr", "eth0:99999"], /--advertise-addr .*ADDRESS\[:PORT\] or INTERFACE\[:PORT\] is due/],
+  [["--data-path-port", "80"], /--data-path-port .*whole number from 1024 to 49151/],
 ];
 
 for (const [args, message] of wrong) {
@@ -42,28 +44,34 @@ for (const [args, message] of wrong) {
 
 asRoot("flags that a new node cannot have", (t) => {
   const state = folder(t);
-  t.regex(refused(t, "-d", state, "--manager"), /^tswarmd: --manager needs --join-addr/);
-  t.regex(refused(t, "-d", state, "--force-new-cluster"), /^tswarmd: --force-new-cluster: \S+ holds no manager's log/);
-  t.deepEqual(readdirSync(state), ["node-id"], "it is not of any cluster by that");
+  const socket = ["--listen-control-api", join(state, "manager", "swarmd.sock")];
+  const refusedHere = (...args: readonly string[]) => refused(t, "-d", state, ...socket, ...args);
+  t.regex(refusedHere("--join-addr", "10.0.0.1"), /^tswarmd: --join-addr needs --join-token-file/);
+  t.regex(refusedHere("--force-new-cluster"), /^tswarmd: --force-new-cluster: \S+ holds no manager's log/m);
+  t.regex(
+    refusedHere("--init", "--advertise-addr", "eth99"),
+    /^tswarmd: eth99: advertise address must be a non-zero IP/m,
+  );
+  t.regex(refusedHere("--init", "--advertise-addr", "224.0.0.1"), /^tswarmd: 224\.0\.0\.1: advertise address must be/m);
+  t.regex(refusedHere("--manager-user", "no-such-user"), /^tswarmd: --manager-user: \S+ knows no user no-such-user/m);
+  t.deepEqual(readdirSync(state), [], "it is not of any cluster by that");
 });
 
 asRoot("a manager that others count on does not leave without force", (t) => {
   const state = folder(t);
-  refused(t, "-d", state, "--manager");
-  const managers = ["one", "two"].map((nodeId) => ({ nodeId, address: `${nodeId}:4242` }));
-  const about = { cameAs: "first", isConfirmed: true, isExpelled: false, joinAddresses: [], settings: {} } as const;
+  const managers = ["one", "two"].map((nodeId) => ({ nodeId, address: `${nodeId}:2377` }));
+  const about = { nodeId: "me".padEnd(25, "0"), isExpelled: false, joinAddresses: [], settings: {} } as const;
   writeMembership(state, { ...about, role: "manager", managers });
-  t.regex(
-    refused(t, "leave", "-d", state),
-    /^tswarmd: this node is one of the cluster's 3 managers: .*tsctl cluster leave/,
-  );
+  t.regex(refused(t, "leave", "-d", state), /^tswarmd: this node is one of the cluster's 3 managers: .*tsctl leave/);
 });
 
 test("--help names every flag that a cluster of several managers needs", (t) => {
   const text = execFileSync(process.execPath, [DAEMON, "--help"], { encoding: "utf8" });
   for (const flag of [
+    "--init",
     "--join-addr",
-    "--manager",
+    "--join-token-file",
+    "--advertise-addr",
     "--force-new-cluster",
     "--raft-tick-ms",
     "--election-tick",

@@ -99,7 +99,7 @@ test("one that was taken out while it was down is no failure of the start", asyn
 test("a locked one serves: what opens it is said", async (t) => {
   const { keeper, events } = keep(t, "locked");
   await keeper.begin(FIRST);
-  t.regex(events.join("\n"), /the manager is locked: "tsctl cluster unlock"[^\n]*\nserving/);
+  t.regex(events.join("\n"), /the manager is locked: "tsctl unlock"[^\n]*\nserving/);
 });
 
 test("a node that is made a manager while it runs tries again until the manager comes up", async (t) => {

@@ -3,7 +3,15 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
 import { checkLeave } from "../../src/daemon/leave.js";
-import { type Membership, otherManagers, readMembership, writeMembership } from "../../src/daemon/membership.js";
+import {
+  isMarkedJoining,
+  type Membership,
+  markJoining,
+  otherManagers,
+  readMembership,
+  unmarkJoining,
+  writeMembership,
+} from "../../src/daemon/membership.js";
 
 function folder(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), "tswarm-member-"));
@@ -11,15 +19,15 @@ function folder(t: ExecutionContext): string {
   return path;
 }
 
+const ME = "me".padEnd(25, "0");
 const MEMBER: Membership = {
+  nodeId: ME,
   role: "manager",
-  cameAs: "first",
-  isConfirmed: true,
   isExpelled: false,
-  joinAddresses: ["m1:4242", "10.0.0.3:4242"],
+  joinAddresses: ["m1:2377", "10.0.0.3:2377"],
   managers: [
-    { nodeId: "me", address: "10.0.0.3:4242" },
-    { nodeId: "one", address: "10.0.0.1:4242" },
+    { nodeId: ME, address: "10.0.0.3:2377" },
+    { nodeId: "one", address: "10.0.0.1:2377" },
   ],
   settings: { hostname: "host3", dataPathPort: 4789 },
 };
@@ -42,26 +50,37 @@ test("what is damaged is refused in one line that says what to do", (t) => {
     "[]",
     "{}",
     JSON.stringify({ ...MEMBER, role: "king" }),
+    JSON.stringify({ ...MEMBER, nodeId: "../me" }),
     JSON.stringify({ ...MEMBER, managers: [{}] }),
   ]) {
     writeFileSync(join(path, "membership.json"), text);
     const error = t.throws(() => readMembership(path), {
       name: "MembershipError",
-      message: /membership\.json .*: remove it/,
+      message: /membership\.json .*: put back a copy/,
     });
     t.false(error?.message.includes("\n"));
   }
 });
 
 test("the managers on other hosts, without this one under any of its addresses", (t) => {
-  t.deepEqual(otherManagers(MEMBER, "me"), ["10.0.0.1:4242", "m1:4242"]);
+  t.deepEqual(otherManagers(MEMBER), ["10.0.0.1:2377", "m1:2377"]);
 });
 
 test("a manager that others count on does not leave by itself", (t) => {
-  t.throws(() => checkLeave(MEMBER, "me"), {
-    message: /one of the cluster's 2 managers: .*tsctl cluster leave.*--force/,
+  t.throws(() => checkLeave(MEMBER), {
+    message: /one of the cluster's 2 managers: .*tsctl leave.*--force/,
   });
-  t.notThrows(() => checkLeave({ ...MEMBER, managers: [MEMBER.managers[0]!] }, "me"));
-  t.notThrows(() => checkLeave({ ...MEMBER, role: "worker" }, "me"));
-  t.notThrows(() => checkLeave(undefined, "me"));
+  t.notThrows(() => checkLeave({ ...MEMBER, managers: [MEMBER.managers[0]!], joinAddresses: [] }));
+  t.notThrows(() => checkLeave({ ...MEMBER, role: "worker" }));
+  t.notThrows(() => checkLeave(undefined));
+});
+
+test("what is begun is marked until it is known how it ended", (t) => {
+  const path = folder(t);
+  t.false(isMarkedJoining(path));
+  markJoining(path);
+  t.true(isMarkedJoining(path));
+  unmarkJoining(path);
+  unmarkJoining(path);
+  t.false(isMarkedJoining(path));
 });

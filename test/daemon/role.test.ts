@@ -2,24 +2,20 @@ import test from "ava";
 import type { Membership } from "../../src/daemon/membership.js";
 import { onExpelled, onRole } from "../../src/daemon/role.js";
 
-const JOINING: Membership = {
+const MANAGER: Membership = {
+  nodeId: "me",
   role: "manager",
-  cameAs: "manager",
-  isConfirmed: false,
   isExpelled: false,
-  joinAddresses: ["m1:4242"],
+  joinAddresses: ["m1:2377"],
   managers: [],
   settings: {},
 };
-const MANAGER: Membership = { ...JOINING, isConfirmed: true };
-const WORKER: Membership = { ...JOINING, role: "worker" };
+const WORKER: Membership = { ...MANAGER, role: "worker" };
 
 const table: readonly (readonly [string, Membership, Membership["role"], "promote" | "demote" | "none", Membership])[] =
   [
-    ["a joining manager counts as worker at first", JOINING, "worker", "none", JOINING],
-    ["and is confirmed once it was taken in", JOINING, "manager", "none", MANAGER],
     ["a manager stays one", MANAGER, "manager", "none", MANAGER],
-    ["a confirmed manager is demoted", MANAGER, "worker", "demote", { ...WORKER }],
+    ["a manager is demoted", MANAGER, "worker", "demote", WORKER],
     ["a worker stays one", WORKER, "worker", "none", WORKER],
     ["a worker is promoted", WORKER, "manager", "promote", MANAGER],
   ];
@@ -30,7 +26,7 @@ for (const [title, before, role, step, after] of table) {
 
 test("one whose manager was just taken out is no manager again before the cluster has called it a worker", (t) => {
   const expelled = onExpelled(MANAGER);
-  t.like(expelled, { role: "worker", isConfirmed: false });
+  t.like(expelled, { role: "worker", isExpelled: true });
   t.deepEqual(onRole(expelled, "manager"), ["none", expelled]);
   const [step, worker] = onRole(expelled, "worker");
   t.is(step, "none");

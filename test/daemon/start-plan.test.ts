@@ -3,78 +3,80 @@ import test from "ava";
 import type { Membership } from "../../src/daemon/membership.js";
 import { planStart, type StartFlags, type StateFolder } from "../../src/daemon/start-plan.js";
 
-const NONE: StartFlags = { joinAddresses: [], asManager: false, forceNewCluster: false, settings: {} };
-const EMPTY: StateFolder = { path: "/d", nodeId: "me", membership: undefined, hasManagerLog: false };
+const NONE: StartFlags = {
+  init: false,
+  joinAddresses: [],
+  joinTokenFile: undefined,
+  forceNewCluster: false,
+  settings: {},
+};
+const EMPTY: StateFolder = { path: "/d", membership: undefined, hasManagerLog: false };
 const WORKER: Membership = {
+  nodeId: "me",
   role: "worker",
-  cameAs: "worker",
-  isConfirmed: false,
   isExpelled: false,
-  joinAddresses: ["m1:4242"],
+  joinAddresses: ["m1:2377"],
   managers: [
-    { nodeId: "one", address: "10.0.0.1:4242" },
-    { nodeId: "two", address: "10.0.0.2:4242" },
+    { nodeId: "one", address: "10.0.0.1:2377" },
+    { nodeId: "two", address: "10.0.0.2:2377" },
   ],
   settings: { hostname: "host3" },
 };
 const MANAGER: Membership = {
   ...WORKER,
   role: "manager",
-  cameAs: "manager",
-  isConfirmed: true,
-  managers: [...WORKER.managers, { nodeId: "me", address: "10.0.0.3:4242" }],
+  managers: [...WORKER.managers, { nodeId: "me", address: "10.0.0.3:2377" }],
 };
-const FIRST: Membership = { ...MANAGER, cameAs: "first", joinAddresses: [] };
-const ALONE: Membership = { ...FIRST, managers: [{ nodeId: "me", address: "10.0.0.3:4242" }] };
+const FIRST: Membership = { ...MANAGER, joinAddresses: [] };
+const ALONE: Membership = { ...FIRST, managers: [{ nodeId: "me", address: "10.0.0.3:2377" }] };
 const at = (membership: Membership | undefined, hasManagerLog = false): StateFolder => ({
   ...EMPTY,
   membership,
   hasManagerLog,
 });
-const join = (...joinAddresses: string[]): StartFlags => ({ ...NONE, joinAddresses });
-const joinAsManager = (...joinAddresses: string[]): StartFlags => ({ ...join(...joinAddresses), asManager: true });
+const INIT: StartFlags = { ...NONE, init: true };
+const join = (...joinAddresses: string[]): StartFlags => ({ ...NONE, joinAddresses, joinTokenFile: "/t" });
 const FORCE: StartFlags = { ...NONE, forceNewCluster: true };
 
+test("a node that is in no cluster does what it is told, or waits", (t) => {
+  t.deepEqual(planStart(NONE, EMPTY), { kind: "wait" });
+  t.deepEqual(planStart(INIT, EMPTY), { kind: "init" });
+  t.deepEqual(planStart(join("a:1", "b:2"), EMPTY), { kind: "join", addresses: ["a:1", "b:2"], tokenFile: "/t" });
+});
+
+function resumed(flags: StartFlags, folder: StateFolder) {
+  const plan = planStart(flags, folder);
+  if (plan.kind !== "resume") throw new Error(`it is to ${plan.kind}`);
+  return plan;
+}
+
+const OTHERS = ["10.0.0.1:2377", "10.0.0.2:2377"];
 const starts: readonly (readonly [string, StartFlags, StateFolder, Membership["role"], (readonly string[])?])[] = [
-  ["a new node without flags begins a cluster", NONE, EMPTY, "manager", []],
-  ["a new node that joins is a worker", join("a:1", "b:2"), EMPTY, "worker"],
-  ["a new node that joins as manager asks those that it was told of", joinAsManager("a:1"), EMPTY, "manager", ["a:1"]],
-  ["a log without more, from a backup, goes on", NONE, at(undefined, true), "manager", []],
   ["a worker goes on without flags", NONE, at(WORKER), "worker"],
+  ["a worker goes on with the flags that it began with", join("m1:2377"), at(WORKER), "worker"],
   ["a worker goes on with other addresses", join("c:3"), at(WORKER), "worker"],
+  ["a worker goes on, told to begin a cluster where it is in none", INIT, at(WORKER), "worker"],
   [
-    "a manager goes on without flags, and knows whom to ask if it was never taken in",
+    "a manager goes on, and knows whom to ask if it was never taken in",
     NONE,
     at(MANAGER, true),
     "manager",
-    ["10.0.0.1:4242", "10.0.0.2:4242", "m1:4242"],
+    [...OTHERS, "m1:2377"],
   ],
   [
-    "a manager goes on with the flags that it was started with at first",
-    joinAsManager("m1:4242"),
+    "a manager goes on with the flags that it began with",
+    join("m1:2377"),
     at(MANAGER, true),
     "manager",
-    ["10.0.0.1:4242", "10.0.0.2:4242", "m1:4242"],
+    [...OTHERS, "m1:2377"],
   ],
-  ["the first manager goes on alone", NONE, at(ALONE, true), "manager", []],
-  [
-    "the first manager, others having come, asks them should its log be gone",
-    NONE,
-    at(FIRST),
-    "manager",
-    ["10.0.0.1:4242", "10.0.0.2:4242"],
-  ],
-  [
-    "one that came as manager and was demoted goes on as worker with its old flags",
-    joinAsManager("m1:4242"),
-    at({ ...MANAGER, role: "worker" }),
-    "worker",
-  ],
+  ["the first manager goes on alone", INIT, at(ALONE, true), "manager", []],
+  ["the first manager, others having come, asks them should its log be gone", NONE, at(FIRST), "manager", OTHERS],
 ];
 
 for (const [title, flags, folder, role, asked] of starts) {
   test(title, (t) => {
-    const plan = planStart(flags, folder);
+    const plan = resumed(flags, folder);
     t.is(plan.membership.role, role);
     t.deepEqual(plan.manager, asked && { join: asked, forceNewCluster: false });
     t.false(plan.dropsManagerState);
@@ -82,29 +84,30 @@ for (const [title, flags, folder, role, asked] of starts) {
 }
 
 test("what is left of an earlier life as manager goes", (t) => {
-  t.true(planStart(NONE, at(WORKER, true)).dropsManagerState);
+  t.true(resumed(NONE, at(WORKER, true)).dropsManagerState);
 });
 
 test("a forced manager forgets the others, and keeps the rest", (t) => {
-  const { manager, membership } = planStart(FORCE, at({ ...MANAGER, role: "worker", isExpelled: true }, true));
+  const { manager, membership } = resumed(FORCE, at({ ...MANAGER, role: "worker", isExpelled: true }, true));
   t.deepEqual(manager, { join: [], forceNewCluster: true });
-  t.like(membership, { role: "manager", isExpelled: false, settings: { hostname: "host3" } });
+  t.like(membership, { nodeId: "me", role: "manager", isExpelled: false, settings: { hostname: "host3" } });
   t.deepEqual([membership.managers, membership.joinAddresses], [[], []]);
 });
 
 test("what the flags say of the node replaces what was said before, the rest stays", (t) => {
   const flags = { ...NONE, settings: { controlSocket: "/s" } };
-  t.deepEqual(planStart(flags, at(WORKER)).membership.settings, { hostname: "host3", controlSocket: "/s" });
+  t.deepEqual(resumed(flags, at(WORKER)).membership.settings, { hostname: "host3", controlSocket: "/s" });
 });
 
 const refused: readonly (readonly [StartFlags, StateFolder, RegExp])[] = [
-  [{ ...NONE, asManager: true }, EMPTY, /--manager needs --join-addr/],
+  [{ ...INIT, joinAddresses: ["a:1"] }, EMPTY, /--init and --join-addr/],
+  [{ ...join("a:1"), joinTokenFile: undefined }, EMPTY, /--join-addr needs --join-token-file/],
+  [{ ...NONE, joinTokenFile: "/t" }, EMPTY, /--join-token-file needs --join-addr/],
   [{ ...FORCE, joinAddresses: ["a:1"] }, at(MANAGER, true), /--force-new-cluster and --join-addr/],
   [FORCE, EMPTY, /--force-new-cluster: \/d holds no manager's log/],
-  [join("a:1"), at(undefined, true), /--join-addr: \/d holds a manager's log/],
+  [INIT, at(undefined, true), /\/d holds a manager's log, and no membership\.json/],
+  [NONE, at(undefined, true), /\/d holds a manager's log, and no membership\.json/],
   [join("a:1"), at(ALONE, true), /--join-addr: this node is a manager of a cluster already \(\/d\), and a:1/],
-  [joinAsManager("a:1"), at(WORKER), /--manager: this node is a worker of a cluster already/],
-  [NONE, at({ ...WORKER, managers: [], joinAddresses: [] }), /\/d knows no manager: say by --join-addr/],
 ];
 
 test("flags that do not fit the folder are refused in one line", (t) => {

@@ -1,5 +1,5 @@
 /** An agent that speaks the real protocol and runs nothing: it says of every task that it runs. */
-import type { Client, ClientReadableStream } from "@grpc/grpc-js";
+import type { ChannelCredentials, Client, ClientReadableStream } from "@grpc/grpc-js";
 import { callUnary, openChannel } from "../../src/api/client-call.js";
 import {
   AssignmentChange_AssignmentAction as Action,
@@ -15,7 +15,6 @@ import {
   TaskStatus,
   type WeightedPeer,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
-import { nodeIdMetadata } from "../../src/security/identity.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 
 const TIMEOUT_MS = 10_000;
@@ -36,11 +35,19 @@ export class FakeAgent {
   /** What a task that is to run comes to. */
   outcome: (task: Task) => TaskState = () => TaskState.RUNNING;
 
-  /** @param address the manager's socket or HOST:PORT */
-  constructor(address: string, nodeId: string, hostname: string) {
+  /**
+   * @param address the manager's socket or HOST:PORT
+   * @param credentials prove who it is; over the socket nothing is to be proven
+   */
+  constructor(
+    address: string,
+    nodeId: string,
+    hostname: string,
+    credentials: ChannelCredentials = trustingCredentials(),
+  ) {
     this.nodeId = nodeId;
     this.#hostname = hostname;
-    this.#client = openChannel(grpcTarget(address), trustingCredentials());
+    this.#client = openChannel(grpcTarget(address), credentials, true);
   }
 
   async start(): Promise<void> {
@@ -55,7 +62,6 @@ export class FakeAgent {
       session.requestSerialize,
       session.responseDeserialize,
       { description, sessionId: "" },
-      nodeIdMetadata(this.nodeId),
     );
     this.#streams.push(stream);
     stream.on("error", (error: Error) => {
@@ -75,7 +81,6 @@ export class FakeAgent {
       assignments.requestSerialize,
       assignments.responseDeserialize,
       { sessionId: this.sessionId },
-      nodeIdMetadata(this.nodeId),
     );
     this.#streams.push(feed);
     feed.on("error", () => this.tasks.clear());
@@ -127,6 +132,6 @@ export class FakeAgent {
   }
 
   #call<Request, Response>(method: Parameters<typeof callUnary<Request, Response>>[1], request: Request) {
-    return callUnary(this.#client, method, request, { timeoutMs: TIMEOUT_MS, metadata: nodeIdMetadata(this.nodeId) });
+    return callUnary(this.#client, method, request, { timeoutMs: TIMEOUT_MS });
   }
 }

@@ -8,10 +8,12 @@ import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-c
 import { ControlService } from "../../src/api/generated/docker/swarmkit/v1/control.js";
 import type { Cluster, Node } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import type { NodeSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
+import { NodeRole } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { Manager } from "../../src/manager/manager.js";
 import type { ManagerOptions } from "../../src/manager/manager-options.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 import { MemoryDisk } from "../raft/disk/memory-disk.js";
+import { admit, agentIdentity, LONG_LIVED, sign } from "./admitted-nodes.js";
 import { FakeAgent } from "./fake-agent.js";
 import { nodeId } from "./test-cluster.js";
 
@@ -29,6 +31,7 @@ export class ManagerHost {
   readonly #clients: Client[] = [];
   #manager: Manager | undefined;
   #port = 0;
+  #isBegun = false;
   removed = false;
   failed: Error | undefined;
 
@@ -65,6 +68,7 @@ export class ManagerHost {
       controlSocket: this.socket,
       remoteAddress: this.address,
       nodeId: this.nodeId,
+      ...(options.issue || this.#isBegun ? {} : { bootstrap: LONG_LIVED }),
       disk: this.disk,
       raft: RAFT,
       onRemoved: () => {
@@ -83,7 +87,8 @@ export class ManagerHost {
       this.#manager = undefined;
       throw error;
     }
-    this.#port = manager.remotePort!;
+    this.#port = manager.remotePort ?? this.#port;
+    this.#isBegun = true;
   }
 
   async stop(): Promise<void> {
@@ -140,13 +145,23 @@ export class ManagerGroup {
   /** One more manager, that votes. */
   async join(): Promise<ManagerHost> {
     const host = this.add();
-    await host.start({ join: [this.hosts[0]!.address] });
+    await host.start(await this.joining(host));
     await this.until(`manager ${host.number} votes`, () =>
       this.running.every(({ manager }) =>
         manager.raft!.members().some((member) => member.nodeId === host.nodeId && member.isVoter),
       ),
     );
     return host;
+  }
+
+  /** What a host that is to join is started with: its node is let in, and whoever leads signs its certificate. */
+  async joining(host: ManagerHost): Promise<Partial<ManagerOptions>> {
+    const { manager, address } = await this.leader();
+    await admit(manager.store, host.nodeId, NodeRole.MANAGER);
+    return {
+      join: [address],
+      issue: async (csrPem) => sign(manager.store, host.nodeId, NodeRole.MANAGER, csrPem),
+    };
   }
 
   get running(): readonly ManagerHost[] {
@@ -168,7 +183,10 @@ export class ManagerGroup {
   }
 
   async agent(number: number, host: ManagerHost): Promise<FakeAgent> {
-    const agent = new FakeAgent(host.address, nodeId(number), `host${number}`);
+    const id = nodeId(number);
+    const { store } = (await this.leader()).manager;
+    await admit(store, id, NodeRole.WORKER);
+    const agent = new FakeAgent(host.address, id, `host${number}`, agentIdentity(store, id).channelCredentials());
     this.agents.push(agent);
     await agent.start();
     return agent;

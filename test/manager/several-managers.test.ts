@@ -181,7 +181,7 @@ test("promoted, demoted, removed", async (t) => {
   await remove(two!, true);
   t.is(one!.node(two!.nodeId), undefined);
   const fourth = group.add();
-  await fourth.start({ join: [one!.address] });
+  await fourth.start(await group.joining(fourth));
   await group.until("it votes", () => one!.manager.raft!.members().filter(({ isVoter }) => isVoter).length === 2);
   t.is(one!.node(fourth.nodeId)?.spec?.desiredRole, NodeRole.MANAGER);
 });
@@ -237,7 +237,7 @@ test("a cluster of one survivor, that others join", async (t) => {
   t.is(one!.manager.raft!.members().length, 1);
   await group.until("the others are no managers to anybody", () => one!.node(two!.nodeId)?.managerStatus === undefined);
   const fourth = group.add();
-  await fourth.start({ join: [one!.address] });
+  await fourth.start(await group.joining(fourth));
   await group.until("it has all", () => fourth.manager.store.view((read) => read.all("service").length === 2));
 });
 

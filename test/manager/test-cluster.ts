@@ -8,13 +8,14 @@ import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-c
 import { ControlService } from "../../src/api/generated/docker/swarmkit/v1/control.js";
 import type { Network, Service, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { NetworkSpec, ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
-import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { NodeRole, TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { Any } from "../../src/api/generated/google/protobuf/any.js";
 import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
 import { Manager } from "../../src/manager/manager.js";
 import type { ManagerOptions } from "../../src/manager/manager-options.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 import { MemoryDisk } from "../raft/disk/memory-disk.js";
+import { admit, agentIdentity, LONG_LIVED } from "./admitted-nodes.js";
 import { FakeAgent } from "./fake-agent.js";
 import { ManualClock, seededBytes } from "./manual-clock.js";
 
@@ -53,6 +54,7 @@ export class TestCluster {
       controlSocket: this.socket,
       remoteAddress: "127.0.0.1:0",
       nodeId: nodeId(1),
+      bootstrap: LONG_LIVED,
       disk: new MemoryDisk(),
       clock: this.clock,
       random: seededBytes(1),
@@ -72,12 +74,19 @@ export class TestCluster {
   }
 
   async join(number: number): Promise<FakeAgent> {
-    // The manager's own node uses the socket, the others the port.
-    const address = number === 1 ? this.socket : `127.0.0.1:${this.manager.remotePort}`;
-    const agent = new FakeAgent(address, nodeId(number), `host${number}`);
+    const agent = await this.#agent(number);
     this.agents.push(agent);
     await agent.start();
     return agent;
+  }
+
+  /** The manager's own node uses the socket, the others the port. */
+  async #agent(number: number): Promise<FakeAgent> {
+    const [id, host] = [nodeId(number), `host${number}`];
+    if (number === 1) return new FakeAgent(this.socket, id, host);
+    const { store, remotePort } = this.manager;
+    await admit(store, id, NodeRole.WORKER);
+    return new FakeAgent(`127.0.0.1:${remotePort}`, id, host, agentIdentity(store, id).channelCredentials());
   }
 
   async stop(): Promise<void> {

@@ -83,6 +83,13 @@ export class DispatcherSession {
     this.#alarm.abort();
   }
 
+  /** What the node says of itself may have changed: it is looked at now. */
+  describeAnew(): void {
+    if (!this.#announced) return;
+    const now = NodeDescription.encode(this.#options.describe()).finish();
+    if (!Buffer.from(now).equals(this.#announced)) this.#step({ kind: "descriptionChanged" });
+  }
+
   /** Tells the dispatcher the status of a task, soon and together with others; the newest one of a task counts. */
   report(taskId: string, status: TaskStatus): void {
     this.#step({ kind: "status", taskId, status });
@@ -226,9 +233,7 @@ export class DispatcherSession {
     const { signal } = this.#describing;
     while (!signal.aborted) {
       await this.#clock.pause(DESCRIBE_EVERY_MS, signal);
-      if (signal.aborted || !this.#announced) continue;
-      const now = NodeDescription.encode(this.#options.describe()).finish();
-      if (!Buffer.from(now).equals(this.#announced)) this.#step({ kind: "descriptionChanged" });
+      if (!signal.aborted) this.describeAnew();
     }
   }
 }

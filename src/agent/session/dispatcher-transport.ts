@@ -78,17 +78,12 @@ export function dispatcherClientOn(channel: Channel): DispatcherClient {
   return new DispatcherClient(channel.getTarget(), credentials.createInsecure(), { channelOverride: channel });
 }
 
-/**
- * @param nodeId goes with every call as metadata
- * @param close what closing the transport shall do to the connection
- */
+/** @param close what closing the transport shall do to the connection */
 export function grpcDispatcher(
   client: DispatcherClient,
-  nodeId: string,
   close: (failure?: SessionFailure) => void,
 ): DispatcherTransport {
   const metadata = new Metadata();
-  metadata.set("tswarm-node-id", nodeId);
   const options = (timeoutMs: number): Partial<CallOptions> => ({ deadline: Date.now() + timeoutMs });
   return {
     session: (sessionId, description, handlers) =>

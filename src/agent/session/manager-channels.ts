@@ -1,7 +1,7 @@
 /** Connections to managers: one for each manager, shared by all that is spoken with it. */
-import { Channel } from "@grpc/grpc-js";
+import { Channel, type ChannelCredentials } from "@grpc/grpc-js";
 import { CHANNEL_OPTIONS } from "../../api/transport-options.js";
-import { grpcTarget, trustingCredentials } from "../../security/transport.js";
+import { grpcTarget } from "../../security/transport.js";
 import { DISPATCHER_CHANNEL_OPTIONS } from "./dispatcher-transport.js";
 
 /** A use of a connection. */
@@ -38,8 +38,14 @@ const OPTIONS = {
 
 export class ManagerChannels {
   readonly #shared = new Map<string, Shared>();
+  readonly #credentials: ChannelCredentials;
 
-  /** @param address a socket's absolute path, or HOST:PORT */
+  /** @param credentials prove who this node is, and want the same of managers */
+  constructor(credentials: ChannelCredentials) {
+    this.#credentials = credentials;
+  }
+
+  /** @param address "HOST:PORT" */
   connect(address: string): ManagerConnection {
     const shared = this.#shared.get(address) ?? this.#open(address);
     clearTimeout(shared.linger);
@@ -58,6 +64,11 @@ export class ManagerChannels {
     };
   }
 
+  /** Who comes from now on gets a new connection: this node is another to the managers than it was. */
+  renew(): void {
+    this.close();
+  }
+
   /** Closes what nobody uses; the rest as soon as it is released. */
   close(): void {
     for (const [address, shared] of [...this.#shared]) {
@@ -67,7 +78,7 @@ export class ManagerChannels {
   }
 
   #open(address: string): Shared {
-    const channel = new Channel(grpcTarget(address), trustingCredentials(), OPTIONS);
+    const channel = new Channel(grpcTarget(address), this.#credentials, OPTIONS);
     const shared: Shared = { channel, uses: 0, linger: undefined };
     this.#shared.set(address, shared);
     return shared;

@@ -14,9 +14,9 @@ export class ManagerList {
     this.#told = told;
   }
 
-  /** The socket of the manager on this host, while it runs. */
-  setLocal(socket: string | undefined): void {
-    this.#local = socket;
+  /** The address of the manager on this host, while it runs. */
+  setLocal(address: string | undefined): void {
+    this.#local = address;
   }
 
   /** Addresses of the managers on other hosts, as the cluster names them. */

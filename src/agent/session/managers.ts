@@ -1,14 +1,15 @@
 /** The ways of one node to the managers: a session and a link, each with whichever manager answers it. */
 import { type Channel, connectivityState, credentials } from "@grpc/grpc-js";
 import { AgentLinkClient } from "../../api/generated/tswarm/v1/link.js";
-import { nodeIdMetadata } from "../../security/identity.js";
+import type { TlsIdentity } from "../../security/tls/tls-identity.js";
 import type { OpenLink } from "../link/link-client.js";
 import { type DispatcherTransport, dispatcherClientOn, grpcDispatcher } from "./dispatcher-transport.js";
 import { ManagerChannels } from "./manager-channels.js";
 import { ManagerChoice, type ManagerFailure, type ManagerList } from "./manager-choice.js";
 
 export interface ManagersOptions {
-  readonly nodeId: string;
+  /** Of this node's agent. */
+  readonly identity: TlsIdentity;
   readonly list: ManagerList;
   readonly random: () => number;
   /** Milliseconds since 1970. */
@@ -19,22 +20,26 @@ export interface ManagersOptions {
 
 export class Managers {
   readonly #options: ManagersOptions;
-  readonly #channels = new ManagerChannels();
+  readonly #channels: ManagerChannels;
+  readonly #endRenewals: () => void;
   readonly #forSession: ManagerChoice;
   readonly #forLink: ManagerChoice;
 
   constructor(options: ManagersOptions) {
     this.#options = options;
+    const { identity } = options;
+    this.#channels = new ManagerChannels(identity.channelCredentials());
+    this.#endRenewals = identity.onChange(() => this.#channels.renew());
     this.#forSession = new ManagerChoice(options.list, options.random);
     this.#forLink = new ManagerChoice(options.list, options.random);
   }
 
   /** @throws Error when no manager is known */
   session(): DispatcherTransport {
-    const { nodeId, now, onSilent } = this.#options;
+    const { now, onSilent } = this.#options;
     const connection = this.#channels.connect(this.#forSession.pick(now()));
     const { address } = connection;
-    return grpcDispatcher(dispatcherClientOn(connection.channel), nodeId, (failure) => {
+    return grpcDispatcher(dispatcherClientOn(connection.channel), (failure) => {
       connection.release(failure?.silent);
       if (!failure) return;
       this.#forSession.failed(address, failure.silent ? "silent" : "refused", now());
@@ -44,12 +49,12 @@ export class Managers {
 
   /** @throws Error when no manager is known */
   link(): OpenLink {
-    const { nodeId, now } = this.#options;
+    const { now } = this.#options;
     const { address, channel, release } = this.#channels.connect(this.#forLink.pick(now()));
     const client = new AgentLinkClient(channel.getTarget(), credentials.createInsecure(), { channelOverride: channel });
     return {
       address,
-      stream: client.link(nodeIdMetadata(nodeId)),
+      stream: client.link(),
       isConnected: () => isReady(channel),
       close: (failure?: ManagerFailure) => {
         release(failure === "silent");
@@ -59,6 +64,7 @@ export class Managers {
   }
 
   close(): void {
+    this.#endRenewals();
     this.#channels.close();
   }
 }

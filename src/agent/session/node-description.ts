@@ -1,6 +1,6 @@
 /** What a node says of itself to the managers. */
 import { arch, cpus, hostname, totalmem } from "node:os";
-import type { NodeDescription, PluginDescription } from "../../api/generated/docker/swarmkit/v1/types.js";
+import type { NodeDescription, NodeTLSInfo, PluginDescription } from "../../api/generated/docker/swarmkit/v1/types.js";
 
 export interface NodeFacts {
   readonly hostname?: string;
@@ -10,6 +10,8 @@ export interface NodeFacts {
   readonly runtimes: readonly string[];
   /** Other plug-ins, network drivers for example. */
   readonly plugins?: readonly PluginDescription[];
+  /** Who signed the node's certificate, and whom it trusts. */
+  readonly tlsInfo?: NodeTLSInfo;
 }
 
 /** Node's names of machine types → those that SwarmKit's placement knows (uname -m). */
@@ -23,7 +25,7 @@ export function describeNode(facts: NodeFacts): NodeDescription {
     platform: { architecture: MACHINES[arch()] ?? arch(), os: "linux" },
     resources: { nanoCpus: cpus().length * 1e9, memoryBytes: totalmem(), generic: [] },
     engine: { engineVersion: facts.engineVersion, labels: sorted(facts.engineLabels), plugins },
-    tlsInfo: undefined,
+    tlsInfo: facts.tlsInfo,
     fips: false,
     csiInfo: [],
   };

@@ -8,6 +8,7 @@ export interface HostInterface {
   /** As the kernel names kinds of links; "" for a device, "loopback" for `lo`. */
   readonly kind: string;
   readonly isUp: boolean;
+  readonly mtu: number;
   /** IPv4 first, each family in the kernel's order; link-local ones too. */
   readonly addresses: readonly string[];
 }
@@ -20,6 +21,7 @@ export function hostInterfaces(): readonly HostInterface[] {
     name: link.name,
     kind: link.kind,
     isUp: link.up,
+    mtu: link.mtu,
     addresses: addresses.filter(({ linkIndex }) => linkIndex === link.index).map(({ address }) => address),
   }));
 }

@@ -4,8 +4,8 @@ import { openChannel } from "../../api/client-call.js";
 import type { ProxyTarget } from "../../api/proxy/call-proxy.js";
 import { NOBODY } from "../../raft/core/member-id.js";
 import type { Raft } from "../../raft/node/raft.js";
-import { nodeIdMetadata } from "../../security/identity.js";
-import { grpcTarget, trustingCredentials } from "../../security/transport.js";
+import type { TlsIdentity } from "../../security/tls/tls-identity.js";
+import { grpcTarget } from "../../security/transport.js";
 
 interface Way {
   readonly address: string;
@@ -14,13 +14,13 @@ interface Way {
 
 export class LeaderRoute {
   readonly #raft: Raft<unknown>;
-  readonly #own;
+  readonly #identity: TlsIdentity;
   #way: Way | undefined;
 
-  /** @param nodeId the node of this manager: it vouches for what it passes on */
-  constructor(raft: Raft<unknown>, nodeId: string) {
+  /** @param identity of this manager: it vouches for what it passes on */
+  constructor(raft: Raft<unknown>, identity: TlsIdentity) {
     this.#raft = raft;
-    this.#own = nodeIdMetadata(nodeId);
+    this.#identity = identity;
   }
 
   /** @returns undefined while nobody leads, or this manager does */
@@ -28,7 +28,7 @@ export class LeaderRoute {
     const { leader } = this.#raft.leadership;
     if (leader === NOBODY || leader === this.#raft.id) return undefined;
     const address = this.#raft.members().find(({ raftId }) => raftId === leader)?.address;
-    return address ? { client: this.#clientTo(address), metadata: this.#own } : undefined;
+    return address ? { client: this.#clientTo(address) } : undefined;
   }
 
   close(): void {
@@ -40,7 +40,7 @@ export class LeaderRoute {
   #clientTo(address: string): Client {
     if (this.#way?.address !== address) {
       this.#way?.client.close();
-      this.#way = { address, client: openChannel(grpcTarget(address), trustingCredentials(), true) };
+      this.#way = { address, client: openChannel(grpcTarget(address), this.#identity.channelCredentials(), true) };
     }
     return this.#way.client;
   }

@@ -1,11 +1,9 @@
 /** The keys that a manager's log is sealed with. */
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import type { SealedLogStorage } from "../../raft/storage/disk-log-storage.js";
 import { KeyFile } from "../../security/at-rest/key-file.js";
 import { KeyFileError } from "../../security/at-rest/sealed-keys.js";
 import { textFileAt } from "../../security/at-rest/text-file.js";
-import type { SealedKeys } from "../autolock/key-keeper.js";
 
 /** In a manager's state folder: all that its log needs. */
 const RAFT_FOLDER = "raft";
@@ -32,6 +30,11 @@ export async function openLogKeys(stateDir: string, kek: Uint8Array | undefined)
   return KeyFile.create({ file });
 }
 
+/** Whether a member of a log was here before. */
+export function hasLog(stateDir: string): Promise<boolean> {
+  return holdsFiles(logFolder(stateDir));
+}
+
 async function holdsFiles(folder: string): Promise<boolean> {
   try {
     return (await readdir(folder, { recursive: true, withFileTypes: true })).some((entry) => entry.isFile());
@@ -39,20 +42,4 @@ async function holdsFiles(folder: string): Promise<boolean> {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return false;
     throw error;
   }
-}
-
-/** The keys together with what they seal. */
-export function sealedKeys(keys: KeyFile, storage: SealedLogStorage): SealedKeys {
-  return {
-    get isLocked() {
-      return keys.isLocked;
-    },
-    get version() {
-      return keys.kekVersion;
-    },
-    async reseal(kek, version) {
-      await keys.reseal(kek, version);
-      await storage.rotateKey();
-    },
-  };
 }

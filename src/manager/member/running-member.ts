@@ -8,6 +8,7 @@ import { NOBODY } from "../../raft/core/member-id.js";
 import type { Raft } from "../../raft/node/raft.js";
 import type { CallerIdentity } from "../../security/identity.js";
 import type { NodeCertificate } from "../../security/node-certificate/node-certificate.js";
+import type { TlsIdentity } from "../../security/tls/tls-identity.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
 import type { Proposal } from "../../store/proposer.js";
@@ -32,6 +33,8 @@ export interface RunningMemberOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
+  /** Of this manager. */
+  readonly tls: TlsIdentity;
   readonly nodeId: string;
   /** Where other nodes reach this manager. */
   readonly address: string;
@@ -65,7 +68,7 @@ export class RunningMember {
   #onChange: () => void = () => {};
 
   constructor(options: RunningMemberOptions) {
-    const { store, raft, keys, nodeId, log } = options;
+    const { store, raft, keys, tls, log } = options;
     this.#options = options;
     this.store = store;
     this.raft = raft;
@@ -77,7 +80,7 @@ export class RunningMember {
       (error) => log(`this manager leads, but its work cannot begin: ${textOf(error)}`),
       () => this.#changed(),
     );
-    const route = new LeaderRoute(raft, nodeId);
+    const route = new LeaderRoute(raft, tls);
     this.served = new ServedMember({ store, raft, terms: this.#terms, route, control: this.#control() });
     this.#watch = new StoreWatch(store, log);
     this.watch = this.#watch.service().implementation;

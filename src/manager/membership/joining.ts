@@ -1,14 +1,15 @@
 /** Asks the managers of a cluster to take this one in. */
-import { type ServiceError, status } from "@grpc/grpc-js";
+import { Metadata, type ServiceError, status } from "@grpc/grpc-js";
 import { callUnary, openChannel } from "../../api/client-call.js";
 import { type JoinResponse, RaftMembershipService } from "../../api/generated/docker/swarmkit/v1/raft.js";
-import { nodeIdMetadata } from "../../security/identity.js";
-import { grpcTarget, trustingCredentials } from "../../security/transport.js";
+import type { TlsIdentity } from "../../security/tls/tls-identity.js";
+import { grpcTarget } from "../../security/transport.js";
 import { ManagerStartError } from "../manager-error.js";
 import { withEmptyLog } from "./membership-service.js";
 
 export interface JoinRequestOptions {
-  readonly nodeId: string;
+  /** Of this manager. */
+  readonly identity: TlsIdentity;
   /** Where this manager says it can be reached, "10.0.0.2:4242". */
   readonly address: string;
   /** Any of the cluster's managers, "HOST:PORT". */
@@ -53,14 +54,14 @@ export async function askToJoin(options: JoinRequestOptions): Promise<JoinRespon
   }
 }
 
-async function ask(manager: string, { nodeId, address }: JoinRequestOptions): Promise<JoinResponse> {
-  const client = openChannel(grpcTarget(manager), trustingCredentials(), true);
+async function ask(manager: string, { identity, address }: JoinRequestOptions): Promise<JoinResponse> {
+  const client = openChannel(grpcTarget(manager), identity.channelCredentials(), true);
   try {
     return await callUnary(
       client,
       RaftMembershipService.join,
       { addr: address },
-      { timeoutMs: CALL_TIMEOUT_MS, metadata: withEmptyLog(nodeIdMetadata(nodeId)) },
+      { timeoutMs: CALL_TIMEOUT_MS, metadata: withEmptyLog(new Metadata()) },
     );
   } finally {
     client.close();

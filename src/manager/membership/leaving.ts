@@ -1,5 +1,5 @@
 /** How a manager takes itself out of the cluster's managers. */
-import type { ServiceError } from "@grpc/grpc-js";
+import { Metadata, type ServiceError } from "@grpc/grpc-js";
 import { callUnary } from "../../api/client-call.js";
 import { RaftMembershipService } from "../../api/generated/docker/swarmkit/v1/raft.js";
 import type { ProxyTarget } from "../../api/proxy/call-proxy.js";
@@ -49,7 +49,7 @@ export async function leaveManagers(options: LeavingOptions): Promise<void> {
 async function ask({ raft, leader, noLeaderText, isForced }: LeavingOptions): Promise<void> {
   const target = leader();
   if (!target) throw unavailable(noLeaderText());
-  const metadata = target.metadata!.clone();
+  const metadata = target.metadata?.clone() ?? new Metadata();
   const node = { raftId: raft.id, nodeId: "", addr: "", status: undefined };
   const settings = { timeoutMs: CALL_TIMEOUT_MS, metadata: isForced ? withForce(metadata) : metadata };
   try {

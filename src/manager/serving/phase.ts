@@ -12,7 +12,7 @@ export type Phase =
   | "stopping";
 
 export const LOCKED_TEXT =
-  'Swarm is encrypted and needs to be unlocked before it can be used. Please use "tsctl cluster unlock" to unlock it.';
+  'Swarm is encrypted and needs to be unlocked before it can be used. Please use "tsctl unlock" to unlock it.';
 
 const REFUSALS: Readonly<Record<Exclude<Phase, "running">, StatusError>> = {
   starting: unavailable("this manager is starting: it reads its log, or waits to be taken into the cluster"),

@@ -1,15 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import {
-  Channel,
-  credentials,
-  type Metadata,
-  Server,
-  ServerCredentials,
-  type ServerWritableStream,
-  status,
-} from "@grpc/grpc-js";
+import { Channel, credentials, Server, ServerCredentials, type ServerWritableStream, status } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
 import { DispatcherSession } from "../../../src/agent/session/dispatcher-session.js";
 import {
@@ -56,7 +48,6 @@ class FakeDispatcher {
   readonly sessions: Stream<SessionRequest, SessionMessage>[] = [];
   readonly assignments: Stream<AssignmentsRequest, AssignmentsMessage>[] = [];
   readonly updates: UpdateTaskStatusRequest[] = [];
-  readonly nodeIds = new Set<string>();
   readonly address = `unix:${join(tmpdir(), `tswarm-dispatcher-${process.pid}-${randomBytes(4).toString("hex")}`)}`;
   heartbeats = 0;
   invalid = false;
@@ -65,28 +56,23 @@ class FakeDispatcher {
   readonly #server = new Server();
 
   async start(): Promise<void> {
-    const note = (metadata: Metadata) => this.nodeIds.add(String(metadata.get("tswarm-node-id")[0]));
     const service: DispatcherServer = {
       session: (call: Stream<SessionRequest, SessionMessage>) => {
-        note(call.metadata);
         this.sessions.push(call);
         const sessionId = call.request.sessionId || `session${this.nextId++}`;
         call.write(Session.fromPartial({ sessionId, node: { id: "node", description: call.request.description } }));
       },
       assignments: (call: Stream<AssignmentsRequest, AssignmentsMessage>) => {
-        note(call.metadata);
         this.assignments.push(call);
         const type = AssignmentsMessage_Type.COMPLETE;
         call.write(Assignments.fromPartial({ type, resultsIn: "1" }));
       },
-      heartbeat: (call, callback) => {
-        note(call.metadata);
+      heartbeat: (_call, callback) => {
         this.heartbeats++;
         if (this.invalid) callback({ code: status.INVALID_ARGUMENT, details: "session invalid" });
         else callback(null, { period: { seconds: 0, nanos: 100_000_000 } });
       },
       updateTaskStatus: (call, callback) => {
-        note(call.metadata);
         if (call.request.updates.some(({ taskId }) => taskId === this.refusedTask)) {
           callback({ code: status.PERMISSION_DENIED, details: "not this node's task" });
           return;
@@ -127,7 +113,7 @@ async function makeBed(t: ExecutionContext) {
     connect: () => {
       const channel = new Channel(dispatcher.address, credentials.createInsecure(), DISPATCHER_CHANNEL_OPTIONS);
       const client = dispatcherClientOn(channel);
-      return grpcDispatcher(client, "node-id", () => channel.close());
+      return grpcDispatcher(client, () => channel.close());
     },
     describe: () => describeNode(bed.facts),
     assignments: {
@@ -171,7 +157,6 @@ test("a session registers the node with all that it is, beats and takes assignme
   t.true(description!.resources!.memoryBytes > 0);
   t.is(nodes[0]!.id, "node");
   t.is(dispatcher.assignments[0]!.request.sessionId, "session1");
-  t.deepEqual([...dispatcher.nodeIds], ["node-id"]);
   t.true(session.registered);
 });
 

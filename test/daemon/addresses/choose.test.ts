@@ -12,6 +12,7 @@ const link = (name: string, addresses: readonly string[], more: Partial<HostInte
   name,
   kind: "",
   isUp: true,
+  mtu: 1500,
   addresses,
   ...more,
 });

@@ -11,7 +11,7 @@ import { ManagerGroup, type ManagerHost } from "../manager-group.js";
 import { processService } from "../test-cluster.js";
 
 const LOCKED =
-  'Swarm is encrypted and needs to be unlocked before it can be used. Please use "tsctl cluster unlock" to unlock it.';
+  'Swarm is encrypted and needs to be unlocked before it can be used. Please use "tsctl unlock" to unlock it.';
 
 async function updateCluster(
   host: ManagerHost,
@@ -38,6 +38,9 @@ const keyFile = (host: ManagerHost) =>
     kekVersion: number;
   };
 
+const tlsKey = (host: ManagerHost) => readFileSync(join(host.dir, "state", "certificates", "swarm-node.key"), "utf8");
+const SEALED_KEY = /^-----BEGIN ENCRYPTED PRIVATE KEY-----/;
+
 const services = async (host: ManagerHost) =>
   (await host.call(ControlService.listServices, { filters: undefined })).services.length;
 
@@ -54,6 +57,7 @@ test("a life with autolock: on, locked after a restart, unlocked, another key, o
   await autolock(host, true);
   await group.until("the key file is sealed", () => keyFile(host).sealed !== undefined);
   t.not(keyFile(host).current, first.current, "what was readable with the old file is another key");
+  await group.until("the key of the certificate is sealed", () => SEALED_KEY.test(tlsKey(host)));
   const key = await keyText(host);
   t.regex(key, /^SWMKEY-1-[A-Za-z0-9+/]{43}$/);
   const { clusters } = await host.call(ControlService.listClusters, { filters: undefined });
@@ -62,6 +66,7 @@ test("a life with autolock: on, locked after a restart, unlocked, another key, o
   await host.stop();
   await host.start();
   t.is(host.manager.phase, "locked");
+  t.is(host.manager.remotePort, undefined, "who cannot prove what it is has no port");
   t.like(await host.call(LocalManagerService.status, {}), { state: ManagerState.MANAGER_LOCKED, autolock: true });
   for (const refused of [services(host), host.call(CAService.getUnlockKey, {})]) {
     t.like(await t.throwsAsync(refused), { code: status.FAILED_PRECONDITION, details: LOCKED });
@@ -71,6 +76,7 @@ test("a life with autolock: on, locked after a restart, unlocked, another key, o
   t.is(wrong?.code, status.PERMISSION_DENIED);
   t.is(host.manager.phase, "locked", "and may be tried again");
   await unlock(host, key);
+  t.truthy(host.manager.remotePort);
   t.is(await services(host), 1);
   t.like(await t.throwsAsync(unlock(host, key)), { code: status.FAILED_PRECONDITION });
 

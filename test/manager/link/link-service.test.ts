@@ -10,8 +10,8 @@ import {
   ObserveResult,
   ServiceResolution,
 } from "../../../src/api/generated/tswarm/v1/link.js";
-import { nodeIdMetadata } from "../../../src/security/identity.js";
-import { grpcTarget, trustingCredentials } from "../../../src/security/transport.js";
+import { grpcTarget } from "../../../src/security/transport.js";
+import { agentIdentity } from "../admitted-nodes.js";
 import { nodeId, processService, TestCluster } from "../test-cluster.js";
 
 /** The link of one node, over real gRPC. */
@@ -28,15 +28,12 @@ class TestLink {
 
   constructor(t: ExecutionContext, cluster: TestCluster, number: number) {
     this.nodeId = nodeId(number);
-    this.#client = openChannel(grpcTarget(`127.0.0.1:${cluster.manager.remotePort}`), trustingCredentials());
+    const { store, remotePort } = cluster.manager;
+    const credentials = agentIdentity(store, this.nodeId).channelCredentials();
+    this.#client = openChannel(grpcTarget(`127.0.0.1:${remotePort}`), credentials, true);
     t.teardown(() => this.stop());
     const { path, requestSerialize, responseDeserialize } = AgentLinkService.link;
-    this.#stream = this.#client.makeBidiStreamRequest(
-      path,
-      requestSerialize,
-      responseDeserialize,
-      nodeIdMetadata(this.nodeId),
-    );
+    this.#stream = this.#client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     this.#stream.on("data", (message: ManagerMessage) => this.#receive(message));
     this.#stream.on("error", (error: Error) => (this.ended = error));
     this.send({

@@ -1,5 +1,5 @@
 /** What systemd is told of the daemon (sd_notify(3)), where it was started by systemd. */
-import { sendUnixDatagram } from "../../native-bindings/unix-datagram.js";
+import { sendUnixDatagram } from "./unix-datagram.js";
 
 export interface Notifier {
   ready(status: string): void;

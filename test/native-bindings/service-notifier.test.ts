@@ -5,7 +5,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import test, { type ExecutionContext } from "ava";
-import { notifier, watchdogMs } from "../../src/daemon/notify.js";
+import { notifier, watchdogMs } from "../../native-bindings/service-notifier.js";
 
 /** A receiver of datagrams that prints each as a line of JSON. */
 const RECEIVER = `

@@ -1,0 +1,34 @@
+/** Why a manager does not leave without force, in Docker's words. Pure. */
+import { ManagerState, type ManagerStatusResponse } from "../api/generated/tswarm/v1/manager.js";
+
+const BEGIN = "You are attempting to leave the swarm on a node that is participating as a manager. ";
+const END =
+  "The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message.";
+
+export const NOT_MEMBER = "This node is not part of a swarm";
+export const ALREADY_MEMBER =
+  'This node is already part of a swarm. Use "tsctl leave" to leave this swarm and join another one.';
+
+/**
+ * @param status of the node's manager; undefined while that does not answer
+ * @returns undefined when the others keep their quorum without it
+ */
+export function leaveRefusal(status: ManagerStatusResponse | undefined): string | undefined {
+  if (status?.state === ManagerState.MANAGER_LOCKED) {
+    return "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.";
+  }
+  // Taken out already, it is missed by nobody.
+  if (status?.state === ManagerState.MANAGER_REMOVED) return undefined;
+  if (status?.state !== ManagerState.MANAGER_RUNNING) {
+    return `${BEGIN}Doing so may lose the consensus of your cluster. ${END}`;
+  }
+  const voters = status.peers.filter(({ voter }) => voter);
+  const reachable = voters.filter(({ reachable, self }) => reachable || self).length;
+  if (voters.length <= 1) {
+    return `${BEGIN}Removing the last manager erases all current state of the swarm. Use \`--force\` to ignore this message. `;
+  }
+  // Those that are left decide with a majority of themselves.
+  const isEnough = reachable - 1 > (voters.length - 1) / 2 && !status.lostQuorum;
+  if (isEnough) return undefined;
+  return `${BEGIN}Removing this node leaves ${reachable - 1} managers out of ${voters.length}. Without a Raft quorum your swarm will be inaccessible. ${END}`;
+}
