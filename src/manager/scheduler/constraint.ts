@@ -1,8 +1,11 @@
-/** Placement constraints: `node.labels.disk==ssd`. Values are compared without regard to case; there are no patterns. */
-
-import { inSubnet, readIpv4 } from "../../../overlay/ipv4.js";
+/**
+ * Placement constraints: `node.labels.disk==ssd`. Values are compared without regard to case; there are no patterns. Keys: node.id,
+ * node.hostname, node.ip (an address or a subnet), node.role, node.platform.os, node.platform.arch, node.labels.*, engine.labels.*.
+ */
+import { BlockList, isIP } from "node:net";
 import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { architectureName, osName } from "./platform.js";
 
 export interface Constraint {
   readonly key: string;
@@ -14,7 +17,8 @@ export class ConstraintError extends Error {
   override readonly name = "ConstraintError";
 }
 
-const KEY = /^[a-z_][a-z0-9\-_.]+$/i;
+/** One character is enough, unlike in SwarmKit. */
+const KEY = /^[a-z_][a-z0-9\-_.]*$/i;
 const VALUE = /^[a-z0-9:\-_\s.*()?+[\]\\^$|/]+$/i;
 
 /** @throws ConstraintError with the reference's words */
@@ -35,41 +39,79 @@ function parseConstraint(expression: string): Constraint {
   throw new ConstraintError("constraint expected one operator from ==, !=");
 }
 
-/** True when the node fits all of them. A key that nobody knows fits no node. */
+/** True when the node fits all of them. A key that nobody knows, and an address that is none, fit no node. */
 export function nodeMatches(constraints: readonly Constraint[], node: Node): boolean {
-  return constraints.every((constraint) => matches(constraint, node));
+  return constraints.every((constraint) => matcherOf(constraint)(node));
 }
 
+type Matcher = (node: Node) => boolean;
+
+const matchers = new WeakMap<Constraint, Matcher>();
+
+function matcherOf(constraint: Constraint): Matcher {
+  let matcher = matchers.get(constraint);
+  if (!matcher) {
+    matcher = compile(constraint);
+    matchers.set(constraint, matcher);
+  }
+  return matcher;
+}
+
+const NEVER: Matcher = () => false;
 const NODE_LABEL = "node.labels.";
 const ENGINE_LABEL = "engine.labels.";
 
-function matches({ key, operator, value }: Constraint, node: Node): boolean {
+function compile({ key, operator, value }: Constraint): Matcher {
+  const isEqual = operator === "==";
+  const compare = (read: (node: Node) => string | undefined, normal = fold): Matcher => {
+    const wanted = normal(value);
+    return (node) => (normal(read(node) ?? "") === wanted) === isEqual;
+  };
   const lowerKey = key.toLowerCase();
-  const equal = (actual: string | undefined) =>
-    ((actual ?? "").toLowerCase() === value.toLowerCase()) === (operator === "==");
   // Label keys keep their case; the prefix does not.
-  if (lowerKey.startsWith(NODE_LABEL)) return equal(node.spec?.annotations?.labels[key.slice(NODE_LABEL.length)]);
-  if (lowerKey.startsWith(ENGINE_LABEL)) return equal(node.description?.engine?.labels[key.slice(ENGINE_LABEL.length)]);
+  if (lowerKey.startsWith(NODE_LABEL)) {
+    const label = key.slice(NODE_LABEL.length);
+    return label === "" ? NEVER : compare((node) => node.spec?.annotations?.labels[label]);
+  }
+  if (lowerKey.startsWith(ENGINE_LABEL)) {
+    const label = key.slice(ENGINE_LABEL.length);
+    return label === "" ? NEVER : compare((node) => node.description?.engine?.labels[label]);
+  }
   switch (lowerKey) {
     case "node.id":
-      return equal(node.id);
+      return compare((node) => node.id);
     case "node.hostname":
-      return equal(node.description?.hostname);
+      return compare((node) => node.description?.hostname);
     case "node.ip":
-      return matchesAddress(node.status?.addr ?? "", value) === (operator === "==");
+      return compileAddress(value, isEqual);
     case "node.role":
-      return equal(NodeRole[node.role]);
+      return compare((node) => NodeRole[node.role]);
     case "node.platform.os":
-      return equal(node.description?.platform?.os);
+      return compare((node) => node.description?.platform?.os, osName);
     case "node.platform.arch":
-      return equal(node.description?.platform?.architecture);
+      return compare((node) => node.description?.platform?.architecture, architectureName);
     default:
-      return false;
+      return NEVER;
   }
 }
 
-function matchesAddress(address: string, value: string): boolean {
-  if (value.includes("/")) return inSubnet(address, value);
-  const [a, b] = [readIpv4(address), readIpv4(value)];
-  return a === undefined || b === undefined ? address.toLowerCase() === value.toLowerCase() : a === b;
+function fold(text: string): string {
+  return text.toLowerCase();
+}
+
+/** An address of either family, or a subnet in which host bits do not count. */
+function compileAddress(value: string, isEqual: boolean): Matcher {
+  const [address, lengthText, ...more] = value.split("/") as [string, string?, ...string[]];
+  const family = isIP(address);
+  const longest = family === 4 ? 32 : 128;
+  if (family === 0 || more.length > 0) return NEVER;
+  if (lengthText !== undefined && !(/^\d{1,3}$/.test(lengthText) && Number(lengthText) <= longest)) return NEVER;
+  const list = new BlockList();
+  list.addSubnet(address, Number(lengthText ?? longest), family === 4 ? "ipv4" : "ipv6");
+  return (node) => {
+    const actual = node.status?.addr ?? "";
+    const actualFamily = isIP(actual);
+    const within = actualFamily !== 0 && list.check(actual, actualFamily === 4 ? "ipv4" : "ipv6");
+    return within === isEqual;
+  };
 }

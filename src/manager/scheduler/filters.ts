@@ -1,91 +1,138 @@
-/** Which nodes may take a task, and why the others may not. */
-import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { NodeSpec_Availability as Availability } from "../../api/generated/docker/swarmkit/v1/specs.js";
-import { NodeStatus_State as NodeState, type Platform } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { nodeMatches, parseConstraints } from "./constraint.js";
-import { demandOf, type NodeLoad } from "./node-load.js";
+/**
+ * Which nodes may take a task, and why the others may not. A node is refused by the first filter, in this order, that does not accept it.
+ * Volumes of the cluster will be one more value of this kind, before the last.
+ */
+import { nodeMatches } from "./constraint.js";
+import type { NodeEntry } from "./node-entry.js";
+import { fitsPlatform } from "./platform.js";
+import { hasPlugins } from "./plugins.js";
+import type { Requirements } from "./requirements.js";
 
 export interface Filter {
-  accepts(node: Node, load: NodeLoad): boolean;
+  readonly name: string;
+  /** "facts" a node says of itself; "load" also changes with each task; what is left is the service's own doing. */
+  readonly looksAt: "facts" | "load" | "service";
+  /** False when it would accept every node. */
+  concerns(wanted: Requirements): boolean;
+  /** @param serviceTasks tasks of the service on the node @param maxReplicas 0 for no limit */
+  accepts(entry: NodeEntry, wanted: Requirements, serviceTasks: number, maxReplicas: number): boolean;
   /** Said when it refused `count` nodes. */
   explain(count: number): string;
 }
 
-/** The filters that concern a task, the cheapest and most telling first. */
-export function filtersFor(task: Task): readonly Filter[] {
-  const { nanoCpus, memoryBytes, hostPorts } = demandOf(task);
-  const constraints = parseConstraints(task.spec?.placement?.constraints ?? []);
-  const platforms = task.spec?.placement?.platforms ?? [];
-  const maxReplicas = task.spec?.placement?.maxReplicas ?? 0;
-  const filters: Filter[] = [READY];
-  if (nanoCpus > 0 || memoryBytes > 0) {
-    filters.push({
-      accepts: (node, load) => {
-        const has = node.description?.resources;
-        return (
-          load.nanoCpus + nanoCpus <= (has?.nanoCpus ?? 0) && load.memoryBytes + memoryBytes <= (has?.memoryBytes ?? 0)
-        );
-      },
-      explain: (count) => `insufficient resources on ${nodes(count)}`,
-    });
+export const FILTERS: readonly Filter[] = [
+  {
+    name: "ready",
+    looksAt: "facts",
+    concerns: () => true,
+    accepts: (entry) => entry.isOpen,
+    explain: (count) => `${nodes(count)} not available for new tasks`,
+  },
+  {
+    name: "resources",
+    looksAt: "load",
+    concerns: ({ demand, generic }) => demand.nanoCpus > 0 || demand.memoryBytes > 0 || generic.size > 0,
+    accepts: (entry, { demand, generic }) =>
+      entry.hasRoomFor(demand) && (generic.size === 0 || entry.chooseGeneric(generic) !== undefined),
+    explain: (count) => `insufficient resources on ${nodes(count)}`,
+  },
+  {
+    name: "plugins",
+    looksAt: "facts",
+    concerns: ({ plugins }) => plugins.length > 0,
+    accepts: ({ node }, { plugins }) => hasPlugins(plugins, node!),
+    explain: (count) => `missing plugin on ${nodes(count)}`,
+  },
+  {
+    name: "constraints",
+    looksAt: "facts",
+    concerns: ({ constraints }) => constraints?.length !== 0,
+    accepts: ({ node }, { constraints }) => constraints !== undefined && nodeMatches(constraints, node!),
+    explain: (count) => `scheduling constraints not satisfied on ${nodes(count)}`,
+  },
+  {
+    name: "platform",
+    looksAt: "facts",
+    concerns: ({ platforms }) => platforms.length > 0,
+    accepts: ({ node }, { platforms }) =>
+      platforms.some((platform) => fitsPlatform(platform, node!.description?.platform)),
+    explain: (count) => `unsupported platform on ${nodes(count)}`,
+  },
+  {
+    name: "host ports",
+    looksAt: "load",
+    concerns: ({ demand }) => demand.hostPorts.length > 0,
+    accepts: (entry, { demand }) => entry.hasPortsFree(demand.hostPorts),
+    explain: (count) => `host-mode port already in use on ${nodes(count)}`,
+  },
+  {
+    name: "maximum replicas",
+    looksAt: "service",
+    concerns: () => true,
+    accepts: (_entry, _wanted, serviceTasks, maxReplicas) => mayTakeOneMore(serviceTasks, maxReplicas),
+    explain: (count) => `max replicas per node limit exceed on ${nodes(count)}`,
+  },
+];
+
+/** Stands for no filter where the number of one is expected. */
+export const ACCEPTED = FILTERS.length;
+
+/** The filter of a service's own doing. */
+export const MAX_REPLICAS = FILTERS.findIndex(({ looksAt }) => looksAt === "service");
+
+/** The filters that concern some requirements. */
+export class FilterSet {
+  readonly #wanted: Requirements;
+  readonly #facts: readonly number[];
+  readonly #load: readonly number[];
+
+  constructor(wanted: Requirements) {
+    this.#wanted = wanted;
+    const numbersOf = (looksAt: Filter["looksAt"]) =>
+      FILTERS.flatMap((filter, number) => (filter.looksAt === looksAt && filter.concerns(wanted) ? [number] : []));
+    this.#facts = numbersOf("facts");
+    this.#load = numbersOf("load");
   }
-  if (constraints.length > 0) {
-    filters.push({
-      accepts: (node) => nodeMatches(constraints, node),
-      explain: (count) => `scheduling constraints not satisfied on ${nodes(count)}`,
-    });
+
+  /** @returns the number of the first filter that refuses what the node says of itself, or {@link ACCEPTED} */
+  factsVerdict(entry: NodeEntry): number {
+    for (const number of this.#facts) if (!FILTERS[number]!.accepts(entry, this.#wanted, 0, 0)) return number;
+    return ACCEPTED;
   }
-  if (platforms.length > 0) {
-    filters.push({
-      accepts: (node) => platforms.some((platform) => fitsPlatform(platform, node.description?.platform)),
-      explain: (count) => `unsupported platform on ${nodes(count)}`,
-    });
+
+  /** Goes on from {@link factsVerdict}. @returns the first of that and of the filters that look at the load */
+  loadVerdict(facts: number, entry: NodeEntry): number {
+    for (const number of this.#load) {
+      if (number > facts) break;
+      if (!FILTERS[number]!.accepts(entry, this.#wanted, 0, 0)) return number;
+    }
+    return facts;
   }
-  if (hostPorts.length > 0) {
-    filters.push({
-      accepts: (_node, load) => hostPorts.every((port) => !load.hostPorts.has(port)),
-      explain: (count) => `host-mode port already in use on ${nodes(count)}`,
-    });
+
+  /** @returns the first filter of all that refuses the node, or {@link ACCEPTED} */
+  verdict(entry: NodeEntry, serviceTasks: number, maxReplicas: number): number {
+    const verdict = this.loadVerdict(this.factsVerdict(entry), entry);
+    return verdict === ACCEPTED && !mayTakeOneMore(serviceTasks, maxReplicas) ? MAX_REPLICAS : verdict;
   }
-  if (maxReplicas > 0) {
-    filters.push({
-      accepts: (_node, load) => (load.byService.get(task.serviceId) ?? 0) < maxReplicas,
-      explain: (count) => `max replicas per node limit exceed on ${nodes(count)}`,
-    });
-  }
-  return filters;
 }
 
-const READY: Filter = {
-  accepts: (node) =>
-    node.status?.state === NodeState.READY && (node.spec?.availability ?? Availability.ACTIVE) === Availability.ACTIVE,
-  explain: (count) => `${nodes(count)} not available for new tasks`,
-};
-
-/** @returns the first filter that refuses the node */
-export function refusalOf(filters: readonly Filter[], node: Node, load: NodeLoad): Filter | undefined {
-  return filters.find((filter) => !filter.accepts(node, load));
+/** What {@link MAX_REPLICAS} says. */
+export function mayTakeOneMore(serviceTasks: number, maxReplicas: number): boolean {
+  return maxReplicas === 0 || serviceTasks < maxReplicas;
 }
 
-/** "no suitable node (insufficient resources on 2 nodes; …)" */
-export function explain(filters: readonly Filter[], refusals: ReadonlyMap<Filter, number>): string {
-  const reasons = filters.flatMap((filter) => {
-    const count = refusals.get(filter) ?? 0;
-    return count > 0 ? [filter.explain(count)] : [];
-  });
+/**
+ * @param refusals how many nodes each filter refused
+ * @returns "no suitable node (insufficient resources on 2 nodes; …)", the filter with most nodes first
+ */
+export function explain(refusals: ArrayLike<number>): string {
+  const reasons = FILTERS.map((filter, number) => ({ filter, count: refusals[number] ?? 0 }))
+    .filter(({ count }) => count > 0)
+    .sort((a, b) => b.count - a.count)
+    .map(({ filter, count }) => filter.explain(count));
   return reasons.length > 0 ? `no suitable node (${reasons.join("; ")})` : "no suitable node";
 }
 
 function nodes(count: number): string {
   return count === 1 ? "1 node" : `${count} nodes`;
-}
-
-/** Empty means any. */
-function fitsPlatform(wanted: Platform, actual: Platform | undefined): boolean {
-  const architecture = (name: string) =>
-    ({ x86_64: "amd64", aarch64: "arm64" })[name.toLowerCase()] ?? name.toLowerCase();
-  return (
-    (wanted.os === "" || wanted.os.toLowerCase() === (actual?.os ?? "").toLowerCase()) &&
-    (wanted.architecture === "" || architecture(wanted.architecture) === architecture(actual?.architecture ?? ""))
-  );
 }

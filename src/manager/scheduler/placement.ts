@@ -1,63 +1,90 @@
-/** Finds nodes for a group of equal tasks. Pure but for the load, which takes in each decision. */
+/** Finds nodes for tasks of one service and one specification. */
 import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { explain, type Filter, filtersFor, refusalOf } from "./filters.js";
-import { type ClusterLoad, demandOf } from "./node-load.js";
-import { type Candidate, SpreadTree } from "./spread-tree.js";
+import type { GenericResource } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { type Candidates, OwnCandidates, SharedCandidates } from "./candidates.js";
+import type { ClusterState } from "./cluster-state.js";
+import { ACCEPTED, explain, FilterSet } from "./filters.js";
+import type { NodeEntry } from "./node-entry.js";
+import type { Ranking, ServiceRules } from "./ranking.js";
+import type { Requirements } from "./requirements.js";
+import { WaterFilling } from "./water-filling.js";
 
-export interface Placement {
-  readonly taskId: string;
-  /** The node, or why there is none. */
-  readonly nodeId?: string;
-  readonly reason?: string;
-}
+/** What is to become of a task. */
+export type Decision =
+  | {
+      readonly taskId: string;
+      readonly entry: NodeEntry;
+      /** As it was when the decision was made. */
+      readonly node: Node;
+      /** What it gets of the node's. */
+      readonly generic: readonly GenericResource[];
+    }
+  | {
+      readonly taskId: string;
+      readonly entry?: undefined;
+      /** Why no node takes it. */
+      readonly reason: string;
+    };
 
-/**
- * @param tasks tasks of one service and one specification, without a node
- * @param load what runs where; it is not changed
- */
-export function placeGroup(tasks: readonly Task[], nodes: readonly Node[], load: ClusterLoad): readonly Placement[] {
-  const [first] = tasks;
-  if (!first) return [];
-  const filters = filtersFor(first);
-  const demand = demandOf(first);
-  const refusals = new Map<Filter, number>();
-  const refuse = (filter: Filter) => refusals.set(filter, (refusals.get(filter) ?? 0) + 1);
-  const candidates: Candidate[] = [];
-  for (const node of nodes) {
-    const nodeLoad = load.of(node.id);
-    const refusal = refusalOf(filters, node, nodeLoad);
-    if (refusal) refuse(refusal);
-    else {
-      const serviceTasks = nodeLoad.byService.get(first.serviceId) ?? 0;
-      candidates.push({ node, serviceTasks, totalTasks: nodeLoad.tasks });
+/** One go of placing tasks of a group: the ranking is up to date when it begins, and nobody else uses it before {@link end}. */
+export class GroupPlacement {
+  readonly #state: ClusterState;
+  readonly #wanted: Requirements;
+  readonly #candidates: Candidates;
+  /** Only where there is a choice of leaves. */
+  readonly #water: WaterFilling | undefined;
+  #reason: string | undefined;
+
+  /** @param isOwn whether the ranking is the service's own */
+  constructor(state: ClusterState, ranking: Ranking, rules: ServiceRules, isOwn: boolean) {
+    this.#state = state;
+    this.#wanted = ranking.requirements;
+    const candidates = isOwn ? new OwnCandidates(state, ranking) : new SharedCandidates(state, ranking, rules);
+    this.#candidates = candidates;
+    if (ranking.tree.leafCount > 1) {
+      this.#water = new WaterFilling(
+        ranking.tree,
+        (leaf) => candidates.tasksIn(leaf),
+        (leaf) => candidates.best(leaf) === undefined,
+      );
     }
   }
-  const tree = new SpreadTree(candidates, first.spec?.placement?.preferences ?? []);
-  const used: string[] = [];
-  const place = (node: Node) => {
-    const refusal = refusalOf(filters, node, load.of(node.id));
-    if (refusal) {
-      refuse(refusal);
-      return false;
+
+  /** Decides on a task, and counts it where it goes. */
+  place(task: Task): Decision {
+    const taskId = task.id;
+    if (this.#reason !== undefined) return { taskId, reason: this.#reason };
+    const leaf = this.#water ? this.#water.next() : 0;
+    const entry = leaf === undefined ? undefined : this.#candidates.best(leaf);
+    const place = entry && this.#state.decide(task, entry, this.#wanted.generic);
+    if (!place) {
+      this.#reason = explain(this.#candidates.refusals());
+      return { taskId, reason: this.#reason };
     }
-    load.of(node.id).add(first.serviceId, demand, 1);
-    used.push(node.id);
-    return true;
-  };
-  const placements = tasks.map((task): Placement => {
-    const node = tree.next(place);
-    return node ? { taskId: task.id, nodeId: node.id } : { taskId: task.id, reason: explain(filters, refusals) };
-  });
-  // The decisions count for good when they are in the store.
-  for (const nodeId of used) load.of(nodeId).add(first.serviceId, demand, -1);
-  return placements;
+    this.#candidates.taken(entry, leaf!);
+    this.#water?.filled();
+    return { taskId, entry, node: entry.node!, generic: place.generic };
+  }
+
+  end(): void {
+    this.#candidates.end();
+  }
 }
 
-/** A task of a global service: its node is chosen, only whether it fits is to be seen. */
-export function placeOnItsNode(task: Task, node: Node | undefined, load: ClusterLoad): Placement {
-  if (!node) return { taskId: task.id, reason: "no suitable node (its node is gone)" };
-  const filters = filtersFor(task);
-  const refusal = refusalOf(filters, node, load.of(node.id));
-  if (!refusal) return { taskId: task.id, nodeId: node.id };
-  return { taskId: task.id, reason: explain(filters, new Map([[refusal, 1]])) };
+/** A task whose node was chosen when it was made: only whether it fits is to be seen. */
+export function placeOnItsNode(
+  task: Task,
+  state: ClusterState,
+  wanted: Requirements,
+  { serviceId, maxReplicas }: ServiceRules,
+): Decision {
+  const entry = state.entry(task.nodeId);
+  if (!entry?.node) return { taskId: task.id, reason: "no suitable node (its node is gone)" };
+  const tasks = state.service(serviceId)?.tasksOn(entry.index) ?? 0;
+  const verdict = new FilterSet(wanted).verdict(entry, tasks, maxReplicas);
+  const place = verdict === ACCEPTED ? state.decide(task, entry, wanted.generic) : undefined;
+  if (place) return { taskId: task.id, entry, node: entry.node, generic: place.generic };
+  const refusals: number[] = [];
+  refusals[verdict] = 1;
+  return { taskId: task.id, reason: explain(refusals) };
 }

@@ -1,7 +1,10 @@
-/** Gives tasks that have their addresses a node. */
-import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { NodeSpec_Availability as Availability } from "../../api/generated/docker/swarmkit/v1/specs.js";
-import { NodeStatus_State as NodeState, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+/**
+ * Gives tasks that have their addresses a node, in slices of some milliseconds: while the decisions of one slice are on their way into
+ * the log the next is thought about. Each counts from the moment it is made, and is looked at again in the transaction that writes it: a
+ * node that has changed meanwhile gets no task, and the task is decided on anew.
+ */
+import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { StoreEvent } from "../../store/change.js";
 import type { Clock } from "../../store/clock.js";
 import type { StoreReader } from "../../store/reader.js";
@@ -9,143 +12,205 @@ import type { Store } from "../../store/store.js";
 import type { Transaction } from "../../store/transaction.js";
 import type { Selector } from "../../store/watch-hub.js";
 import type { Reconciler } from "../loop/reconciler.js";
-import { isWanted, stateOf, statusAt } from "../task-life.js";
-import { ClusterLoad } from "./node-load.js";
-import { type Placement, placeGroup, placeOnItsNode } from "./placement.js";
+import { statusAt } from "../task-life.js";
+import type { ClusterState } from "./cluster-state.js";
+import { isOpen, sameFacts } from "./node-entry.js";
+import { Observer } from "./observer.js";
+import { type PendingGroup, rulesOf } from "./pending-group.js";
+import { type Decision, GroupPlacement, placeOnItsNode } from "./placement.js";
+import { Rankings } from "./rankings.js";
+import { requirementsOf } from "./requirements.js";
+import { clusterStrategy, type Strategy } from "./strategy.js";
+import { isSchedulable } from "./task-place.js";
+import { WorkBudget } from "./work-budget.js";
 
-const MAX_GROUP = 500;
+/** One to two milliseconds. */
+const SLICE_UNITS = 10_000;
+/** To find a node for a task, or to tell it why there is none. */
+const TASK_WORK = 15;
+const TELL_WORK = 5;
+/** To read what a group asks for. */
+const GROUP_WORK = 60;
+
+export interface SchedulerOptions {
+  /** Decides in which order nodes come that are equal in all else. */
+  readonly seed?: number;
+}
 
 export class Scheduler implements Reconciler {
   readonly name = "scheduler";
-  readonly selectors: readonly Selector[] = [{ kind: "task" }, { kind: "node" }];
+  readonly selectors: readonly Selector[] = [{ kind: "task" }, { kind: "node" }, { kind: "cluster" }];
   readonly #store: Store;
   readonly #clock: Clock;
-  readonly #load = new ClusterLoad();
-  /** Tasks without a node, oldest first. */
-  readonly #pending = new Set<string>();
-  /** Those of them for which something has changed since they were looked at. */
-  readonly #dirty = new Set<string>();
+  readonly #observer: Observer;
+  readonly #rankings: Rankings;
+  #strategy: Strategy = "spread";
 
-  constructor(store: Store, clock: Clock) {
+  constructor(store: Store, clock: Clock, { seed = 0 }: SchedulerOptions = {}) {
     this.#store = store;
     this.#clock = clock;
+    this.#observer = new Observer(seed);
+    this.#rankings = new Rankings(this.#observer.state);
   }
 
   begin(read: StoreReader): void {
-    for (const task of read.all("task")) this.#seeTask(task);
+    this.#strategy = clusterStrategy(read.all("cluster")[0]);
+    this.#observer.begin(read);
   }
 
   noticed(events: readonly StoreEvent[]): boolean {
     for (const event of events) {
-      if (event.kind === "node") {
-        if (event.action === "remove") this.#load.forgetNode(event.object.id);
-        if (event.action !== "update" || opensPlaces(event.object, event.previous)) this.#retryAll();
-      } else if (event.kind === "task") {
-        if (event.action === "remove") this.#forgetTask(event.object.id);
-        else this.#seeTask(event.object);
-      }
+      if (event.kind === "cluster") this.#seeStrategy(clusterStrategy(event.object));
+      else this.#observer.notice(event);
     }
-    return this.#dirty.size > 0;
+    return this.#hasWork;
   }
 
-  async reconcile(): Promise<undefined> {
-    while (this.#dirty.size > 0) {
-      const ids = [...this.#dirty];
-      const groups = this.#store.view((read) => groupTasks(ids.flatMap((id) => read.get("task", id) ?? [])));
-      for (const group of groups) {
-        // The load changes with each group that is committed.
-        const placements = this.#store.view((read) => this.#place(group, read));
-        await this.#store.batch(placements, (tx, placement) => this.#apply(tx, placement));
-        for (const { id } of group) this.#dirty.delete(id);
-        await new Promise((resolve) => setImmediate(resolve));
+  async reconcile(): Promise<number | undefined> {
+    let underWay: Promise<unknown> = Promise.resolve();
+    this.#observer.pending.retell(this.#clock.now());
+    for (;;) {
+      const decisions = this.slice();
+      const failure = await underWay;
+      if (failure !== undefined) {
+        this.#takeBack(decisions);
+        throw failure;
       }
-      for (const id of ids) if (!this.#pending.has(id)) this.#dirty.delete(id);
+      underWay = this.#commit(decisions);
+      if (decisions.length === 0 && !this.#hasWork) break;
+      await new Promise((resolve) => setImmediate(resolve));
     }
-    return undefined;
+    return this.#observer.pending.retell(this.#clock.now());
   }
 
-  #place(group: readonly Task[], read: StoreReader): readonly Placement[] {
-    const tasks = group.filter((task) => this.#pending.has(task.id));
-    if (tasks[0]?.nodeId) return tasks.map((task) => placeOnItsNode(task, read.get("node", task.nodeId), this.#load));
-    return placeGroup(tasks, read.all("node"), this.#load);
+  /**
+   * Catches up with the store and decides on as many tasks as a slice of a millisecond or two allows. They count as decided until they
+   * are settled.
+   * @returns nothing also while there is more to take in
+   */
+  slice(): readonly Decision[] {
+    const budget = new WorkBudget(SLICE_UNITS);
+    const nowMs = this.#clock.now();
+    const isUpToDate = this.#store.view((read) => this.#observer.catchUp(read, nowMs, budget));
+    if (!isUpToDate) return [];
+    this.#observer.state.expireFailures(nowMs);
+    const decisions: Decision[] = [];
+    this.#placePreassigned(decisions, budget);
+    for (const group of this.#observer.pending.dueGroups) {
+      if (!budget.spend(GROUP_WORK) || !this.#placeGroup(group, decisions, budget, nowMs)) break;
+    }
+    return decisions;
   }
 
-  #apply(tx: Transaction, { taskId, nodeId, reason }: Placement): void {
-    const task = tx.get("task", taskId);
+  /** What the scheduler knows now; for plans, which leave it as it was. */
+  get state(): ClusterState {
+    return this.#observer.state;
+  }
+
+  /** Whether all that has happened is in {@link state}. */
+  get isUpToDate(): boolean {
+    return !this.#observer.isBehind;
+  }
+
+  get strategy(): Strategy {
+    return this.#strategy;
+  }
+
+  get #hasWork(): boolean {
+    return this.#observer.isBehind || this.#observer.pending.hasDue;
+  }
+
+  #seeStrategy(strategy: Strategy): void {
+    if (strategy === this.#strategy) return;
+    this.#strategy = strategy;
+    this.#observer.pending.forgetRequirements();
+  }
+
+  #placePreassigned(decisions: Decision[], budget: WorkBudget): void {
+    const { pending, state } = this.#observer;
+    for (const task of pending.dueTasks) {
+      if (!budget.spend(GROUP_WORK)) return;
+      pending.restTask(task.id);
+      const decision = placeOnItsNode(task, state, requirementsOf(task, this.#strategy), rulesOf(task));
+      if (decision.entry) pending.delete(task.id, task.nodeId);
+      decisions.push(decision);
+    }
+  }
+
+  /** @returns whether it has done with the group; false when the budget is spent */
+  #placeGroup(group: PendingGroup, decisions: Decision[], budget: WorkBudget, nowMs: number): boolean {
+    const { pending, state } = this.#observer;
+    const { ranking, isOwn } = this.#rankings.choose(group.requirements(this.#strategy), group.rules, group.size);
+    if (!ranking.advance(budget)) return false;
+    const run = new GroupPlacement(state, ranking, group.rules, isOwn);
+    let reason: string | undefined;
+    for (let waiting = group.first(); waiting && budget.spend(TASK_WORK); waiting = group.first()) {
+      const decision = run.place(waiting.task);
+      if (!decision.entry) {
+        reason = decision.reason;
+        break;
+      }
+      decisions.push(decision);
+      pending.deleteWaiting(waiting);
+    }
+    run.end();
+    if (reason !== undefined) {
+      for (const taskId of group.refuse(reason, nowMs)) {
+        decisions.push({ taskId, reason });
+        if (!budget.spend(TELL_WORK)) break;
+      }
+      if (group.isTold) pending.rest(group);
+    }
+    if (!budget.isSpent) return true;
+    pending.postpone(group);
+    return false;
+  }
+
+  /** @returns what went wrong: an error, or undefined */
+  async #commit(decisions: readonly Decision[]): Promise<unknown> {
+    if (decisions.length === 0) return undefined;
+    try {
+      await this.#store.batch(decisions, (tx, decision) => this.#write(tx, decision));
+      for (const { entry, taskId } of decisions) if (entry) this.#observer.settle(taskId);
+      return undefined;
+    } catch (error) {
+      this.#takeBack(decisions);
+      return error;
+    }
+  }
+
+  /** Nobody knows which of them are in the store: it is asked. */
+  #takeBack(decisions: readonly Decision[]): void {
+    for (const { entry, taskId } of decisions) {
+      if (entry) this.#observer.settle(taskId);
+      else this.#observer.pending.retryTask(taskId);
+    }
+  }
+
+  #write(tx: Transaction, decision: Decision): void {
+    const task = tx.get("task", decision.taskId);
     if (!task || !isSchedulable(task)) return;
-    const now = this.#clock.now();
-    if (nodeId === undefined) {
-      if (task.status?.err === reason) return;
-      const change = { state: TaskState.PENDING, message: "waits for a node", err: reason };
-      tx.update("task", { ...task, status: statusAt(task.status, change, now) });
+    if (decision.entry === undefined) {
+      if (task.status?.err === decision.reason) return;
+      const change = { state: TaskState.PENDING, message: "waits for a node", err: decision.reason };
+      tx.update("task", { ...task, status: statusAt(task.status, change, this.#clock.now()) });
       return;
     }
-    const node = tx.get("node", nodeId);
-    // What changed the node brings the task here again.
-    if (!node || !isOpen(node)) return;
-    const change = { state: TaskState.ASSIGNED, message: "scheduler assigned task to node" };
-    tx.update("task", { ...task, nodeId, status: statusAt(task.status, change, now) });
-  }
-
-  #seeTask(task: Task): void {
-    // A task of a global service has its node from the start, but takes its place only when it is assigned.
-    const freed = stateOf(task) < TaskState.ASSIGNED ? this.#load.forget(task.id) : this.#load.see(task);
-    if (freed) this.#retryAll();
-    if (!isSchedulable(task)) {
-      this.#pending.delete(task.id);
-      this.#dirty.delete(task.id);
-    } else if (!this.#pending.has(task.id)) {
-      this.#pending.add(task.id);
-      this.#dirty.add(task.id);
-    }
-  }
-
-  #forgetTask(id: string): void {
-    this.#pending.delete(id);
-    this.#dirty.delete(id);
-    if (this.#load.forget(id)) this.#retryAll();
-  }
-
-  #retryAll(): void {
-    for (const id of this.#pending) this.#dirty.add(id);
+    const { entry, node, generic } = decision;
+    const current = tx.get("node", entry.id);
+    if (!current || !isOpen(current) || !sameFacts(current, node)) return;
+    if (task.nodeId !== "" && task.nodeId !== entry.id) return;
+    tx.update("task", {
+      ...task,
+      nodeId: entry.id,
+      assignedGenericResources: generic,
+      status: statusAt(task.status, { state: TaskState.ASSIGNED, message: messageFor(task) }, this.#clock.now()),
+    });
   }
 }
 
-function isSchedulable(task: Task): boolean {
-  return stateOf(task) === TaskState.PENDING && isWanted(task);
-}
-
-function isOpen(node: Node): boolean {
-  return node.status?.state === NodeState.READY && (node.spec?.availability ?? 0) === Availability.ACTIVE;
-}
-
-/** Something of the node that filters look at is different. */
-function opensPlaces(node: Node, previous: Node | undefined): boolean {
-  return (
-    previous === undefined ||
-    node.spec !== previous.spec ||
-    node.description !== previous.description ||
-    node.status?.state !== previous.status?.state ||
-    node.status?.addr !== previous.status?.addr ||
-    node.role !== previous.role
-  );
-}
-
-/**
- * Tasks of one service and specification are placed together, so many at a time as take a few milliseconds; tasks that have their
- * node form groups of their own.
- */
-function groupTasks(tasks: readonly Task[]): readonly (readonly Task[])[] {
-  const groups = new Map<string, Task[]>();
-  for (const task of tasks) {
-    const isPreassigned = task.nodeId !== "";
-    const key = `${task.serviceId}/${task.specVersion?.index ?? task.id}/${isPreassigned}`;
-    const group = groups.get(key);
-    if (group) group.push(task);
-    else groups.set(key, [task]);
-  }
-  return [...groups.values()].flatMap((group) => {
-    const parts = Math.ceil(group.length / MAX_GROUP);
-    return Array.from({ length: parts }, (_, i) => group.slice(i * MAX_GROUP, (i + 1) * MAX_GROUP));
-  });
+function messageFor(task: Task): string {
+  return task.nodeId === ""
+    ? "scheduler assigned task to node"
+    : "scheduler confirmed task can run on preassigned node";
 }

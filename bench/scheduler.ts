@@ -1,0 +1,154 @@
+/**
+ * The scheduler: how long it takes to place tasks. "Alone" is what its decisions cost, from a state that knows the nodes; with the
+ * store, all from the first look at the nodes to the last task's ASSIGNED in a log in memory, as SwarmKit's own benchmark counts it.
+ */
+import { Node, Task } from "../src/api/generated/docker/swarmkit/v1/objects.js";
+import { NodeStatus_State as NodeState, TaskState } from "../src/api/generated/docker/swarmkit/v1/types.js";
+import { ControlLoop } from "../src/manager/loop/control-loop.js";
+import { Scheduler } from "../src/manager/scheduler/scheduler.js";
+import { systemClock } from "../src/store/clock.js";
+import { MemoryProposer } from "../src/store/proposer.js";
+import { Store } from "../src/store/store.js";
+import { type Figure, median, printFigures, spread } from "./table.js";
+
+const ROUNDS = 3;
+
+interface Case {
+  readonly nodes: number;
+  readonly tasks: number;
+  /** 0 for one-off tasks: every one of a service of its own. */
+  readonly services: number;
+  readonly more?: Parameters<typeof Task.fromPartial>[0];
+  readonly what?: string;
+  readonly bar?: string;
+}
+
+const RESERVED = { spec: { resources: { reservations: { nanoCpus: 1e7, memoryBytes: 1 << 23 } } } };
+const CONSTRAINED = { spec: { placement: { constraints: ["node.labels.zone!=z9", "node.role==worker"] } } };
+const SPREAD = {
+  spec: {
+    placement: {
+      preferences: ["node.labels.zone", "node.labels.rack"].map((spreadDescriptor) => ({
+        Preference: { $case: "spread" as const, value: { spreadDescriptor } },
+      })),
+    },
+  },
+};
+
+const CASES: readonly Case[] = [
+  { nodes: 1000, tasks: 10_000, services: 1, bar: "bar ≤ 100 [710–1130]" },
+  { nodes: 1000, tasks: 10_000, services: 100, bar: "bar ≤ 100 [680–730]" },
+  { nodes: 1000, tasks: 10_000, services: 0, bar: "bar ≤ 100 [2560]" },
+  { nodes: 1000, tasks: 10_000, services: 10, more: RESERVED, what: "with reservations", bar: "bar ≤ 100" },
+  { nodes: 1000, tasks: 10_000, services: 10, more: CONSTRAINED, what: "with constraints", bar: "bar ≤ 100 [2640]" },
+  { nodes: 1000, tasks: 10_000, services: 10, more: SPREAD, what: "spread over zones and racks", bar: "bar ≤ 100" },
+  { nodes: 1000, tasks: 100_000, services: 1, bar: "bar ≤ 1500 [17,700]" },
+  { nodes: 1000, tasks: 100_000, services: 100, bar: "bar ≤ 1500 [11,600]" },
+  { nodes: 10_000, tasks: 100_000, services: 100, bar: "bar ≤ 2000" },
+  { nodes: 100_000, tasks: 1000, services: 1, bar: "bar ≤ 100 [940]" },
+  { nodes: 100_000, tasks: 1000, services: 0, bar: "bar ≤ 100 [72,000]" },
+];
+
+const figures: Figure[] = [];
+for (const one of CASES) figures.push(...(await measure(one)));
+printFigures(figures);
+
+async function measure(one: Case): Promise<readonly Figure[]> {
+  const alone: number[] = [];
+  const longest: number[] = [];
+  const whole: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const { totalMs, longestMs } = await decide(one);
+    alone.push(totalMs);
+    longest.push(longestMs);
+    whole.push(await withStore(one));
+  }
+  const kind = one.services === 0 ? "one-off" : `${one.services} service${one.services === 1 ? "" : "s"}`;
+  const name = `${count(one.tasks)} tasks, ${count(one.nodes)} nodes, ${kind}${one.what ? `, ${one.what}` : ""}`;
+  return [
+    { what: `${name}: alone, ms`, value: spread(alone), ...(one.bar ? { beside: one.bar } : {}) },
+    {
+      what: "… its longest slice, ms; with the store, ms",
+      value: `${median(longest).toFixed(1)}; ${spread(whole, 0)}`,
+      beside: "slice ≤ 5",
+    },
+  ];
+}
+
+/** Slice after slice, nothing written. */
+async function decide(one: Case): Promise<{ totalMs: number; longestMs: number }> {
+  const store = new Store(new MemoryProposer(), systemClock);
+  await store.batch(nodesOf(one), (tx, node) => tx.create("node", node));
+  const scheduler = new Scheduler(store, systemClock);
+  store.viewAndWatch(
+    (read) => scheduler.begin(read),
+    scheduler.selectors,
+    (events) => scheduler.noticed(events),
+  );
+  while (!scheduler.isUpToDate) scheduler.slice();
+  await store.batch(tasksOf(one), (tx, task) => tx.create("task", task));
+  collect();
+  let totalMs = 0;
+  let longestMs = 0;
+  let decided = 0;
+  while (decided < one.tasks) {
+    const start = performance.now();
+    const decisions = scheduler.slice();
+    const tookMs = performance.now() - start;
+    totalMs += tookMs;
+    longestMs = Math.max(longestMs, tookMs);
+    for (const { entry } of decisions) if (!entry) throw new Error("a task without a node");
+    decided += decisions.length;
+  }
+  return { totalMs, longestMs };
+}
+
+async function withStore(one: Case): Promise<number> {
+  const store = new Store(new MemoryProposer(), systemClock);
+  await store.batch(nodesOf(one), (tx, node) => tx.create("node", node));
+  await store.batch(tasksOf(one), (tx, task) => tx.create("task", task));
+  collect();
+  const loop = new ControlLoop(store, systemClock, [new Scheduler(store, systemClock)], console.error);
+  const start = performance.now();
+  loop.start();
+  await loop.idle();
+  const tookMs = performance.now() - start;
+  await loop.stop();
+  const left = store.view((read) => read.all("task").filter(({ nodeId }) => nodeId === "").length);
+  if (left > 0) throw new Error(`${left} tasks without a node`);
+  return tookMs;
+}
+
+function nodesOf({ nodes }: Case): readonly Node[] {
+  return Array.from({ length: nodes }, (_, i) =>
+    Node.fromPartial({
+      id: `n${i}`.padStart(25, "0"),
+      spec: { annotations: { name: `host${i}`, labels: { zone: `z${i % 3}`, rack: `r${i % 60}` } } },
+      status: { state: NodeState.READY, addr: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}` },
+      description: {
+        hostname: `host${i}`,
+        platform: { os: "linux", architecture: "x86_64" },
+        resources: { nanoCpus: 16e9, memoryBytes: 64 * 2 ** 30 },
+      },
+    }),
+  );
+}
+
+function tasksOf({ tasks, services, more }: Case): readonly Task[] {
+  const template = Task.fromPartial({ ...more, desiredState: TaskState.RUNNING, status: { state: TaskState.PENDING } });
+  return Array.from({ length: tasks }, (_, i) => ({
+    ...template,
+    id: `t${i}`.padStart(25, "0"),
+    serviceId: services === 0 ? `service${i}` : `service${i % services}`,
+    specVersion: services === 0 ? undefined : { index: 1 },
+    slot: services === 0 ? 1 : 1 + Math.floor(i / services),
+  }));
+}
+
+function collect(): void {
+  (globalThis as { gc?: () => void }).gc?.();
+}
+
+function count(number: number): string {
+  return number.toLocaleString("en-US");
+}

@@ -1,0 +1,47 @@
+/** What a task asks of its node, read once for all tasks that ask for the same. */
+import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { Platform } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { type Constraint, ConstraintError, parseConstraints } from "./constraint.js";
+import { type Demand, demandOf } from "./demand.js";
+import { type GenericAmounts, genericAmounts } from "./generic-resources.js";
+import { type NeededPlugin, neededPlugins } from "./plugins.js";
+import { type SpreadLabel, spreadLabels } from "./spread-label.js";
+import { type Strategy, strategyOf } from "./strategy.js";
+
+export interface Requirements {
+  /** Equal for equal requirements, also of different services. */
+  readonly key: string;
+  readonly demand: Demand;
+  readonly generic: GenericAmounts;
+  /** Undefined when one of them cannot be read: no node fits then. */
+  readonly constraints: readonly Constraint[] | undefined;
+  readonly platforms: readonly Platform[];
+  readonly plugins: readonly NeededPlugin[];
+  readonly spread: readonly SpreadLabel[];
+  readonly strategy: Strategy;
+}
+
+/** @param clusterDefault where the service says no strategy */
+export function requirementsOf(task: Task, clusterDefault: Strategy): Requirements {
+  const { placement, resources } = task.spec ?? {};
+  const demand = demandOf(task);
+  const generic = genericAmounts(resources?.reservations);
+  const constraints = readConstraints(placement?.constraints ?? []);
+  const platforms = placement?.platforms ?? [];
+  const plugins = neededPlugins(task);
+  const spread = spreadLabels(placement?.preferences ?? []);
+  const strategy = strategyOf(task.serviceAnnotations, clusterDefault);
+  const wanted = [...generic].map(([kind, { count, values }]) => [kind, count, values]);
+  const key = JSON.stringify([demand, wanted, constraints ?? null, platforms, plugins, spread, strategy]);
+  return { key, demand, generic, constraints, platforms, plugins, spread, strategy };
+}
+
+/** The API refuses what cannot be read; a log from elsewhere may hold it all the same. */
+function readConstraints(expressions: readonly string[]): readonly Constraint[] | undefined {
+  try {
+    return parseConstraints(expressions);
+  } catch (error) {
+    if (error instanceof ConstraintError) return undefined;
+    throw error;
+  }
+}
