@@ -11,7 +11,6 @@ import { grpcTransport } from "../../src/raft/transport/grpc-transport.js";
 import { RaftServices } from "../../src/raft/transport/raft-services.js";
 import { MemoryKeyRing, makeDataKey } from "../../src/security/at-rest/key-ring.js";
 import { selfSignedCertificate } from "../../src/security/pki/self-signed.js";
-import { nodeIdMetadata } from "../../src/security/identity.js";
 import { serverCredentials, trustingCredentials } from "../../src/security/transport.js";
 import type { Proposal } from "../../src/store/proposer.js";
 import { ReplicatedStore } from "../../src/store/replicated-store.js";
@@ -67,7 +66,6 @@ export class StoreMember {
     });
     const makeTransport = grpcTransport({
       credentials: trustingCredentials,
-      metadata: () => nodeIdMetadata(nodeId),
       log,
     });
     const raft = await RaftNode.start<Proposal>({

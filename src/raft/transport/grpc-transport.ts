@@ -1,5 +1,5 @@
 /** Messages to other members over gRPC. The other direction, what others send here, is in ./raft-services.ts. */
-import type { ChannelCredentials, Metadata } from "@grpc/grpc-js";
+import type { ChannelCredentials } from "@grpc/grpc-js";
 import { type Message, MessageType } from "../../api/generated/raftpb/raft.js";
 import type { MemberId } from "../core/member-id.js";
 import { systemClock } from "../node/clock.js";
@@ -10,10 +10,8 @@ import { SnapshotCourier } from "./snapshot-courier.js";
 import type { PeerStatus, Transport, TransportFactory, TransportHandler } from "./transport.js";
 
 export interface GrpcTransportOptions {
-  /** Asked for each connection, so that a new certificate is used. */
+  /** Asked for each connection; what they show says which node calls. */
   readonly credentials: () => ChannelCredentials;
-  /** Asked for each call: says which node calls. */
-  readonly metadata: () => Metadata;
   readonly log: (line: string) => void;
   readonly limits?: Partial<TransportLimits>;
   readonly clock?: TransportClock;
@@ -44,12 +42,11 @@ export class GrpcTransport implements Transport {
     handler: TransportHandler,
     options: GrpcTransportOptions,
   ) {
-    const { credentials, metadata, log, limits, clock = systemClock, random = Math.random } = options;
+    const { credentials, log, limits, clock = systemClock, random = Math.random } = options;
     this.#self = self.id;
     this.#handler = handler;
     this.#settings = {
       credentials,
-      metadata,
       head: batchHead(self.id, self.address),
       limits: { ...DEFAULT_LIMITS, ...limits },
       clock,

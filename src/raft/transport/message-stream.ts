@@ -1,5 +1,5 @@
 /** One outgoing RaftTransport/Messages: sends what is in the outbox, a batch at a time, and notices when the peer is gone. */
-import { type Client, type ClientDuplexStream, type Metadata, type StatusObject, status } from "@grpc/grpc-js";
+import { type Client, type ClientDuplexStream, type StatusObject, status } from "@grpc/grpc-js";
 import { RaftBatchReceipt, RaftTransportService } from "../../api/generated/tswarm/v1/raft.js";
 import { writeBatch } from "./batch-writer.js";
 import type { TransportClock, TransportLimits } from "./limits.js";
@@ -22,7 +22,6 @@ export interface StreamEvents {
 
 export interface StreamOptions {
   readonly client: Client;
-  readonly metadata: Metadata;
   /** By batchHead. */
   readonly head: Buffer;
   readonly outbox: Outbox;
@@ -43,15 +42,10 @@ export class MessageStream {
   #batchesReceived = 0;
 
   constructor(options: StreamOptions, events: StreamEvents) {
-    const { client, metadata, clock, limits } = options;
+    const { client, clock, limits } = options;
     this.#options = options;
     this.#events = events;
-    this.#stream = client.makeBidiStreamRequest(
-      RaftTransportService.messages.path,
-      asBytes,
-      RaftBatchReceipt.decode,
-      metadata,
-    );
+    this.#stream = client.makeBidiStreamRequest(RaftTransportService.messages.path, asBytes, RaftBatchReceipt.decode);
     this.#stream.on("data", (receipt: RaftBatchReceipt) => this.#received(receipt));
     // The status follows, and says the same.
     this.#stream.on("error", () => this.#stream.resume());

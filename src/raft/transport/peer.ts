@@ -1,5 +1,5 @@
 /** One other member: its outbox, and the connection that empties it. Dials again whenever that breaks. */
-import { type ChannelCredentials, type Metadata, status } from "@grpc/grpc-js";
+import { type ChannelCredentials, status } from "@grpc/grpc-js";
 import type { Message } from "../../api/generated/raftpb/raft.js";
 import type { MemberId } from "../core/member-id.js";
 import type { TransportClock, TransportLimits } from "./limits.js";
@@ -14,7 +14,6 @@ import type { PeerStatus } from "./transport.js";
 /** What all peers of one transport share. */
 export interface PeerSettings {
   readonly credentials: () => ChannelCredentials;
-  readonly metadata: () => Metadata;
   readonly head: Buffer;
   readonly limits: TransportLimits;
   readonly clock: TransportClock;
@@ -78,10 +77,10 @@ export class Peer {
   }
 
   connect(): void {
-    const { metadata, head, limits, clock } = this.#settings;
+    const { head, limits, clock } = this.#settings;
     this.#channel = new PeerChannel(this.#address, this.#settings.credentials());
     this.#stream = new MessageStream(
-      { client: this.#channel.client, metadata: metadata(), head, outbox: this.#outbox, limits, clock },
+      { client: this.#channel.client, head, outbox: this.#outbox, limits, clock },
       {
         opened: () => this.#opened(),
         drained: () => this.#drained(),
@@ -151,11 +150,11 @@ export class Peer {
       this.#failed(end);
       return;
     }
-    const { metadata, limits, log } = this.#settings;
+    const { limits, log } = this.#settings;
     log(`raft: ${this.#name} is no manager of tswarm: it gets SwarmKit's calls`);
     this.#stream = undefined;
     this.#calls = new SwarmKitCalls(
-      { client: this.#channel!.client, metadata, outbox: this.#outbox, limits },
+      { client: this.#channel!.client, outbox: this.#outbox, limits },
       {
         answered: () => this.#answered(),
         refused: (error) => {

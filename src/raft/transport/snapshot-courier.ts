@@ -103,11 +103,10 @@ export class SnapshotCourier {
   async #deliver({ id, message, abort }: Delivery): Promise<void> {
     const to = this.#destinationOf(id);
     if (!to) throw new Error("the member is not known");
-    const { credentials, metadata, clock, limits } = this.#settings;
+    const { credentials, clock, limits } = this.#settings;
     const channel = new PeerChannel(to.address, credentials());
     const options: UploadOptions = {
       client: channel.client,
-      metadata: metadata(),
       clock,
       stallMs: limits.snapshotStallMs,
       signal: abort.signal,

@@ -1,5 +1,5 @@
 /** Sends one snapshot, piece by piece, in either protocol. */
-import type { Client, Metadata } from "@grpc/grpc-js";
+import type { Client } from "@grpc/grpc-js";
 import { RaftService, StreamRaftMessageRequest } from "../../api/generated/docker/swarmkit/v1/raft.js";
 import type { Message, SnapshotMetadata } from "../../api/generated/raftpb/raft.js";
 import { RaftSnapshotChunk, RaftTransportService } from "../../api/generated/tswarm/v1/raft.js";
@@ -19,7 +19,6 @@ export interface OpenSnapshot {
 
 export interface UploadOptions {
   readonly client: Client;
-  readonly metadata: Metadata;
   readonly clock: TransportClock;
   readonly stallMs: number;
   readonly signal: AbortSignal;
@@ -59,8 +58,8 @@ export async function uploadToSwarmKit(
 }
 
 async function upload(path: string, options: UploadOptions, write: (to: Upload) => Promise<void>): Promise<void> {
-  const { client, metadata, clock, stallMs, signal } = options;
-  const to = new Upload(client, path, metadata, clock, stallMs);
+  const { client, clock, stallMs, signal } = options;
+  const to = new Upload(client, path, clock, stallMs);
   const abort = () => to.cancel(signal.reason as Error);
   signal.addEventListener("abort", abort);
   try {

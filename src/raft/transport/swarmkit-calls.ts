@@ -1,5 +1,5 @@
 /** Messages to a manager of SwarmKit: docker.swarmkit.v1.Raft/ProcessRaftMessage, one after the other. */
-import { type Client, type Metadata, type ServiceError, status } from "@grpc/grpc-js";
+import { type Client, type ServiceError, status } from "@grpc/grpc-js";
 import { callUnary } from "../../api/client-call.js";
 import { RaftService } from "../../api/generated/docker/swarmkit/v1/raft.js";
 import type { TransportLimits } from "./limits.js";
@@ -23,7 +23,6 @@ const LOST: ReadonlySet<status> = new Set([status.UNAVAILABLE, status.DEADLINE_E
 
 export interface CallOptions {
   readonly client: Client;
-  readonly metadata: () => Metadata;
   readonly outbox: Outbox;
   readonly limits: TransportLimits;
 }
@@ -44,7 +43,7 @@ export class SwarmKitCalls {
   }
 
   flush(): void {
-    const { client, metadata, outbox, limits } = this.#options;
+    const { client, outbox, limits } = this.#options;
     if (this.#isBusy || this.#isOver) return;
     // However few bytes are asked for, one message comes.
     const [message] = outbox.take(0).messages;
@@ -53,7 +52,7 @@ export class SwarmKitCalls {
       return;
     }
     this.#isBusy = true;
-    const settings = { timeoutMs: limits.callTimeoutMs, metadata: metadata() };
+    const settings = { timeoutMs: limits.callTimeoutMs };
     callUnary(client, RaftService.processRaftMessage, { message }, settings).then(
       () => this.#settled(undefined),
       (error: ServiceError) => this.#settled(error),

@@ -1,6 +1,6 @@
 /** A client stream written as fast as the other side takes it, which fails when nothing moves. */
 
-import type { Client, ClientWritableStream, Metadata, ServiceError } from "@grpc/grpc-js";
+import type { Client, ClientWritableStream, ServiceError } from "@grpc/grpc-js";
 import { unavailable } from "../../api/status-error.js";
 import type { TransportClock } from "./limits.js";
 import { asBytes } from "./raw-bytes.js";
@@ -14,10 +14,10 @@ export class Upload {
   #stopTimer: () => void = () => {};
 
   /** @param stallMs how long one message, and the answer, may take */
-  constructor(client: Client, path: string, metadata: Metadata, clock: TransportClock, stallMs: number) {
+  constructor(client: Client, path: string, clock: TransportClock, stallMs: number) {
     this.#clock = clock;
     this.#stallMs = stallMs;
-    this.#stream = client.makeClientStreamRequest(path, asBytes, asBytes, metadata, (error: ServiceError | null) =>
+    this.#stream = client.makeClientStreamRequest(path, asBytes, asBytes, (error: ServiceError | null) =>
       this.#answered(error ?? undefined),
     );
     // Each error comes as the answer too.

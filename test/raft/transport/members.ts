@@ -2,7 +2,6 @@
 import {
   ChannelCredentials,
   Client,
-  Metadata,
   Server,
   ServerCredentials,
   type ServiceDefinition,
@@ -83,7 +82,6 @@ export async function startMember(t: ExecutionContext, id: string, options: Memb
   const address = `127.0.0.1:${port}`;
   const transport = new GrpcTransport({ id, address }, handler, {
     credentials: () => options.credentials?.channel ?? ChannelCredentials.createInsecure(),
-    metadata: () => new Metadata(),
     log,
     limits: { lastPauseMs: 100, ...options.limits },
   });

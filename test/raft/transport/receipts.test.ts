@@ -33,7 +33,6 @@ test("a stream lives as long as receipts come for what is sent, and no longer", 
   const stream = new MessageStream(
     {
       client: openClient(t, address),
-      metadata: new Metadata(),
       head: batchHead("1", ""),
       outbox,
       limits: DEFAULT_LIMITS,
