@@ -14,6 +14,11 @@ for unit in tswarmd.service tswarm-manager.path; do
   fi
 done
 rm -rf /var/lib/swarmd /run/tswarm
+# Of ip(8) as well: only when nothing is in it.
+if [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ]; then
+  umount /run/netns 2>/dev/null || :
+  rmdir /run/netns 2>/dev/null || :
+fi
 if command -v userdel >/dev/null && getent passwd tswarm-manager >/dev/null; then
   userdel tswarm-manager || echo "tswarm: the user tswarm-manager could not be removed" >&2
 fi

@@ -4,14 +4,14 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:f
 import { join } from "node:path";
 
 /** In each package: no program reads these. */
-const NEVER_READ = /\.(d\.ts|d\.cts|d\.mts|map|md|markdown|ts|cts|mts)$/i;
-/** Types for compilers, links to programs of packages, koffi's sources, its build for another libc. */
+const NEVER_READ = /\.(ts|cts|mts|map|md|markdown|c|cc|cpp|h|hh|s|asm|def|inc|in)$/i;
+/** Types for compilers, links to programs of packages, what koffi is built with. */
 const NOT_NEEDED = [
   ".bin",
   ".package-lock.json",
   "@types",
   "undici-types",
-  ...["src", "vendor", "doc", "lib/native", "cnoke.cjs"].map((name) => `koffi/${name}`),
+  ...["vendor", "doc", "lib/native", "cnoke.cjs"].map((name) => `koffi/${name}`),
 ];
 
 /** @throws Error when npm cannot install what package-lock.json names */

@@ -6,8 +6,10 @@
  * right to look into any process (ptrace(2), "access mode checking"). It ends at once again.
  */
 import { execFileSync } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readFileSync } from "node:fs";
 import { moveToMountNamespace } from "../../../native-bindings/thread-mounts.js";
+import { mountState } from "../../../netns/mount-point.js";
+import { NAMESPACE_FOLDER } from "../../../netns/namespace.js";
 
 const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 /** It is ended before; a daemon that dies in between leaves it for so long. */
@@ -27,11 +29,25 @@ export function seeHostMounts(): void {
     const fd = openSync(`/proc/${pid}/ns/mnt`, "r");
     try {
       moveToMountNamespace(fd);
+      checkPropagation(readFileSync("/proc/thread-self/mountinfo", "utf8"));
     } finally {
       closeSync(fd);
     }
   } finally {
     run("systemctl", "--quiet", "stop", "--", unit);
+  }
+}
+
+/**
+ * The daemon's other threads see names that are made outside only when they come by propagation. Systemd sees to that, but not in a container.
+ * @param mountInfo of the host @throws Error that says what to do
+ */
+export function checkPropagation(mountInfo: string): void {
+  const place = [NAMESPACE_FOLDER, "/run", "/"].find((folder) => mountState(mountInfo, folder) !== "none");
+  if (place !== undefined && mountState(mountInfo, place) === "private") {
+    throw new Error(
+      `mounts below ${place} reach no other mount namespace: "mount --make-rshared ${place}" before tswarmd`,
+    );
   }
 }
 
