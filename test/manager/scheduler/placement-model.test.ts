@@ -91,7 +91,9 @@ function placeSimply(state: ClusterState, nodes: readonly Node[], group: readonl
     for (const { id } of nodes) {
       const entry = state.entry(id)!;
       const tasks = state.service(serviceId)?.tasksOn(entry.index) ?? 0;
-      const refusal = FILTERS.findIndex((filter) => !filter.accepts(entry, wanted, tasks, maxReplicas));
+      const refusal = FILTERS.findIndex(
+        (filter) => filter.concerns(wanted) && !filter.accepts(entry, wanted, tasks, maxReplicas),
+      );
       if (refusal < 0) fitting.push(entry);
       else refusals[refusal]!++;
     }
