@@ -1,7 +1,11 @@
-/** A tswarm cluster on a {@link HostFabric}: one tswarmd per host, each with its own state and run folder. */
+/**
+ * A tswarm cluster on a {@link HostFabric}: one tswarmd per host, each with its own state and run folder. The first begins it, the others
+ * join by token; managers run as a user without rights.
+ */
 import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import {
+  chmodSync,
   createWriteStream,
   existsSync,
   mkdirSync,
@@ -10,10 +14,20 @@ import {
   readFileSync,
   readlinkSync,
   rmSync,
+  writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { createService, leaderSeenBy, managerAnswers, nodeStates, type ProcessService } from "./control-client.js";
+import { localSockets } from "../../src/api/local-sockets.js";
+import {
+  createService,
+  joinTokens,
+  leaderSeenBy,
+  managerAnswers,
+  nodeStates,
+  type ProcessService,
+  type Tokens,
+} from "./control-client.js";
 import { type FabricHost, HostFabric, inNamespaceCommand } from "./host-fabric.js";
 
 export interface ClusterOptions {
@@ -26,6 +40,8 @@ export interface ClusterOptions {
   /** Hosts that are no members. */
   readonly clients?: readonly string[];
   readonly subnet?: string;
+  /** Whom managers run as. */
+  readonly managerUser?: string;
   /** Flags for every tswarmd. */
   readonly daemonArguments?: readonly string[];
   /** Longest wait for the cluster to stand, ms. */
@@ -43,7 +59,9 @@ const ROOT = resolve(import.meta.dirname, "../../..");
 const DAEMON = join(ROOT, "build/src/daemon/main.js");
 const CONTROL = join(ROOT, "build/src/cli/main.js");
 const MANAGER = join(ROOT, "build/src/manager/main.js");
-const REMOTE_PORT = 4242;
+const REMOTE_PORT = 2377;
+/** There on every host, and owns nothing. */
+const MANAGER_USER = "nobody";
 const DEFAULT_TIMEOUT_MS = 60_000;
 
 export class Cluster {
@@ -57,6 +75,8 @@ export class Cluster {
   private constructor(options: ClusterOptions) {
     this.#options = options;
     this.directory = mkdtempSync(join(tmpdir(), `tswarm-${options.tag}-`));
+    // Managers go through to folders of their own.
+    chmodSync(this.directory, 0o711);
     this.#fabric = HostFabric.create({
       tag: options.tag,
       hosts: [...options.hosts, ...(options.clients ?? [])],
@@ -107,7 +127,29 @@ export class Cluster {
 
   /** Every host has one of its own; it answers while the host manages. */
   socketOf(name: string): string {
-    return join(this.directory, `${name}.sock`);
+    return join(this.directory, "run", name, "manager", "swarmd.sock");
+  }
+
+  /** The daemon's own socket. */
+  nodeSocketOf(name: string): string {
+    return localSockets(this.socketOf(name)).node;
+  }
+
+  /** Where a host's manager listens for nodes. */
+  remoteAddress(name: string): string {
+    return `${this.#fabric.host(name).address}:${REMOTE_PORT}`;
+  }
+
+  /** Flags by which a host that is in no cluster joins the one that a manager is of. */
+  async joinFlags(by: string, role: "manager" | "worker"): Promise<readonly string[]> {
+    let tokens: Tokens | undefined;
+    await this.until(`${by} has join tokens`, async () => {
+      tokens = await joinTokens(this.socketOf(by));
+      return tokens !== undefined;
+    });
+    const file = join(this.directory, `${role}.token`);
+    writeFileSync(file, `${tokens![role]}\n`, { mode: 0o600 });
+    return ["--join-addr", this.remoteAddress(by), "--join-token-file", file];
   }
 
   get hosts(): readonly FabricHost[] {
@@ -128,13 +170,11 @@ export class Cluster {
     const stateDir = join(this.directory, name);
     const isNew = !existsSync(stateDir);
     mkdirSync(stateDir, { recursive: true });
-    const [first] = this.managers;
     const logFile = join(this.directory, `${name}.log`);
     const command = [
-      ...[DAEMON, "-d", stateDir, "--hostname", name],
-      ...["--listen-control-api", this.socketOf(name), "--listen-remote-api", `${host.address}:${REMOTE_PORT}`],
-      ...(isNew && name !== first ? ["--join-addr", `${this.#fabric.host(first!).address}:${REMOTE_PORT}`] : []),
-      ...(isNew && name !== first && this.managers.includes(name) ? ["--manager"] : []),
+      ...[DAEMON, "-d", stateDir, "--hostname", name, "--listen-control-api", this.socketOf(name)],
+      ...["--manager-user", this.#options.managerUser ?? MANAGER_USER],
+      ...(isNew ? await this.#firstFlags(name) : []),
       ...(this.#options.daemonArguments ?? []),
       ...more,
     ];
@@ -145,6 +185,12 @@ export class Cluster {
     child.stderr.pipe(log, { end: false });
     this.#daemons.set(name, { host, stateDir, logFile, process: child });
     if (this.managers.includes(name)) await this.until(`the manager on ${name} answers`, () => this.#answers(name));
+  }
+
+  async #firstFlags(name: string): Promise<readonly string[]> {
+    const [first] = this.managers;
+    if (name === first) return ["--init"];
+    return this.joinFlags(first!, this.managers.includes(name) ? "manager" : "worker");
   }
 
   /** The daemon's process id. */
@@ -205,8 +251,15 @@ export class Cluster {
     this.#fabric.dropNothing();
   }
 
+  /** "" before the host is in a cluster. */
   nodeId(name: string): string {
-    return readFileSync(join(this.directory, name, "node-id"), "utf8").trim();
+    try {
+      const text = readFileSync(join(this.directory, name, "membership.json"), "utf8");
+      return (JSON.parse(text) as { nodeId: string }).nodeId;
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
+      throw error;
+    }
   }
 
   /**
@@ -233,7 +286,7 @@ export class Cluster {
 
   /** Every process of this node's tasks, the ones that hold them included: they belong to nobody and outlive the daemon. */
   taskProcesses(name: string): readonly number[] {
-    const nodeId = readFileSync(join(this.stateDir(name), "node-id"), "utf8").slice(0, 8);
+    const nodeId = this.nodeId(name).slice(0, 8);
     return readdirSync("/proc")
       .filter((entry) => /^\d+$/.test(entry) && isTaskProcess(entry, nodeId, this.stateDir(name)))
       .map(Number);

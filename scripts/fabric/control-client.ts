@@ -34,6 +34,17 @@ export function createService(socket: string, service: ProcessService): Promise<
   });
 }
 
+export interface Tokens {
+  readonly worker: string;
+  readonly manager: string;
+}
+
+/** What nodes join the manager's cluster with; undefined while it has none, or does not answer. */
+export async function joinTokens(socket: string): Promise<Tokens | undefined> {
+  const answer = await ask(socket, ControlService.listClusters, { filters: undefined }, ANSWER_TIMEOUT_MS);
+  return answer?.clusters[0]?.rootCa?.joinTokens;
+}
+
 export interface NodeState {
   readonly isReady: boolean;
   readonly isManager: boolean;

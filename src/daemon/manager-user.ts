@@ -1,6 +1,6 @@
 /** The user that the manager's process runs as: unprivileged, and able to write in its own folders alone. */
 import { chmodSync, chownSync, lchownSync, lstatSync, mkdirSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 
 export interface ManagerUser {
   readonly name: string;
@@ -10,6 +10,7 @@ export interface ManagerUser {
 
 export const DEFAULT_MANAGER_USER = "tswarm-manager";
 const PASSWD = "/etc/passwd";
+const PARENT_MODE = 0o755;
 
 export class ManagerUserError extends Error {
   override readonly name = "ManagerUserError";
@@ -47,6 +48,7 @@ function parseUser(passwd: string, name: string): ManagerUser | undefined {
  * what it does follows a link, and a file that has a second name elsewhere stays whose it is.
  */
 export function giveFolder(path: string, user: ManagerUser | undefined, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true, mode: PARENT_MODE });
   mkdirSync(path, { recursive: true, mode });
   chmodSync(path, mode);
   if (!user || statSync(path).uid === user.uid) return;

@@ -1,6 +1,5 @@
 /** A cluster of three hosts on a kernel with IPVS: its sandboxes look as Docker Swarm's do to ipvsadm and iptables. */
 import { execFileSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { readAnswers } from "../../scripts/demo/answers.js";
 import { sandboxOfTask } from "../../scripts/demo/task-process.js";
@@ -46,7 +45,7 @@ kernelTest(
       const inside = (namespace: string, ...command: string[]) =>
         execFileSync("nsenter", [`--net=/run/netns/${namespace}`, "--", ...command], { encoding: "utf8" });
 
-      const nodeId = readFileSync(join(cluster.stateDir("host2"), "node-id"), "utf8").slice(0, 8);
+      const nodeId = cluster.nodeId("host2").slice(0, 8);
       const ingress = `tsw-${nodeId}-sbx-ingress`;
       const services = inside(ingress, "ipvsadm", "-ln");
       t.log(services);
