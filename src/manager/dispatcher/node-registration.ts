@@ -1,16 +1,14 @@
 /** What the store says of nodes as they come, fall silent, and stay away. */
-import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import {
   type NodeDescription,
-  NodeRole,
   NodeStatus_State as NodeState,
   TaskState,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { permissionDenied } from "../../api/status-error.js";
+import { notFound, permissionDenied } from "../../api/status-error.js";
 import type { Clock } from "../../store/clock.js";
 import type { Store } from "../../store/store.js";
 import type { Transaction } from "../../store/transaction.js";
-import { newNode } from "../new-node.js";
+import { isRemoved } from "../ca/removed-nodes.js";
 import { hasEnded, stateOf, statusAt } from "../task-life.js";
 
 export interface Registration {
@@ -29,21 +27,13 @@ export class NodeRegistry {
     this.#clock = clock;
   }
 
-  /** A node has come: it is READY. @throws StatusError (PERMISSION_DENIED) for a node that was removed */
+  /** A node has come: it is READY. @throws StatusError PERMISSION_DENIED for a node that was removed, NOT_FOUND for one that never joined */
   async register({ nodeId, description, address }: Registration): Promise<void> {
     await this.#store.update((tx) => {
-      const [cluster] = tx.all("cluster");
-      if (cluster && Object.hasOwn(cluster.blacklistedCertificates, nodeId)) {
-        throw permissionDenied(`node ${nodeId} was removed from the cluster`);
-      }
+      if (isRemoved(tx, nodeId)) throw permissionDenied(`node ${nodeId} was removed from the cluster`);
       const known = tx.get("node", nodeId);
-      const node: Node = {
-        ...(known ?? newNode(nodeId, NodeRole.WORKER, cluster)),
-        description,
-        status: { state: NodeState.READY, message: "", addr: address },
-      };
-      if (known) tx.update("node", node);
-      else tx.create("node", node);
+      if (!known) throw notFound(`node ${nodeId} not found`);
+      tx.update("node", { ...known, description, status: { state: NodeState.READY, message: "", addr: address } });
     });
   }
 

@@ -7,7 +7,6 @@ import {
   type LeaveResponse,
   RaftMembershipService,
 } from "../../api/generated/docker/swarmkit/v1/raft.js";
-import { NodeSpec_Membership as Membership } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { partialService } from "../../api/partial-service.js";
 import { type CallContext, unary } from "../../api/server-call.js";
@@ -15,8 +14,7 @@ import { failedPrecondition, notFound, permissionDenied } from "../../api/status
 import type { Raft } from "../../raft/node/raft.js";
 import type { CallerIdentity } from "../../security/identity.js";
 import type { Store } from "../../store/store.js";
-import { isTermOver } from "../leadership/term-over.js";
-import { newNode } from "../new-node.js";
+import { isRemoved } from "../ca/removed-nodes.js";
 import { writing } from "../write-error.js";
 import { peerAddress } from "./peer-address.js";
 import { writeStatuses } from "./status-keeper.js";
@@ -62,49 +60,25 @@ export class MembershipService {
     const { store, raft, identity, log } = this.#options;
     const { nodeId, peer } = identity.identify(context);
     const address = peerAddress(addr, peer);
-    // First, so that no member is without its node.
-    const isNew = await this.#makeManager(nodeId);
+    // A member whose node is none of the managers would be taken out again.
+    await this.#checkWanted(nodeId);
     const hasEmptyLog = context.metadata.get(EMPTY_LOG_KEY)[0] === "true";
     const options = hasEmptyLog ? { hasEmptyLog } : { asLearner: false };
-    const { id, members, removed } = await raft.join(nodeId, address, options).catch(async (error: unknown) => {
-      if (isNew && !isTermOver(error)) await this.#forget(nodeId);
-      throw error;
-    });
+    const { id, members, removed } = await raft.join(nodeId, address, options);
     log(`manager ${nodeId} at ${address} is a member (raft id ${id})`);
     await writeStatuses(store, raft);
     return { raftId: id, members, removedMembers: removed };
   }
 
-  /** @returns whether the node was not known before */
-  #makeManager(nodeId: string): Promise<boolean> {
+  /** @throws StatusError (PERMISSION_DENIED) for a node that the cluster does not want as a manager at this moment */
+  #checkWanted(nodeId: string): Promise<void> {
     return this.#options.store.update((tx) => {
-      const [cluster] = tx.all("cluster");
-      if (cluster && Object.hasOwn(cluster.blacklistedCertificates, nodeId)) {
-        throw permissionDenied(`node ${nodeId} was removed from the cluster`);
-      }
-      const known = tx.get("node", nodeId);
-      if (!known) {
-        tx.create("node", newNode(nodeId, NodeRole.MANAGER, cluster));
-        return true;
-      }
-      const spec = {
-        ...(known.spec ?? newNode(nodeId, NodeRole.MANAGER, cluster).spec!),
-        desiredRole: NodeRole.MANAGER,
-        membership: Membership.ACCEPTED,
-      };
-      const isManager = known.role === NodeRole.MANAGER && known.spec?.desiredRole === NodeRole.MANAGER;
-      if (!isManager || known.spec?.membership !== Membership.ACCEPTED) {
-        tx.update("node", { ...known, spec, role: NodeRole.MANAGER });
-      }
-      return false;
-    });
-  }
-
-  /** A manager that could not be taken in leaves nothing behind, unless its agent has come meanwhile. */
-  async #forget(nodeId: string): Promise<void> {
-    await this.#options.store.update((tx) => {
+      if (isRemoved(tx, nodeId)) throw permissionDenied(`node ${nodeId} was removed from the cluster`);
       const node = tx.get("node", nodeId);
-      if (node && node.status === undefined) tx.remove("node", nodeId);
+      if (!node) throw permissionDenied(`node ${nodeId} is no node of the cluster: it has to join first`);
+      if (node.spec?.desiredRole !== NodeRole.MANAGER) {
+        throw permissionDenied(`node ${nodeId} is to be a worker: it has to be promoted first`);
+      }
     });
   }
 
