@@ -145,5 +145,3 @@ function text(metadata: Metadata, key: string): string {
   const [value] = metadata.get(key);
   return typeof value === "string" ? value : "";
 }
-
-export { DeclaredIdentity, nodeIdMetadata } from "./declared-identity.js";

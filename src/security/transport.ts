@@ -1,4 +1,4 @@
-/** TLS for both ends of a connection, unix socket or TCP. Certificates are self-made: they encrypt, they do not prove. */
+/** TLS on sockets of this host. What is shown there is self-made: it encrypts, it proves nothing. Nodes meet by ./tls. */
 import { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
 import type { CertifiedKey } from "./pki/certified-key.js";
 

@@ -1,53 +1,34 @@
 import { Metadata, status } from "@grpc/grpc-js";
 import test from "ava";
 import { NodeRole } from "../../src/api/generated/docker/swarmkit/v1/types.js";
-import { DeclaredIdentity, nodeIdMetadata } from "../../src/security/identity.js";
+import { type CallerIdentity, CertificateIdentity, LocalIdentity } from "../../src/security/identity.js";
 
-const MANAGER = "m".repeat(25);
-const WORKER = "w".repeat(25);
-const STRANGER = "s".repeat(25);
+const SOCKET = "/run/tswarm/manager/swarmd.sock";
+const others = new CertificateIdentity(() => "c1", { isRemoved: () => false, isManager: () => undefined });
+const identity: CallerIdentity = new LocalIdentity(() => "self", others);
 
-const identity = new DeclaredIdentity((id) => ({ [MANAGER]: NodeRole.MANAGER, [WORKER]: NodeRole.WORKER })[id]);
-
-const from = (metadata: Metadata) => identity.identify({ path: "/x/Y", metadata, peer: "10.0.0.1:5" });
-
-function forwarded(by: string, nodeId: string): Metadata {
-  const metadata = nodeIdMetadata(by);
+test("whoever may open the socket is this node's manager, whatever the call says of itself", (t) => {
+  const metadata = new Metadata();
   metadata.set("forwarded_cert", "true");
-  metadata.set("forwarded_cert_cn", nodeId);
-  // Whoever forwards does not decide about roles.
-  metadata.set("forwarded_cert_ou", "swarm-manager");
-  metadata.set("remote_addr", "10.0.0.9:7");
-  return metadata;
-}
-
-test("a node says who it is, the cluster says what it is", (t) => {
-  t.like(from(nodeIdMetadata(MANAGER)), { nodeId: MANAGER, role: NodeRole.MANAGER, peer: "10.0.0.1:5" });
-  t.like(from(nodeIdMetadata(WORKER)), { nodeId: WORKER, role: NodeRole.WORKER });
-  t.like(from(nodeIdMetadata(STRANGER)), { nodeId: STRANGER, role: NodeRole.WORKER });
-  t.like(
-    t.throws(() => from(new Metadata())),
-    { code: status.UNAUTHENTICATED },
-  );
-  t.like(
-    t.throws(() => from(nodeIdMetadata("short"))),
-    { code: status.UNAUTHENTICATED },
-  );
+  metadata.set("forwarded_cert_cn", "other");
+  for (const context of [
+    { path: "/x/Y", metadata: new Metadata(), peer: SOCKET, isLocal: true },
+    { path: "/x/Y", metadata, peer: SOCKET, isLocal: true },
+  ] as const) {
+    t.deepEqual(identity.identify(context), { nodeId: "self", role: NodeRole.MANAGER, peer: SOCKET });
+    t.deepEqual(identity.origin(context), { peer: SOCKET, caller: identity.identify(context) });
+  }
 });
 
-test("managers alone speak for others", (t) => {
-  const caller = { nodeId: WORKER, role: NodeRole.WORKER, peer: "10.0.0.9:7", forwardedBy: MANAGER };
-  t.deepEqual(from(forwarded(MANAGER, WORKER)), caller);
-  t.like(
-    t.throws(() => from(forwarded(WORKER, MANAGER))),
-    { code: status.PERMISSION_DENIED },
-  );
-  t.like(
-    t.throws(() => from(forwarded(STRANGER, MANAGER))),
-    { code: status.PERMISSION_DENIED },
-  );
-  t.like(
-    t.throws(() => from(forwarded(MANAGER, ""))),
-    { code: status.UNAUTHENTICATED },
-  );
+test("a call that came by the network is looked at as any other, wherever it says that it came from", (t) => {
+  for (const peer of [SOCKET, "unknown", "127.0.0.1:1"]) {
+    const context = { path: "/x/Y", metadata: new Metadata(), peer };
+    t.like(
+      t.throws(() => identity.identify(context)),
+      { code: status.PERMISSION_DENIED },
+    );
+    t.deepEqual(identity.origin(context), { peer, caller: undefined });
+    const certificate = { nodeId: "n1", organizationalUnit: "swarm-worker", organization: "c1" };
+    t.like(identity.identify({ ...context, certificate }), { nodeId: "n1", role: NodeRole.WORKER });
+  }
 });

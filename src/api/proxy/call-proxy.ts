@@ -16,9 +16,8 @@ import type { Method } from "./raw-service.js";
 
 /** Where a call goes. */
 export interface ProxyTarget {
+  /** Its certificate says who forwards. */
   readonly client: Client;
-  /** Who forwards; takes the place of what the caller has under the same keys. */
-  readonly metadata?: Metadata;
 }
 
 export interface ProxyOptions {
@@ -77,7 +76,7 @@ export class CallProxy {
         refuse(status.UNAVAILABLE, noTarget());
         return;
       }
-      metadata = forwardedMetadata(context, whose, to.metadata);
+      metadata = forwardedMetadata(context, whose);
     } catch (error) {
       if (error instanceof StatusError) {
         refuse(error.code, error.message);

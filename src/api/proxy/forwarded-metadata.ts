@@ -49,14 +49,9 @@ export function passedOn(metadata: Metadata): Metadata {
 
 /**
  * @param caller whose call it is; undefined when it showed no certificate; "self" when it is to count as a call of this node
- * @param own takes the place of what the caller has under the same keys
  * @throws StatusError (RESOURCE_EXHAUSTED) when the call was forwarded before
  */
-export function forwardedMetadata(
-  context: CallContext,
-  caller: ForwardedCaller | "self" | undefined,
-  own: Metadata | undefined,
-): Metadata {
+export function forwardedMetadata(context: CallContext, caller: ForwardedCaller | "self" | undefined): Metadata {
   const redirects = context.metadata.get(REDIRECT_KEY);
   if (redirects.length > 0) {
     throw new StatusError(
@@ -73,10 +68,6 @@ export function forwardedMetadata(
     metadata.set(FORWARDED.organization, caller?.clusterId ?? "");
     if (caller) metadata.set(FORWARDED.organizationalUnit, caller.organizationalUnit);
     metadata.set(FORWARDED.peer, context.peer);
-  }
-  if (own) {
-    for (const key of Object.keys(own.getMap())) metadata.remove(key);
-    metadata.merge(own);
   }
   return metadata;
 }

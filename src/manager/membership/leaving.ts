@@ -49,7 +49,7 @@ export async function leaveManagers(options: LeavingOptions): Promise<void> {
 async function ask({ raft, leader, noLeaderText, isForced }: LeavingOptions): Promise<void> {
   const target = leader();
   if (!target) throw unavailable(noLeaderText());
-  const metadata = target.metadata?.clone() ?? new Metadata();
+  const metadata = new Metadata();
   const node = { raftId: raft.id, nodeId: "", addr: "", status: undefined };
   const settings = { timeoutMs: CALL_TIMEOUT_MS, metadata: isForced ? withForce(metadata) : metadata };
   try {

@@ -9,14 +9,16 @@ import { WatchService } from "../../api/generated/docker/swarmkit/v1/watch.js";
 import { NodeIdentityService } from "../../api/generated/tswarm/v1/identity.js";
 import { InspectorService } from "../../api/generated/tswarm/v1/link.js";
 import { LocalManagerService } from "../../api/generated/tswarm/v1/manager.js";
-import { CallProxy, type ProxyOptions } from "../../api/proxy/call-proxy.js";
+import { CallProxy } from "../../api/proxy/call-proxy.js";
 import type { RawService } from "../../api/proxy/raw-service.js";
 import { switchable } from "../../api/proxy/switchable.js";
+import type { CallContext } from "../../api/server-call.js";
 import { unavailable } from "../../api/status-error.js";
-import { type CallerIdentity, ORGANIZATIONAL_UNIT } from "../../security/identity.js";
+import type { CallerIdentity } from "../../security/identity.js";
 import { caService } from "../ca/ca-service.js";
 import { healthService } from "../health.js";
 import { LINK_SERVICE } from "../link/link-service.js";
+import { forwardedCaller } from "./forwarded-caller.js";
 import { type LocalManagerHost, localManagerService } from "./local-manager.js";
 import { type Patience, patient } from "./patient.js";
 import { type Phase, refusalOf } from "./phase.js";
@@ -51,13 +53,7 @@ export class Services {
     const target = () => manager.member?.target;
     const noTarget = () => manager.member?.noLeaderText ?? "the manager is stopping";
     this.#own = new CallProxy({ target, noTarget, caller: () => "self", log });
-    const caller: ProxyOptions["caller"] = (context) => {
-      if (context.isLocal) return "self";
-      const { caller } = identity.origin(context);
-      if (!caller) return undefined;
-      const { nodeId, role, organization = "" } = caller;
-      return { nodeId, organizationalUnit: ORGANIZATIONAL_UNIT[role] ?? "", clusterId: organization };
-    };
+    const caller = (context: CallContext) => forwardedCaller(identity, context);
     this.#nodes = new CallProxy({ target, noTarget, caller, log });
   }
 

@@ -6,17 +6,14 @@
  */
 import { createPrivateKey, X509Certificate } from "node:crypto";
 import { createSecureContext, type SecureContextOptions } from "node:tls";
-import type { ChannelCredentials, ServerCredentials } from "@grpc/grpc-js";
+import type { ChannelCredentials } from "@grpc/grpc-js";
 import { type CertificateSubject, subjectOf } from "../../api/peer-certificate.js";
 import type { NodeCertificate } from "../node-certificate/node-certificate.js";
 import { type ClientSide, VerifyingCredentials } from "./client-credentials.js";
-import { SwappableServerCredentials } from "./server-credentials.js";
 import { TicketCache } from "./ticket-cache.js";
 
 /** TLS 1.2 is what SwarmKit's nodes may still offer. */
 export const MIN_VERSION = "TLSv1.2";
-
-const ASKING = { requestCert: true, rejectUnauthorized: false, minVersion: MIN_VERSION } as const;
 
 interface Version {
   readonly certificate: NodeCertificate;
@@ -28,7 +25,6 @@ interface Version {
 export class TlsIdentity {
   #version: Version | undefined;
   readonly #listeners = new Set<() => void>();
-  readonly #serverCredentials = new SwappableServerCredentials(ASKING, undefined);
   readonly #channelCredentials = new VerifyingCredentials(() => this.#version?.client);
 
   /** @throws Error as {@link replace} */
@@ -48,7 +44,6 @@ export class TlsIdentity {
   /** New connections use it; established ones go on. @throws Error when key, certificate and roots cannot be used; nothing has changed then */
   replace(next: NodeCertificate): void {
     this.#version = versionOf(next);
-    this.#serverCredentials.use(this.#version.server);
     for (const listener of [...this.#listeners]) listener();
   }
 
@@ -58,17 +53,9 @@ export class TlsIdentity {
     return () => this.#listeners.delete(listener);
   }
 
-  /** What a TLS server shows and trusts at present. */
+  /** What a TLS server shows and trusts at present: see TlsDoor. */
   get serverContext(): SecureContextOptions | undefined {
     return this.#version?.server;
-  }
-
-  /**
-   * Asks clients for a certificate; one that does not verify counts as none here: a port for nodes is opened by listenTcp, which ends such
-   * connections. While there is nothing to show, connections are dropped.
-   */
-  serverCredentials(): ServerCredentials {
-    return this.#serverCredentials;
   }
 
   /** For connections to managers, which are verified by name, roots and cluster. */
