@@ -101,13 +101,17 @@ export class Cluster {
     );
   }
 
-  /** Whether the cluster can do without what this host has promised: its log may be lost. */
+  /**
+   * Whether the cluster can do without what this host has promised: its log may be lost. Its voice may be on the way to those that do not
+   * vote yet.
+   */
   canLose(host: SimulatedHost): boolean {
-    const voters = this.#members().filter((member) => member.isVoter);
-    const lost = voters.filter(({ nodeId }) => {
-      const other = this.hosts.find((one) => one.nodeId === nodeId);
-      return !other?.hasRun || other === host || other.wasCorrupted;
-    });
+    const hostOf = ({ nodeId }: Member) => this.hosts.find((one) => one.nodeId === nodeId);
+    const isLost = (other: SimulatedHost | undefined) => !other?.hasRun || other === host || other.wasCorrupted;
+    const members = this.#members();
+    const lostLearners = members.filter((member) => !member.isVoter && isLost(hostOf(member)));
+    const voters = [...members.filter((member) => member.isVoter), ...lostLearners];
+    const lost = voters.filter((member) => isLost(hostOf(member)));
     return host.hasRun && !host.wasCorrupted && lost.length <= Math.floor((voters.length - 1) / 2);
   }
 
