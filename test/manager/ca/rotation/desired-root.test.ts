@@ -118,7 +118,11 @@ test("the present root asked for again ends the change, and the present one stay
 
 test("the next root asked for again changes nothing but who has its key", async (t) => {
   const first = await turning(next);
-  const again = await ask(first, { ...given(next, false), externalCas: [external("https://b", next)] }, new Outside("https://b"));
+  const again = await ask(
+    first,
+    { ...given(next, false), externalCas: [external("https://b", next)] },
+    new Outside("https://b"),
+  );
   t.is(again.rootRotation?.caKey.length, 0);
   t.is(again.rootRotation?.crossSignedCaCert, first.rootRotation?.crossSignedCaCert);
   const back = await ask(again, given(next));
@@ -174,7 +178,11 @@ test("what is refused, with SwarmKit's reasons", async (t) => {
   await refused(t, ask(inner(), given(next, false)), /external CA corresponding to the desired CA certificate/);
   await refused(
     t,
-    ask(outer(), { ...given(next, false), externalCas: [external("https://a"), external("https://b", next)] }, new Outside("https://a", "https://b")),
+    ask(
+      outer(),
+      { ...given(next, false), externalCas: [external("https://a"), external("https://b", next)] },
+      new Outside("https://a", "https://b"),
+    ),
     /rotating from one external CA to a different external CA is not supported/,
   );
   const file = openssl.write("present.key", present.keyPem);

@@ -1,5 +1,8 @@
 import test from "ava";
-import { IssuanceStatus_State as Issuance, NodeDescription } from "../../../../src/api/generated/docker/swarmkit/v1/types.js";
+import {
+  IssuanceStatus_State as Issuance,
+  NodeDescription,
+} from "../../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { issuedRecord, withStatus } from "../../../../src/manager/ca/certificate-record.js";
 import { planRotation, type RotationFacts } from "../../../../src/manager/ca/rotation/rotation-plan.js";
 
@@ -20,7 +23,13 @@ function node(id: string, description: NodeDescription | undefined, state?: Issu
 const plan = (nodes: readonly Facts[], asked: readonly string[] = [], limit = 30) =>
   planRotation({ nodes, issuer: NEW, wasAsked: (id) => asked.includes(id), limit });
 
-const rows: readonly (readonly [what: string, nodes: readonly Facts[], asked: readonly string[], mark: string, behind: number])[] = [
+const rows: readonly (readonly [
+  what: string,
+  nodes: readonly Facts[],
+  asked: readonly string[],
+  mark: string,
+  behind: number,
+])[] = [
   ["nobody is there", [], [], "", 0],
   ["all have it", [node("a", says("new key"), Issuance.ISSUED)], [], "", 0],
   ["all have it, whatever the store says", [node("a", says("new key"), Issuance.ROTATE)], [], "", 0],
