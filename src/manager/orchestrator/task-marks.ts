@@ -10,9 +10,10 @@ import type { Labels } from "./action.js";
 const MADE_BY = "tswarm.update";
 const FAILED_IN = "tswarm.update.failed";
 
-/** The service's last update, by the moment of its beginning, whether it is over or not. */
-export function lastUpdate({ updateStatus }: Service): string | undefined {
-  return updateStatus?.startedAt && new Date(timestampMs(updateStatus.startedAt)).toISOString();
+/** The service's last update, by the moment of its beginning and the version that it brings, whether it is over or not. */
+export function lastUpdate({ updateStatus, specVersion }: Service): string | undefined {
+  if (!updateStatus?.startedAt) return undefined;
+  return `${new Date(timestampMs(updateStatus.startedAt)).toISOString()} ${specVersion?.index ?? 0}`;
 }
 
 /** The update that is in progress. */

@@ -78,14 +78,14 @@ export function tasksOf(rows: readonly TaskRow[]): readonly Task[] {
       status: { state: TaskState[row.state], appliedAt: { seconds: since }, err: row.err ?? "" },
       desiredState: TaskState[row.wanted ?? "RUNNING"],
       meta: { createdAt: { seconds: at } },
-      annotations: { labels: marks(row) },
+      annotations: { labels: marks(row, version) },
       ...(row.iteration === undefined ? {} : { jobIteration: { index: row.iteration } }),
     }),
   );
 }
 
-function marks({ update, failed }: Pick<TaskRow, "update" | "failed">): Record<string, string> {
-  const moment = (seconds: number) => new Date(seconds * 1000).toISOString();
+function marks({ update, failed }: Pick<TaskRow, "update" | "failed">, version: number): Record<string, string> {
+  const moment = (seconds: number) => `${new Date(seconds * 1000).toISOString()} ${version}`;
   return {
     ...(update === undefined ? {} : { "tswarm.update": moment(update) }),
     ...(failed === undefined ? {} : { "tswarm.update.failed": moment(failed) }),
