@@ -69,6 +69,10 @@ export class ClusterState {
     return this.#entries.get(nodeId);
   }
 
+  entries(): IterableIterator<NodeEntry> {
+    return this.#entries.values();
+  }
+
   place(taskId: string): Place | undefined {
     return this.#places.get(taskId);
   }

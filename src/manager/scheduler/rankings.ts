@@ -25,14 +25,21 @@ export class Rankings {
 
   /** @param tasks how many are to be placed */
   choose(wanted: Requirements, rules: ServiceRules, tasks: number): RankingChoice {
-    const ownKey = `${rules.version}/${rules.maxReplicas}/${wanted.key}`;
-    const isOwn = this.#rankings.has(ownKey) || this.#isDense(rules.serviceId, tasks);
-    const key = isOwn ? ownKey : wanted.key;
-    const ranking = this.#rankings.get(key) ?? new Ranking(this.#state, wanted, isOwn ? rules : undefined);
+    const isOwn = this.#rankings.has(ownKey(wanted, rules)) || this.#isDense(rules.serviceId, tasks);
+    return { ranking: isOwn ? this.own(wanted, rules) : this.#use(wanted.key, wanted, undefined), isOwn };
+  }
+
+  /** The service's own. */
+  own(wanted: Requirements, rules: ServiceRules): Ranking {
+    return this.#use(ownKey(wanted, rules), wanted, rules);
+  }
+
+  #use(key: string, wanted: Requirements, rules: ServiceRules | undefined): Ranking {
+    const ranking = this.#rankings.get(key) ?? new Ranking(this.#state, wanted, rules);
     this.#rankings.delete(key);
     this.#rankings.set(key, ranking);
     this.#limit();
-    return { ranking, isOwn };
+    return ranking;
   }
 
   get size(): number {
@@ -53,4 +60,8 @@ export class Rankings {
       this.#rankings.delete(key);
     }
   }
+}
+
+function ownKey(wanted: Requirements, { version, maxReplicas }: ServiceRules): string {
+  return `${version}/${maxReplicas}/${wanted.key}`;
 }

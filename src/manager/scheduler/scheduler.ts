@@ -18,8 +18,9 @@ import { isOpen, sameFacts } from "./node-entry.js";
 import { Observer } from "./observer.js";
 import { type PendingGroup, rulesOf } from "./pending-group.js";
 import { type Decision, GroupPlacement, placeOnItsNode } from "./placement.js";
+import type { Ranking, ServiceRules } from "./ranking.js";
 import { Rankings } from "./rankings.js";
-import { requirementsOf } from "./requirements.js";
+import { type Requirements, requirementsOf } from "./requirements.js";
 import { clusterStrategy, type Strategy } from "./strategy.js";
 import { isSchedulable } from "./task-place.js";
 import { WorkBudget } from "./work-budget.js";
@@ -110,6 +111,11 @@ export class Scheduler implements Reconciler {
   /** Whether all that has happened is in {@link state}. */
   get isUpToDate(): boolean {
     return !this.#observer.isBehind;
+  }
+
+  /** The service's own ranking; whoever uses it lets it advance first. */
+  rankingOf(wanted: Requirements, rules: ServiceRules): Ranking {
+    return this.#rankings.own(wanted, rules);
   }
 
   get strategy(): Strategy {
