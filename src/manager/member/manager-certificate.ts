@@ -33,11 +33,16 @@ export interface ManagerCertificateOptions {
   readonly log: (line: string) => void;
 }
 
+/** How a wish for a certificate of the next root begins. */
+const ROTATION = "rotation ";
+
 export class ManagerCertificate {
   readonly #options: ManagerCertificateOptions;
   #renewer: CertificateRenewer | undefined;
   #endWatch: () => void = () => {};
   #lastWish = "";
+  /** The latest roots, on their way to the disk. */
+  #trusting: Promise<void> = Promise.resolve();
   #isSealed = false;
 
   constructor(options: ManagerCertificateOptions) {
@@ -97,6 +102,11 @@ export class ManagerCertificate {
       log(`the manager's certificate is valid until ${until}`);
     });
     const look = () => this.#look(cluster);
+    renewer.onChange(() => {
+      // It may have been asked for before the cluster turned to yet another root.
+      if (this.#lastWish.startsWith(ROTATION)) this.#lastWish = "";
+      look();
+    });
     this.#endWatch = cluster.watch([{ kind: "cluster" }, { kind: "node" }], look);
     renewer.start();
     look();
@@ -112,6 +122,7 @@ export class ManagerCertificate {
   async stop(): Promise<void> {
     this.#endWatch();
     await this.#renewer?.stop();
+    await this.#trusting;
   }
 
   async #first(): Promise<NodeCertificate> {
@@ -143,9 +154,10 @@ export class ManagerCertificate {
     const { nodeId, log } = this.#options;
     const [cluster, node] = store.view((read) => [read.all("cluster")[0], read.get("node", nodeId)] as const);
     if (!cluster?.rootCa || !this.#renewer) return;
-    this.#renewer.trust(trustedRoots(cluster.rootCa)).catch((error: unknown) => {
-      if (!(error instanceof CertificateFilesError)) throw error;
-      this.#wish(`roots ${cluster.rootCa?.caCertHash}`, `the cluster's roots have changed: ${error.message}`, log);
+    this.#trusting = this.#renewer.trust(trustedRoots(cluster.rootCa)).catch((error: Error) => {
+      if (!(error instanceof CertificateFilesError))
+        log(`the cluster's roots cannot be written down: ${error.message}`);
+      else this.#wish(`roots ${cluster.rootCa?.caCertHash}`, `the cluster's roots have changed: ${error.message}`, log);
     });
     const wish = rotationWish(node, cluster, this.#renewer.current);
     if (wish !== undefined) this.#wish(wish, "the cluster asks for a new certificate of this manager", log);
@@ -165,7 +177,7 @@ function rotationWish(node: Node | undefined, { rootCa }: Cluster, current: Node
   const next = rootCa?.rootRotation?.caCert.toString();
   if (next) {
     const key = certificateFacts(next).publicKeyDer;
-    return tlsInfoOf(current).certIssuerPublicKey.equals(key) ? undefined : `rotation ${key.toString("base64")}`;
+    return tlsInfoOf(current).certIssuerPublicKey.equals(key) ? undefined : `${ROTATION}${key.toString("base64")}`;
   }
   const record = node?.certificate;
   // Of the agent's certificate, and of this one with it.

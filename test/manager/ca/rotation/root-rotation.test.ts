@@ -114,7 +114,8 @@ class Bed {
 
   async stepsUntil(what: string, holds: () => boolean): Promise<void> {
     for (let steps = 0; !holds(); steps++) {
-      if (steps === 100) throw new Error(`it never came to this: ${what}\n${this.cluster.logged.join("\n")}\n${this.#describe()}`);
+      if (steps === 100)
+        throw new Error(`it never came to this: ${what}\n${this.cluster.logged.join("\n")}\n${this.#describe()}`);
       await this.step();
     }
   }
