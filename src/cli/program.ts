@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import { addClusterCommands } from "./commands/cluster.js";
+import { addCompletionCommands } from "./commands/completion.js";
 import { addDebugCommands } from "./commands/debug.js";
 import { addDoctorCommand } from "./commands/doctor.js";
 import { addNetCommands } from "./commands/net.js";
@@ -71,6 +72,7 @@ Run "tsctl COMMAND --help" for the flags of a command. Exit status: 0 done, 1 fa
   addDebugCommands(program, maker);
   program.commandsGroup("Other:");
   addVersionCommand(program, maker);
+  addCompletionCommands(program, maker);
   program.helpCommand("help [command]", "show help for a command");
   addGlobalFlagsBelow(program);
   return program;

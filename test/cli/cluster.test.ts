@@ -4,8 +4,9 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { NodeRole, TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { Manager } from "../../src/manager/manager.js";
+import { admit, agentIdentity, LONG_LIVED } from "../manager/admitted-nodes.js";
 import { FakeAgent } from "../manager/fake-agent.js";
 import { id } from "./fixtures.js";
 import { type Outcome, type Running, start } from "./run.js";
@@ -29,6 +30,7 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
     controlSocket: socket,
     remoteAddress: "127.0.0.1:0",
     nodeId: id("n1"),
+    bootstrap: LONG_LIVED,
     random: randomBytes,
     // These agents send no heartbeats.
     heartbeatPeriodMs: 3_600_000,
@@ -36,9 +38,11 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
   });
   await manager.start();
   t.teardown(() => manager.stop());
+  await admit(manager.store, id("n2"), NodeRole.WORKER);
+  const credentials = agentIdentity(manager.store, id("n2")).channelCredentials();
   const agents = [
     new FakeAgent(socket, id("n1"), "host1"),
-    new FakeAgent(`127.0.0.1:${manager.remotePort}`, id("n2"), "host2"),
+    new FakeAgent(`127.0.0.1:${manager.remotePort}`, id("n2"), "host2", credentials),
   ];
   for (const agent of agents) {
     t.teardown(() => agent.stop());
