@@ -51,6 +51,9 @@ dig bind9-dnsutils
 busybox busybox-static
 modprobe kmod
 sysctl procps
+systemd-analyze systemd
+pgrep procps
+lintian lintian
 linux.uml user-mode-linux'
 
 missing_packages() {

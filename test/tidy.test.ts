@@ -7,7 +7,7 @@ import { importsOf, PROJECT, projectFiles, sourceText } from "./sources.js";
 const MAX_LINES = 500;
 const MAX_BLOB_BYTES = 1 << 20;
 const KNOWN_TYPES =
-  /\.(ts|mjs|json|md|proto|sh|bin|hex|txt|pem|yml|yaml|service)$|(^|\/)(LICENSE|\.gitignore|\.npmrc|\.ci\/run|\.gitattributes)$/;
+  /\.(ts|mjs|json|md|proto|sh|bin|hex|txt|pem|yml|yaml|service|path)$|(^|\/)(LICENSE|\.gitignore|\.npmrc|\.ci\/run|\.gitattributes)$/;
 
 const files = projectFiles();
 const code = files.filter((path) => /\.(ts|mjs|sh)$/.test(path));

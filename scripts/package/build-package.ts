@@ -18,15 +18,18 @@ export interface PackageOrder {
   readonly revision: string;
   /** As dpkg-deb's -Z has it. */
   readonly compression: string;
+  /** All times in it. Default: of the environment, or of the last commit. */
+  readonly epochSeconds?: number;
 }
 
 /** @returns the package's path. @throws Error with what a program had to say */
-export function buildPackage({ work, output, revision, compression }: PackageOrder): string {
+export function buildPackage(order: PackageOrder): string {
+  const { work, output, revision, compression, epochSeconds = sourceDate() } = order;
   const { version } = JSON.parse(readFileSync(join(PROJECT, "package.json"), "utf8")) as { version: string };
   const facts = {
     version: `${version}-${revision}`,
     architecture: execFileSync("dpkg", ["--print-architecture"], { encoding: "utf8" }).trim(),
-    epochSeconds: sourceDate(),
+    epochSeconds,
   };
   const modules = join(work, "modules");
   const root = join(work, "root");

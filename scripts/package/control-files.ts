@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { MAINTAINER } from "./changelog.js";
 import type { PackageFacts } from "./layout.js";
 
-const SCRIPTS = ["postinst", "prerm", "postrm"] as const;
+const SCRIPTS = { postinst: "postinst.sh", prerm: "prerm.sh", postrm: "postrm.sh" } as const;
 const CONTROL = "DEBIAN";
 
 /** @param root with all files of the package in it */
@@ -15,7 +15,7 @@ export function writeControlFiles(project: string, root: string, facts: PackageF
   mkdirSync(join(root, CONTROL));
   const write = (name: string, text: string, mode = 0o644) => writeFileSync(join(root, CONTROL, name), text, { mode });
   write("control", controlText(readFileSync(join(templates, "control.txt"), "utf8"), facts, sizeKib(root, files)));
-  for (const name of SCRIPTS) write(name, readFileSync(join(templates, `${name}.sh`), "utf8"), 0o755);
+  for (const [name, file] of Object.entries(SCRIPTS)) write(name, readFileSync(join(templates, file), "utf8"), 0o755);
   write(
     "conffiles",
     files
