@@ -244,6 +244,19 @@ test("places are limited: in handshakes, without a certificate, of one node; oth
   for (const socket of [...nobody, ...greedy]) socket.destroy();
 });
 
+test("calls without a certificate are limited by address; those with one are not", async (t) => {
+  const bed = await RemoteBed.start(t, { anonymousCalls: { burst: 3, refillMs: 3_600_000 } });
+  const outcomes: string[] = [];
+  for (let i = 0; i < 5; i++) {
+    const nobody = bed.client(verifyingCredentials(bed.authority.root.certificatePem));
+    outcomes.push(await bed.call(nobody, CAService.getRootCaCertificate, {}));
+  }
+  const refusal =
+    "RESOURCE_EXHAUSTED: too many calls without a certificate came from this address: try again in a while";
+  t.deepEqual(outcomes, ["OK", "OK", "OK", refusal, refusal]);
+  t.true(await serves(bed));
+});
+
 test("a session that was resumed without a certificate is nobody's", async (t) => {
   const bed = await RemoteBed.start(t);
   const first = await tls(bed.port);

@@ -16,8 +16,11 @@ import { allowedRoles } from "../../api/authorization/allowed-roles.js";
 import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { AllowedRoles } from "../../api/generated/tswarm/v1/authorization.js";
 import type { CertificateSubject } from "../../api/peer-certificate.js";
+import type { CallContext } from "../../api/server-call.js";
+import { resourceExhausted } from "../../api/status-error.js";
 import { SERVER_OPTIONS } from "../../api/transport-options.js";
 import { isForMembers } from "../../raft/transport/raft-services.js";
+import { AttemptLimiter, type AttemptLimits } from "../../security/attempt-limiter.js";
 import { Authorizer } from "../../security/authorizer.js";
 import { type CallerIdentity, ORGANIZATIONAL_UNIT } from "../../security/identity.js";
 import { TlsDoor, type TlsDoorOptions } from "../../security/tls/tls-door.js";
@@ -27,6 +30,8 @@ export interface RemoteServerOptions extends Omit<TlsDoorOptions, "enter"> {
   /** Who calls. */
   readonly callers: CallerIdentity;
   readonly visitors?: Partial<Record<Visitor, Partial<VisitorLimits>>>;
+  /** Calls without a certificate, of one address. */
+  readonly anonymousCalls?: AttemptLimits;
 }
 
 export type Visitor = "anonymous" | "worker" | "manager";
@@ -55,6 +60,9 @@ const LIMITS: Readonly<Record<Visitor, VisitorLimits>> = {
   },
 };
 
+/** A thousand nodes behind one address join at once, with some calls each; then 200 calls a second. */
+const ANONYMOUS_CALLS: AttemptLimits = { burst: 5000, refillMs: 5 };
+
 interface Room {
   readonly server: Server;
   readonly injector: ConnectionInjector;
@@ -66,9 +74,16 @@ export class RemoteServer {
 
   constructor(options: RemoteServerOptions) {
     const authorizer = new Authorizer(options.callers, isForMembers);
+    const calls = new AttemptLimiter(options.anonymousCalls ?? ANONYMOUS_CALLS, () => performance.now());
+    const admit = (context: CallContext) => {
+      if (!context.certificate && !calls.take(context.peer)) {
+        throw resourceExhausted("too many calls without a certificate came from this address: try again in a while");
+      }
+      authorizer.admit(context);
+    };
     const room = (visitor: Visitor): Room => {
       const limits = { ...LIMITS[visitor], ...options.visitors?.[visitor] };
-      const interceptor = admission((context) => authorizer.admit(context), limits.headerBytes, options.log);
+      const interceptor = admission(admit, limits.headerBytes, options.log);
       const server = new Server({ ...optionsFor(limits), interceptors: [interceptor] });
       return { server, injector: server.createConnectionInjector(ServerCredentials.createInsecure()) };
     };
