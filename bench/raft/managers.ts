@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
+import { ManagerSeat } from "../../scripts/fabric/manager-seat.js";
 import { callUnary, openChannel } from "../../src/api/client-call.js";
 import { LocalManagerService, type ManagerStatusResponse } from "../../src/api/generated/tswarm/v1/manager.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
@@ -19,6 +20,7 @@ interface Member {
   readonly name: string;
   readonly socket: string;
   readonly address: string;
+  readonly seat: ManagerSeat;
   process: ChildProcess;
 }
 
@@ -50,15 +52,17 @@ export class Managers {
 
   async #add(index: number, port: number): Promise<void> {
     const name = `m${index}`;
+    const folder = join(this.#directory, name);
+    const first = this.#members[0];
     const member: Member = {
       name,
       socket: join(this.#directory, `${name}.sock`),
       address: `127.0.0.1:${port}`,
+      seat: first ? await ManagerSeat.joining(folder, first, console.error) : ManagerSeat.first(folder),
       process: undefined as unknown as ChildProcess,
     };
     this.#members.push(member);
-    const join_ = index === 0 ? [] : ["--join", this.#members[0]!.address];
-    await this.#launch(member, join_);
+    await this.#launch(member, member.seat.firstFlags);
     if (index === 0) await this.leader();
   }
 
@@ -82,7 +86,7 @@ export class Managers {
       [
         ...process.execArgv,
         PROGRAM,
-        ...["--state-dir", join(this.#directory, member.name), "--node-id", `${member.name}bench`.padEnd(25, "0")],
+        ...["--state-dir", join(this.#directory, member.name, "state"), ...member.seat.flags],
         ...["--listen-control-api", member.socket, "--listen-remote-api", member.address],
         ...["--advertise-remote-api", member.address],
         ...more,
@@ -142,6 +146,7 @@ export class Managers {
       child.kill("SIGKILL");
       await ended;
     }
+    await Promise.all(this.#members.map(({ seat }) => seat.close()));
     rmSync(this.#directory, { recursive: true, force: true });
   }
 

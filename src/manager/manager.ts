@@ -1,4 +1,5 @@
 /** A manager: its servers, always; and a member of the cluster's log, once that is open. */
+import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { localAdmission } from "../api/authorization/admission.js";
@@ -93,6 +94,7 @@ export class Manager implements ServingManager {
     if (this.#phase) throw new Error("the manager was started before");
     this.#phase = "starting";
     try {
+      this.#makeStateFolder();
       await this.#listenLocally();
       await this.#open(undefined);
     } catch (error) {
@@ -176,6 +178,15 @@ export class Manager implements ServingManager {
       noLeaderText: () => served.noLeaderText,
       isForced,
     });
+  }
+
+  #makeStateFolder(): void {
+    const { stateDir } = this.#options;
+    try {
+      mkdirSync(stateDir, { recursive: true, mode: 0o700 });
+    } catch (error) {
+      throw new ManagerStartError(`cannot use the state folder ${stateDir}: ${(error as Error).message}`);
+    }
   }
 
   /** Its files' permissions are the guard; what it shows proves nothing. */

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { status } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
+import { type KnownManager, ManagerSeat } from "../../scripts/fabric/manager-seat.js";
 import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-call.js";
 import { CAService } from "../../src/api/generated/docker/swarmkit/v1/ca.js";
 import { ControlService } from "../../src/api/generated/docker/swarmkit/v1/control.js";
@@ -13,7 +14,7 @@ import { NodeRole } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { LocalManagerService, ManagerState } from "../../src/api/generated/tswarm/v1/manager.js";
 import { formatUnlockKey } from "../../src/security/at-rest/unlock-key.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
-import { nodeId, processService } from "./test-cluster.js";
+import { processService } from "./test-cluster.js";
 
 const MAIN = fileURLToPath(new URL("../../src/manager/main.js", import.meta.url));
 const PATIENCE_MS = 30_000;
@@ -47,22 +48,46 @@ class Run {
 }
 
 class Place {
-  readonly dir: string;
   readonly #t: ExecutionContext;
-  readonly number: number;
 
-  constructor(t: ExecutionContext, number: number) {
+  private constructor(
+    t: ExecutionContext,
+    readonly dir: string,
+    readonly seat: ManagerSeat,
+  ) {
     this.#t = t;
-    this.number = number;
-    this.dir = mkdtempSync(join(tmpdir(), "tsw-main-"));
-    t.teardown(() => rmSync(this.dir, { recursive: true, force: true }));
+    t.teardown(async () => {
+      await seat.close();
+      rmSync(dir, { recursive: true, force: true });
+    });
+  }
+
+  /** For the first manager of a cluster. */
+  static first(t: ExecutionContext): Place {
+    const dir = mkdtempSync(join(tmpdir(), "tsw-main-"));
+    return new Place(t, dir, ManagerSeat.first(dir));
+  }
+
+  /** For one that joins. */
+  static async joining(t: ExecutionContext, manager: KnownManager): Promise<Place> {
+    const dir = mkdtempSync(join(tmpdir(), "tsw-main-"));
+    return new Place(t, dir, await ManagerSeat.joining(dir, manager, (line) => t.log(line)));
+  }
+
+  get socket(): string {
+    return join(this.dir, "control.sock");
+  }
+
+  /** For the first time. */
+  begin(...more: readonly string[]): Run {
+    return this.run(...this.seat.firstFlags, ...more);
   }
 
   run(...more: readonly string[]): Run {
     return new Run(this.#t, [
       ...["--state-dir", join(this.dir, "state")],
-      ...["--listen-control-api", join(this.dir, "control.sock")],
-      ...["--node-id", nodeId(this.number)],
+      ...["--listen-control-api", this.socket],
+      ...this.seat.flags,
       ...["--listen-remote-api", "127.0.0.1:0"],
       ...["--tick-ms", "30"],
       ...more,
@@ -70,7 +95,7 @@ class Place {
   }
 
   async call<Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> {
-    const client = openChannel(grpcTarget(join(this.dir, "control.sock")), trustingCredentials(), true);
+    const client = openChannel(grpcTarget(this.socket), trustingCredentials(), true);
     try {
       return await callUnary(client, method, request, { timeoutMs: PATIENCE_MS });
     } finally {
@@ -95,8 +120,9 @@ class Place {
 const addressIn = (ready: string) => /remote=(\S+)/.exec(ready)![1]!;
 
 test("one joins by its flag, is killed and comes again without it, and ends with status 3 when it is taken out", async (t) => {
-  const [first, second] = [new Place(t, 1), new Place(t, 2)];
-  const address = addressIn(await first.run().ready);
+  const first = Place.first(t);
+  const address = addressIn(await first.begin().ready);
+  const second = await Place.joining(t, { socket: first.socket, address });
   const joined = second.run("--join", `127.0.0.1:1,${address}`);
   await joined.ready;
   await second.call(ControlService.createService, { spec: processService("web", 0) });
@@ -107,9 +133,9 @@ test("one joins by its flag, is killed and comes again without it, and ends with
   t.is(services.length, 1);
   t.is(statSync(join(second.dir, "state", "raft")).mode & 0o777, 0o700);
   await first.update(async () => {
-    const { node } = await first.call(ControlService.getNode, { nodeId: nodeId(2) });
+    const { node } = await first.call(ControlService.getNode, { nodeId: second.seat.nodeId });
     const spec = { ...node!.spec!, desiredRole: NodeRole.WORKER };
-    await first.call(ControlService.updateNode, { nodeId: nodeId(2), nodeVersion: node?.meta?.version, spec });
+    await first.call(ControlService.updateNode, { nodeId: second.seat.nodeId, nodeVersion: node?.meta?.version, spec });
   });
   t.is(await again.ended, 3);
   t.regex(again.stderr, /^tswarm-manager: this manager was removed from the cluster$/m);
@@ -119,8 +145,8 @@ test("one joins by its flag, is killed and comes again without it, and ends with
 });
 
 test("a locked manager says so when it is ready, and goes on once it is unlocked", async (t) => {
-  const place = new Place(t, 1);
-  const first = place.run();
+  const place = Place.first(t);
+  const first = place.begin();
   await first.ready;
   await place.update(async () => {
     const { clusters } = await place.call(ControlService.listClusters, { filters: undefined });
@@ -134,10 +160,14 @@ test("a locked manager says so when it is ready, and goes on once it is unlocked
   });
   const { unlockKey } = await place.call(CAService.getUnlockKey, {});
   const keyFile = join(place.dir, "state", "raft", "keys.json");
-  while (!readFileSync(keyFile, "utf8").includes('"sealed"')) await new Promise((resolve) => setImmediate(resolve));
+  const tlsKeyFile = join(place.dir, "state", "certificates", "swarm-node.key");
+  const isSealed = () =>
+    readFileSync(keyFile, "utf8").includes('"sealed"') && readFileSync(tlsKeyFile, "utf8").includes("ENCRYPTED");
+  while (!isSealed()) await new Promise((resolve) => setImmediate(resolve));
   await first.stop("SIGKILL");
   const second = place.run();
-  t.regex(await second.ready, /^ready control=\S+ remote=127\.0\.0\.1:\d+ state=locked\n$/);
+  t.regex(await second.ready, /^ready control=\S+ state=locked\n$/, "it has no port for nodes");
+  t.true(isSealed());
   await place.call(LocalManagerService.unlock, { unlockKey: formatUnlockKey(unlockKey) });
   t.is((await place.call(LocalManagerService.status, {})).state, ManagerState.MANAGER_RUNNING);
   await place.call(ControlService.createService, { spec: processService("web", 0) });
@@ -145,8 +175,8 @@ test("a locked manager says so when it is ready, and goes on once it is unlocked
 });
 
 test("a damaged log is one line with the file and the place, and status 1", async (t) => {
-  const place = new Place(t, 1);
-  const first = place.run();
+  const place = Place.first(t);
+  const first = place.begin();
   await first.ready;
   for (let i = 0; i < 20; i++) await place.call(ControlService.createService, { spec: processService(`s${i}`, 0) });
   await first.stop();
@@ -164,12 +194,14 @@ test("a damaged log is one line with the file and the place, and status 1", asyn
 });
 
 test("flags that do not fit", async (t) => {
-  const place = new Place(t, 1);
+  const place = Place.first(t);
   for (const [args, line] of [
     [["--join", "here"], /--join: "here" is not HOST:PORT/],
     [["--join", "127.0.0.1:1", "--force-new-cluster"], /--force-new-cluster and --join/],
     [["--election-ticks", "1"], /--election-ticks must be more/],
-    [["--force-new-cluster"], /there is no log to start from/],
+    [["--bootstrap", "/nonexistent"], /--bootstrap: ENOENT/],
+    [["--bootstrap", "/nonexistent", "--join", "127.0.0.1:1"], /--bootstrap: /],
+    [["--force-new-cluster"], /there is no log to start from|no certificate/],
   ] as const) {
     const run = place.run(...args);
     t.is(await run.ended, 1);

@@ -1,6 +1,6 @@
 /** The manager as a process. */
 import { type ChildProcess, spawn } from "node:child_process";
-import { mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -51,6 +51,13 @@ function folder(t: ExecutionContext): string {
   return dir;
 }
 
+/** A file that says which cluster to begin: the one that comes of itself. */
+function bootstrap(dir: string): readonly string[] {
+  const file = join(dir, "bootstrap");
+  writeFileSync(file, "");
+  return ["--bootstrap", file];
+}
+
 const flags = (dir: string, ...more: readonly string[]) => [
   ...["--state-dir", join(dir, "state")],
   ...["--listen-control-api", join(dir, "control.sock")],
@@ -60,9 +67,14 @@ const flags = (dir: string, ...more: readonly string[]) => [
 
 test("it says when it is ready, serves, and ends well on SIGTERM with nothing left", async (t) => {
   const dir = folder(t);
-  const { child, ready, ended } = run(t, flags(dir, "--listen-remote-api", "127.0.0.1:0"));
+  const { child, ready, ended } = run(t, flags(dir, "--listen-remote-api", "127.0.0.1:0", ...bootstrap(dir)));
   t.regex(await ready, /^ready control=\S+\/control\.sock remote=127\.0\.0\.1:\d+\n$/);
   t.is(statSync(join(dir, "control.sock")).mode & 0o777, 0o660);
+  t.is(statSync(join(dir, "bootstrap"), { throwIfNoEntry: false }), undefined, "it may have held a key");
+  const certificates = join(dir, "state", "certificates");
+  t.is(statSync(certificates).mode & 0o777, 0o700);
+  t.deepEqual(readdirSync(certificates).sort(), ["swarm-node.crt", "swarm-node.key", "swarm-root-ca.crt"]);
+  for (const file of readdirSync(certificates)) t.is(statSync(join(certificates, file)).mode & 0o777, 0o600, file);
   const client = openChannel(grpcTarget(join(dir, "control.sock")), trustingCredentials());
   t.teardown(() => client.close());
   const { status } = await callUnary(client, HealthService.check, { service: "ControlAPI" }, { timeoutMs: 5000 });
@@ -74,7 +86,7 @@ test("it says when it is ready, serves, and ends well on SIGTERM with nothing le
 
 test("it ends when its parent's pipe closes, and starts again on what it left", async (t) => {
   const dir = folder(t);
-  const first = run(t, flags(dir));
+  const first = run(t, flags(dir, ...bootstrap(dir)));
   await first.ready;
   first.child.stdin!.end();
   t.is((await first.ended).code, 0);
@@ -99,7 +111,7 @@ async function oneLine(t: ExecutionContext, args: readonly string[], line: RegEx
 
 test("what is in its way is one clear line and status 1", async (t) => {
   const dir = folder(t);
-  const busy = run(t, flags(dir));
+  const busy = run(t, flags(dir, ...bootstrap(dir)));
   await busy.ready;
   await oneLine(
     t,
@@ -114,24 +126,55 @@ test("what is in its way is one clear line and status 1", async (t) => {
   const remote = ["--listen-remote-api", `127.0.0.1:${port}`];
   await oneLine(
     t,
-    flags(other, ...remote),
+    flags(other, ...remote, ...bootstrap(other)),
     new RegExp(`^tswarm-manager: cannot listen for nodes on 127.0.0.1:${port}: another process`),
   );
   t.is(statSync(join(other, "control.sock"), { throwIfNoEntry: false }), undefined, "nothing is left open");
-  await oneLine(t, flags(other, "--listen-remote-api", "192.0.2.1:4242"), /this host has no such address/);
+  const third = folder(t);
+  await oneLine(
+    t,
+    flags(third, "--listen-remote-api", "192.0.2.1:2377", ...bootstrap(third)),
+    /this host has no such address/,
+  );
 });
 
 test("folders and files that do not fit", async (t) => {
   const dir = folder(t);
   writeFileSync(join(dir, "state"), "");
-  await oneLine(t, flags(dir), /^tswarm-manager: cannot use the state folder \S+\/state: /);
+  await oneLine(t, flags(dir, ...bootstrap(dir)), /^tswarm-manager: cannot use the state folder \S+\/state: /);
   const other = folder(t);
   writeFileSync(join(other, "control.sock"), "");
   await oneLine(t, flags(other), /^tswarm-manager: cannot make the control socket \S+: a file is in its place/);
   const third = folder(t);
-  mkdirSync(join(third, "state"));
-  writeFileSync(join(third, "state", "manager-tls.json"), "{");
-  await oneLine(t, flags(third), /manager-tls\.json is damaged/);
+  mkdirSync(join(third, "state", "certificates"), { recursive: true });
+  writeFileSync(join(third, "state", "certificates", "swarm-node.key"), "{");
+  await oneLine(t, flags(third), /swarm-node\.crt is missing: it belongs to swarm-node\.key and .*asks for another certificate then/);
+});
+
+test("one that is of no cluster does not make one by itself", async (t) => {
+  const dir = folder(t);
+  await oneLine(t, flags(dir), /^tswarm-manager: this manager has no certificate, and nobody to ask for one$/m);
+  const support = ["--support-socket", join(dir, "agent.sock")];
+  await oneLine(
+    t,
+    flags(dir, ...support),
+    /^tswarm-manager: this manager gets no certificate: No connection established/,
+  );
+  const begun = run(t, flags(dir, ...bootstrap(dir)));
+  await begun.ready;
+  begun.child.kill("SIGKILL");
+  await begun.ended;
+  await oneLine(t, flags(dir, ...bootstrap(dir)), /a cluster was begun in \S+\/state before/);
+});
+
+test("it ends with the file that it runs for", async (t) => {
+  const dir = folder(t);
+  const file = join(dir, "enabled");
+  writeFileSync(file, "");
+  const { ready, ended } = run(t, flags(dir, "--while-exists", file, ...bootstrap(dir)), "ignore");
+  await ready;
+  rmSync(file);
+  t.is((await ended).code, 0);
 });
 
 test("flags that do not fit", async (t) => {
@@ -149,6 +192,7 @@ test("a manager that has stopped keeps the process no longer", async (t) => {
     controlSocket: join(dir, "c.sock"),
     remoteAddress: "127.0.0.1:0",
     nodeId: nodeId(1),
+    bootstrap: {},
   };
   const script = `
     import { Manager } from ${JSON.stringify(new URL("../../src/manager/manager.js", import.meta.url).href)};
