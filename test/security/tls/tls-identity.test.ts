@@ -172,21 +172,24 @@ test("a resumed session has the client's certificate; no ticket outlives a chang
   let now = Date.now();
   const bed = await RemoteBed.start(t, { now: () => now });
   const worker = bed.authority.worker(WORKER);
-  const first = await handshake(bed.port, worker);
-  t.like(first, { reused: false, isOpen: true });
-  t.true(first.ticket !== undefined);
-  const again = await handshake(bed.port, worker, first.ticket);
-  t.like(again, { reused: true, isOpen: true });
+  // Not every connection has a ticket by the time in which the server begins to speak HTTP/2.
+  let ticket: Buffer | undefined;
+  while (!ticket) {
+    const first = await handshake(bed.port, worker);
+    t.like(first, { reused: false, isOpen: true });
+    ticket = first.ticket;
+  }
+  t.like(await handshake(bed.port, worker, ticket), { reused: true, isOpen: true });
 
   now += 48 * 3_600_000;
-  t.like(await handshake(bed.port, worker, again.ticket), { isOpen: false }, "its certificate has expired meanwhile");
+  t.like(await handshake(bed.port, worker, ticket), { isOpen: false }, "its certificate has expired meanwhile");
   now -= 48 * 3_600_000;
 
   bed.identity.replace(bed.authority.certificate(MANAGER, NodeRole.MANAGER));
-  t.like(await handshake(bed.port, worker, again.ticket), { reused: false, isOpen: true });
+  t.like(await handshake(bed.port, worker, ticket), { reused: false, isOpen: true });
   const stranger = new Authority();
   bed.identity.replace(stranger.certificate(MANAGER, NodeRole.MANAGER));
-  t.like(await handshake(bed.port, worker, again.ticket), { isOpen: false });
+  t.like(await handshake(bed.port, worker, ticket), { isOpen: false });
 });
 
 test("gRPC connections resume: the caller of a resumed one is known, and refused once it is removed", async (t) => {
