@@ -54,7 +54,8 @@ sysctl procps
 systemd-analyze systemd
 pgrep procps
 lintian lintian
-linux.uml user-mode-linux'
+linux.uml user-mode-linux
+cfssl golang-cfssl'
 
 missing_packages() {
   local wanted="$packages_of_demo" command package

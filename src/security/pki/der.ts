@@ -25,6 +25,7 @@ export function element(tag: number, ...contents: readonly Uint8Array[]): Buffer
 export const sequence = (...contents: readonly Uint8Array[]) => element(TAG.sequence, ...contents);
 export const set = (...contents: readonly Uint8Array[]) => element(TAG.set, ...contents);
 export const octetString = (contents: Uint8Array) => element(TAG.octetString, contents);
+export const printableString = (text: string) => element(TAG.printableString, Buffer.from(text, "latin1"));
 export const utf8String = (text: string) => element(TAG.utf8String, Buffer.from(text, "utf8"));
 export const trueValue = () => element(TAG.boolean, Buffer.from([0xff]));
 

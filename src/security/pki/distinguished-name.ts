@@ -1,5 +1,5 @@
 /** Who a certificate is of, and by (RFC 5280 section 4.1.2.4). */
-import { oid, sequence, set, TAG, utf8String } from "./der.js";
+import { oid, printableString, sequence, set, TAG, utf8String } from "./der.js";
 import type { DerReader, DerValue } from "./der-reader.js";
 import { OID } from "./object-identifiers.js";
 
@@ -19,6 +19,9 @@ const PARTS = [
   [OID.commonName, "commonName"],
 ] as const;
 
+/** What X.680 lets a PrintableString hold. */
+const PRINTABLE = /^[A-Za-z0-9 '()+,./:=?-]*$/;
+
 /** More than any name has. */
 const MAX_ATTRIBUTES = 32;
 
@@ -26,9 +29,17 @@ export function encodeName(parts: NameParts): Buffer {
   return sequence(
     ...PARTS.flatMap(([id, part]) => {
       const value = parts[part];
-      return value === undefined ? [] : [set(sequence(oid(id), utf8String(value)))];
+      return value === undefined ? [] : [set(sequence(oid(id), directoryString(value)))];
     }),
   );
+}
+
+/**
+ * As Go's crypto/x509 writes it: an authority that signs a root once more writes its name anew, and only names that are the same byte for
+ * byte lead from one certificate to the other.
+ */
+function directoryString(value: string): Buffer {
+  return PRINTABLE.test(value) ? printableString(value) : utf8String(value);
 }
 
 /** @throws DerError when it is no name */

@@ -40,12 +40,20 @@ export function checkCrossSigned(pem: string, nextRootPem: string, presentRootPe
     const faults = [
       crossSigned.publicKeyDer.equals(next.publicKeyDer) ? "" : "is of another key",
       crossSigned.subjectDer.equals(next.subjectDer) ? "" : "has another name",
+      isTakenForSelfSigned(crossSigned)
+        ? "looks self-signed, as it bears the name of the present root: give the next root another name"
+        : "",
       maySignCertificates(crossSigned) ? "" : `may not sign others: its profile "CA" must say so ("is_ca")`,
       isSignedBy(crossSigned, presentRootPem) ? "" : "is not signed by the cluster's root",
     ].filter(Boolean);
     if (faults.length > 0) throw new AuthorityError(`the certificate that it signed ${faults.join(", ")}`);
     return encodePem("CERTIFICATE", crossSigned.der);
   });
+}
+
+/** By OpenSSL, which goes by names where no key is named. */
+function isTakenForSelfSigned({ subjectDer, issuerDer, authorityKeyId }: CertificateFacts): boolean {
+  return subjectDer.equals(issuerDer) && authorityKeyId === undefined;
 }
 
 function isSignedBy(certificate: CertificateFacts, rootPem: string): boolean {

@@ -69,8 +69,7 @@ export class ExternalAuthority implements ExternalSigner {
    * @returns PEM @throws AuthorityError
    */
   crossSign(next: CertifiedKey, authorities: readonly ExternalCA[], presentRootPem: string): Promise<string> {
-    const { commonName = "" } = certificateFacts(next.certificatePem).subject;
-    const body = crossSignRequest(requestForRoot(next), commonName);
+    const body = crossSignRequest(requestForRoot(next), certificateFacts(next.certificatePem).subject);
     const urls = authorities.map(({ url }) => url);
     return this.#ask(urls, presentRootPem, body, (pem) => checkCrossSigned(pem, next.certificatePem, presentRootPem));
   }

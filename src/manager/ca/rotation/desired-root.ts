@@ -2,11 +2,13 @@
  * From what a cluster's root is, and what it is asked to be, to what it shall be: as it is, another key for it, the beginning of a change
  * to another root, or the end of one without a result. Rules and words are SwarmKit's (manager/controlapi/ca_rotation.go).
  */
+import { randomBytes } from "node:crypto";
 import type { Cluster } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { CAConfig, ExternalCA, RootCA } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import { internal, invalidArgument } from "../../../api/status-error.js";
 import type { CertifiedKey } from "../../../security/pki/certified-key.js";
 import { haveSameKey, type NewRoot } from "../../../security/pki/new-root.js";
+import { CA_NAME } from "../../../security/pki/organizational-unit.js";
 import { crossSign, makeRootCa } from "../../../security/pki/root-ca.js";
 import { authoritiesFor } from "../cluster-root.js";
 import { normalizedPem } from "../normalized-pem.js";
@@ -58,12 +60,21 @@ export async function desiredRoot(change: RootChange): Promise<RootCA> {
 async function withoutWish(change: RootChange, present: readonly ExternalCA[]): Promise<RootCA> {
   const { cluster, config, nowMs } = change;
   const rootCa = cluster.rootCa!;
-  if (rootCa.lastForcedRotation !== config.forceRotate) return turning(change, makeRootCa(nowMs), present);
+  if (rootCa.lastForcedRotation !== config.forceRotate) return turning(change, generatedRoot(rootCa, nowMs), present);
   const { rootRotation } = rootCa;
   if (rootRotation && rootRotation.caKey.length === 0) {
     await reachable(change, normalizedPem(rootRotation.caCert), "next");
   }
   return rootCa;
+}
+
+/**
+ * A root with a new key. Where an authority outside signs it too, it has a name of its own: what Go's crypto/x509 signs does not say by
+ * whose key when both names are the same, and OpenSSL takes it for self-signed then.
+ */
+function generatedRoot({ caKey }: RootCA, nowMs: number): NewRoot {
+  if (caKey.length > 0) return makeRootCa(nowMs);
+  return makeRootCa(nowMs, { commonName: CA_NAME, organization: `swarm ${randomBytes(8).toString("hex")}` });
 }
 
 /** The root that the cluster has: a change to another, if there is one, is given up. */

@@ -42,5 +42,5 @@ export function planRotation({ nodes, issuer, wasAsked, limit }: RotationFacts):
 /** The whole change is done when each node says so itself. */
 export function hasIssuer({ description }: Pick<Node, "description">, { subject, publicKey }: Issuer): boolean {
   const info = description?.tlsInfo;
-  return info !== undefined && info.certIssuerSubject.equals(subject) && info.certIssuerPublicKey.equals(publicKey);
+  return info?.certIssuerSubject.equals(subject) === true && info.certIssuerPublicKey.equals(publicKey);
 }
