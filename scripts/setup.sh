@@ -55,6 +55,7 @@ systemd-analyze systemd
 pgrep procps
 lintian lintian
 linux.uml user-mode-linux
+openssl openssl
 cfssl golang-cfssl'
 
 missing_packages() {
