@@ -1,41 +1,30 @@
-/** The agents' side of the manager: sessions, heartbeats, what to run, how it goes. */
-import { isIP } from "node:net";
-import { isDeepStrictEqual } from "node:util";
-import {
-  type AssignmentsMessage,
-  type AssignmentsRequest,
-  DispatcherService,
-  type HeartbeatRequest,
-  type HeartbeatResponse,
-  type SessionMessage,
-  type SessionRequest,
-  type UpdateTaskStatusRequest,
-  type UpdateTaskStatusResponse,
-} from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
-import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import {
-  type EncryptionKey,
-  NodeRole,
-  NodeStatus_State as NodeState,
-  type WeightedPeer,
-} from "../../api/generated/docker/swarmkit/v1/types.js";
-import { partialService } from "../../api/partial-service.js";
-import { type CallContext, type ResponseStream, serverStream, unary } from "../../api/server-call.js";
-import { aborted, notFound, unavailable } from "../../api/status-error.js";
-import { durationMs, durationOf } from "../../api/time.js";
-import type { Caller, CallerIdentity } from "../../security/identity.js";
+/**
+ * The agents' side of a manager, whether it leads or not: it holds sessions, hears heartbeats, and tells nodes what to run from its own
+ * store. What must be written goes to the leader.
+ */
+import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { NodeDescription } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
+import type { RefusedReport } from "../../api/generated/tswarm/v1/dispatcher.js";
+import type { CallContext } from "../../api/server-call.js";
+import { aborted, notFound, permissionDenied, unavailable } from "../../api/status-error.js";
+import type { CallerIdentity } from "../../security/identity.js";
+import type { StoreEvent } from "../../store/change.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
 import type { Store } from "../../store/store.js";
-import { trustedRoots } from "../ca/cluster-root.js";
-import { isTermOver } from "../leadership/term-over.js";
-import { Coalescer } from "../loop/coalescer.js";
-import { writing } from "../write-error.js";
-import { AssignmentFeed } from "./assignment-feed.js";
-import { managerPeers, samePeers } from "./manager-list.js";
-import { NodeRegistry } from "./node-registration.js";
-import { type HeartbeatSettings, NodeSessions } from "./node-sessions.js";
-import { StatusCollector } from "./status-collector.js";
+import { FlushRounds } from "./flush-rounds.js";
+import { HeartbeatPeriod } from "./heartbeat-period.js";
+import type { LeaderLink } from "./leader-link.js";
+import { LeaderSwitch } from "./leader-switch.js";
+import { addressOf } from "./node-address.js";
+import { nodeSessionService } from "./node-session-service.js";
+import { NodeSessions } from "./node-sessions.js";
+import { OrderWriter } from "./order-writer.js";
+import { Seat } from "./seat.js";
+import { SessionNews } from "./session-news.js";
+import type { StatusReport } from "./status-collector.js";
+import { swarmKitDispatcher } from "./swarmkit-dispatcher.js";
 
 export interface DispatcherOptions {
   readonly store: Store;
@@ -49,263 +38,243 @@ export interface DispatcherOptions {
   readonly log: (line: string) => void;
 }
 
-const DEFAULT_PERIOD_MS = 5000;
-const GRACE_FACTOR = 3;
-/** After a new manager took over, nodes have longer to find it. */
-const TAKEOVER_FACTOR = 6;
-const ORPHAN_AFTER_MS = 24 * 3_600_000;
-const FLUSH_DELAY_MS = 5;
+/** Handlers of both services for agents. */
+export interface DispatcherServices {
+  readonly dispatcher: UntypedServiceImplementation;
+  readonly nodeSession: UntypedServiceImplementation;
+}
+
+/** So many periods, within these bounds, sessions stand without a leader; then agents had better look for another manager. */
+const PATIENCE_PERIODS = 2;
+const MIN_PATIENCE_MS = 3000;
+const MAX_PATIENCE_MS = 10_000;
+
+const SUPERSEDED = aborted("the node has begun another session");
+const SUPERSEDED_ELSEWHERE = aborted("the node counts as down, or has begun a session with another manager");
+const LEADERLESS = unavailable("this manager has lost the leader of the cluster: turn to another");
 
 export class Dispatcher {
+  readonly #services: DispatcherServices;
   readonly #options: DispatcherOptions;
   readonly #sessions: NodeSessions;
-  readonly #registry: NodeRegistry;
-  readonly #statuses: StatusCollector;
-  /** Nodes that are DOWN, and how to take back the end of patience with them. */
-  readonly #orphanAlarms = new Map<string, () => void>();
-  /** Open session streams, and how to tell them what is new. */
-  readonly #tellers = new Set<Coalescer>();
-  #managers: readonly WeightedPeer[] = [];
-  /** PEM: all roots that a node is to trust. */
-  #roots: Buffer = Buffer.alloc(0);
-  #networkKeys: readonly EncryptionKey[] = [];
-  /** Why it has ended. */
+  readonly #seats = new Map<string, Seat>();
+  /** Nodes that are about to begin a session, and how many of them each. */
+  readonly #arriving = new Map<string, number>();
+  readonly #leader: LeaderSwitch;
+  readonly #period = new HeartbeatPeriod();
+  readonly #news: SessionNews;
+  readonly #writer = new OrderWriter();
+  readonly #rounds = new FlushRounds<Seat>((seat) => seat.flush());
+  #isServing = false;
   #over: Error | undefined;
   #endWatch: () => void = () => {};
+  #cancelPatience: () => void = () => {};
 
   constructor(options: DispatcherOptions) {
-    const { store, clock, random, managerNodeId } = options;
+    const { clock, random, managerNodeId, managerAddress, log } = options;
     this.#options = options;
-    this.#registry = new NodeRegistry(store, clock);
-    this.#statuses = new StatusCollector(store, clock, managerNodeId);
+    this.#news = new SessionNews({ peer: { nodeId: managerNodeId, addr: managerAddress }, weight: 1 });
     this.#sessions = new NodeSessions(
       clock,
       random,
-      () => this.#heartbeat(),
-      (nodeId) => this.#attempt(`mark node ${nodeId} down`, this.#registry.markDown(nodeId)),
+      () => this.#period.settings,
+      (nodeId, graceMs) => this.#ended(nodeId, graceMs),
     );
+    this.#leader = new LeaderSwitch(clock, () => this.#patienceMs);
+    this.#services = { dispatcher: swarmKitDispatcher(this, log), nodeSession: nodeSessionService(this, log) };
   }
 
   start(): void {
     const { store } = this.#options;
-    const { seen, end } = store.viewAndWatch(
-      (read) => read.all("node"),
-      [{ kind: "node" }, { kind: "cluster" }],
-      (events) => {
-        for (const event of events) {
-          if (event.kind === "cluster") this.#seeCluster();
-          if (event.kind !== "node") continue;
-          if (event.action === "remove") this.#nodeGone(event.object.id);
-          else this.#watchPatience(event.object);
-        }
-        this.#seeManagers();
+    const { end } = store.viewAndWatch(
+      (read) => {
+        this.#period.look(read);
+        this.#news.look(read);
       },
+      [{ kind: "task" }, { kind: "node" }, { kind: "cluster" }],
+      (events) => this.#seen(events),
     );
     this.#endWatch = end;
-    this.#seeCluster();
-    this.#seeManagers();
-    for (const node of seen) {
-      if (node.status?.state !== NodeState.DOWN) this.#sessions.expect(node.id, TAKEOVER_FACTOR);
-      this.#watchPatience(node);
-    }
-    this.#attempt("orphan the tasks of nodes that are gone", this.#registry.orphanTasksOfGoneNodes());
   }
 
   /** At once: nothing is taken in any more. */
   stop(reason: Error = unavailable("the manager is stopping")): void {
     this.#over = reason;
+    this.#isServing = false;
     this.#endWatch();
-    this.#sessions.stop(reason);
-    for (const cancel of this.#orphanAlarms.values()) cancel();
-    this.#orphanAlarms.clear();
+    this.#cancelPatience();
+    this.#rounds.stop();
+    this.#leader.stop(reason);
+    this.#sessions.endAll(reason);
+    for (const nodeId of [...this.#seats.keys()]) this.#unseat(nodeId);
   }
 
-  /** The gRPC service. */
-  service() {
-    const { log } = this.#options;
-    return partialService(
-      DispatcherService,
-      {
-        session: serverStream(
-          (request: SessionRequest, stream: ResponseStream<SessionMessage>) => this.#session(request, stream),
-          log,
-        ),
-        heartbeat: unary((request: HeartbeatRequest, context) => this.#beat(request, context), log),
-        updateTaskStatus: unary((request: UpdateTaskStatusRequest, context) => this.#report(request, context), log),
-        assignments: serverStream(
-          (request: AssignmentsRequest, stream: ResponseStream<AssignmentsMessage>) =>
-            this.#assignments(request, stream),
-          log,
-        ),
-      },
-      log,
-    );
+  /** While nodes may come here: a leader takes what they tell, or did a moment ago. */
+  get services(): DispatcherServices | undefined {
+    return this.#isServing ? this.#services : undefined;
   }
 
-  async #session({ description }: SessionRequest, stream: ResponseStream<SessionMessage>): Promise<void> {
-    const { store, identity } = this.#options;
-    const caller = identity.identify(stream.context);
-    const registration = { nodeId: caller.nodeId, description, address: this.#addressOf(caller) };
-    await writing(() => this.#registry.register(registration));
-    if (this.#over) throw this.#over;
-    if (!stream.open) return;
-    const session = this.#sessions.open(caller.nodeId, aborted("the node has begun another session"));
-    let told: Node | undefined;
-    let toldManagers: readonly WeightedPeer[] | undefined;
-    let toldRoots: Buffer | undefined;
-    let toldKeys: readonly EncryptionKey[] | undefined;
-    const tell = () => {
-      const node = store.view((read) => read.get("node", caller.nodeId));
-      const isSameAround =
-        toldManagers === this.#managers && toldRoots === this.#roots && toldKeys === this.#networkKeys;
-      if (!node || (told && isSameAround && !concernsAgent(node, told))) return;
-      told = node;
-      toldManagers = this.#managers;
-      toldRoots = this.#roots;
-      toldKeys = this.#networkKeys;
-      stream.send({
-        sessionId: session.id,
-        node,
-        managers: this.#managers,
-        networkBootstrapKeys: this.#networkKeys,
-        RootCA: this.#roots,
-      });
-    };
-    const flush = new Coalescer(FLUSH_DELAY_MS, tell);
-    this.#tellers.add(flush);
-    const end = store.watch([{ kind: "node", id: caller.nodeId }], () => flush.trigger());
-    session.onEnd((error) => stream.end(error));
-    stream.onClose(() => {
-      this.#tellers.delete(flush);
-      end();
-      flush.stop();
-    });
-    tell();
+  /** How many nodes have a session here. */
+  get sessions(): number {
+    return this.#sessions.size;
   }
 
-  #beat({ sessionId }: HeartbeatRequest, context: CallContext): HeartbeatResponse {
-    const { nodeId } = this.#options.identity.identify(context);
-    return { period: durationOf(this.#sessions.beat(nodeId, sessionId)) };
-  }
-
-  async #report(request: UpdateTaskStatusRequest, context: CallContext): Promise<UpdateTaskStatusResponse> {
-    const { nodeId } = this.#options.identity.identify(context);
-    this.#sessions.check(nodeId, request.sessionId);
-    const reports = request.updates.flatMap(({ taskId, status }) => (status ? [{ taskId, status }] : []));
-    await writing(() => this.#statuses.report(nodeId, reports));
-    return {};
-  }
-
-  #assignments({ sessionId }: AssignmentsRequest, stream: ResponseStream<AssignmentsMessage>): void {
-    const { store, identity } = this.#options;
-    const { nodeId } = identity.identify(stream.context);
-    const session = this.#sessions.check(nodeId, sessionId);
-    const feed = new AssignmentFeed(nodeId);
-    const flush = new Coalescer(FLUSH_DELAY_MS, () => {
-      // A node that takes its time gets one message with all that happened meanwhile.
-      if (stream.blocked) return;
-      const message = feed.next();
-      if (message) stream.send(message);
-    });
-    const { seen, end } = store.viewAndWatch(
-      (read) => feed.complete(read.find("task", "node", nodeId)),
-      [{ kind: "task", index: "node", key: nodeId }],
-      (events) => {
-        for (const event of events) {
-          if (event.kind !== "task") continue;
-          const task = event.action === "remove" ? undefined : event.object;
-          if (feed.note(event.object.id, task)) flush.trigger();
-        }
-      },
-    );
-    session.onEnd((error) => stream.end(error));
-    stream.onDrain(() => flush.trigger());
-    stream.onClose(() => {
-      end();
-      flush.stop();
-    });
-    stream.send(seen);
-  }
-
-  #nodeGone(nodeId: string): void {
-    this.#sessions.forget(nodeId, notFound(`node ${nodeId} was removed from the cluster`));
-    this.#orphanAlarms.get(nodeId)?.();
-    this.#orphanAlarms.delete(nodeId);
-  }
-
-  /** A node that stays DOWN loses its tasks in the end. */
-  #watchPatience({ id, status }: Node): void {
-    const isDown = status?.state === NodeState.DOWN;
-    if (isDown === this.#orphanAlarms.has(id)) return;
-    if (!isDown) {
-      this.#orphanAlarms.get(id)?.();
-      this.#orphanAlarms.delete(id);
+  /** The leader, from now on; undefined while it is not in reach. Sessions stand meanwhile, for a while. */
+  follow(link: LeaderLink | undefined): void {
+    if (this.#over) return;
+    this.#cancelPatience();
+    if (link) {
+      this.#isServing = true;
+      this.#leader.attach(link, [...this.#sessions.nodeIds()]);
       return;
     }
-    const cancel = this.#options.clock.after(ORPHAN_AFTER_MS, () =>
-      this.#attempt(`orphan the tasks of node ${id}`, this.#registry.orphanTasks(id)),
-    );
-    this.#orphanAlarms.set(id, cancel);
-  }
-
-  #attempt(what: string, done: Promise<void>): void {
-    done.catch((error: unknown) => {
-      if (!isTermOver(error)) this.#options.log(`dispatcher: cannot ${what}: ${error}`);
+    this.#leader.detach();
+    if (!this.#isServing) return;
+    this.#cancelPatience = this.#options.clock.after(this.#patienceMs, () => {
+      this.#isServing = false;
+      this.#sessions.endAll(LEADERLESS);
+      for (const nodeId of [...this.#seats.keys()]) this.#unseat(nodeId);
     });
   }
 
-  #heartbeat(): HeartbeatSettings {
-    const [cluster] = this.#options.store.view((read) => read.all("cluster"));
-    const periodMs = durationMs(cluster?.spec?.dispatcher?.heartbeatPeriod, DEFAULT_PERIOD_MS);
-    return { periodMs, graceFactor: GRACE_FACTOR };
+  /** The leader says that these sessions are over. */
+  superseded(nodeIds: readonly string[]): void {
+    for (const nodeId of nodeIds) this.#sessions.endOf(nodeId, SUPERSEDED_ELSEWHERE);
   }
 
-  /** All sessions hear of it when a manager comes, goes, or leads. */
-  #seeManagers(): void {
-    const { store, managerNodeId, managerAddress } = this.#options;
-    const listed = managerPeers(store.view((read) => read.find("node", "role", String(NodeRole.MANAGER))));
-    // Until the statuses are written there is at least this one.
-    const peers = listed.length > 0 ? listed : [{ peer: { nodeId: managerNodeId, addr: managerAddress }, weight: 1 }];
-    if (samePeers(peers, this.#managers)) return;
-    this.#managers = peers;
-    for (const teller of this.#tellers) teller.trigger();
+  /**
+   * Begins the session of a node.
+   * @param isOpen whether the node still waits for it
+   * @returns undefined when it does not
+   * @throws StatusError
+   */
+  async begin(
+    context: CallContext,
+    description: NodeDescription | undefined,
+    isOpen: () => boolean,
+  ): Promise<Seat | undefined> {
+    const { store, identity, managerAddress } = this.#options;
+    const caller = identity.identify(context);
+    const { nodeId } = caller;
+    const address = store.view((read) => addressOf(caller, read, managerAddress));
+    this.#arriving.set(nodeId, (this.#arriving.get(nodeId) ?? 0) + 1);
+    let isAdmitted = false;
+    try {
+      await this.#leader.arrive({ nodeId, description, address });
+      isAdmitted = isOpen() && !this.#over;
+    } finally {
+      this.#arrived(nodeId, isAdmitted);
+    }
+    if (this.#over) throw this.#over;
+    return isAdmitted ? this.#open(nodeId) : undefined;
   }
 
-  /** All sessions hear of it when the cluster turns to another root, and when it has; and of new network keys. */
-  #seeCluster(): void {
-    const [cluster] = this.#options.store.view((read) => read.all("cluster"));
-    const roots = Buffer.from(cluster?.rootCa ? trustedRoots(cluster.rootCa) : "");
-    const keys = cluster?.networkBootstrapKeys ?? [];
-    const areSameKeys = isDeepStrictEqual(keys, this.#networkKeys);
-    if (roots.equals(this.#roots) && areSameKeys) return;
-    if (!roots.equals(this.#roots)) this.#roots = roots;
-    if (!areSameKeys) this.#networkKeys = keys;
-    for (const teller of this.#tellers) teller.trigger();
+  /** @throws StatusError as {@link NodeSessions.check} */
+  seatOf(context: CallContext, sessionId: string): Seat {
+    const { nodeId } = this.#options.identity.identify(context);
+    this.#sessions.check(nodeId, sessionId);
+    return this.#seats.get(nodeId)!;
   }
 
-  /** The caller's address; one that came over a manager's unix socket is on the same host. */
-  #addressOf({ peer, forwardedBy }: Caller): string {
-    const host = hostOf(peer);
-    if (isIP(host)) return host;
-    const manager = this.#options.store.view((read) => read.get("node", forwardedBy ?? ""));
-    return hostOf(manager?.managerStatus?.addr || this.#options.managerAddress);
+  /** @returns in how many milliseconds the node is to be heard of again @throws StatusError */
+  beat({ session }: Seat): number {
+    return this.#sessions.beat(session.nodeId, session.id);
   }
-}
 
-function hostOf(address: string): string {
-  return address
-    .replace(/^(?:ipv[46]:)?\[?/, "")
-    .replace(/\]?:\d+$/, "")
-    .replace(/^::ffff:/, "");
-}
+  /** Resolves when all is written, but for what is refused. @throws StatusError */
+  report({ session }: Seat, reports: readonly StatusReport[]): Promise<readonly RefusedReport[]> {
+    this.#sessions.check(session.nodeId, session.id);
+    return this.#leader.report(session.nodeId, reports);
+  }
 
-/** What an agent acts on; its own status is not news to it. */
-function concernsAgent(node: Node, told: Node): boolean {
-  return (
-    node.spec !== told.spec ||
-    node.role !== told.role ||
-    node.attachments !== told.attachments ||
-    node.certificate !== told.certificate ||
-    node.VXLANUDPPort !== told.VXLANUDPPort
-  );
+  /** As {@link report}, but all or nothing, as far as this manager knows. @throws StatusError PERMISSION_DENIED */
+  reportAll(seat: Seat, reports: readonly StatusReport[]): Promise<readonly RefusedReport[]> {
+    this.#options.store.view((read) => {
+      for (const { taskId } of reports) {
+        const owner = read.get("task", taskId)?.nodeId;
+        if (owner && owner !== seat.nodeId) {
+          throw permissionDenied(`task ${taskId} is not assigned to node ${seat.nodeId}`);
+        }
+      }
+    });
+    return this.report(seat, reports);
+  }
+
+  /** The node has gone. */
+  end(seat: Seat): void {
+    this.#sessions.end(seat.session, unavailable("the session's stream has ended"));
+  }
+
+  /** There may be something to send, now that the node takes it. */
+  drained(seat: Seat): void {
+    this.#rounds.note(seat);
+  }
+
+  get #patienceMs(): number {
+    const { periodMs } = this.#period.settings;
+    return Math.min(Math.max(PATIENCE_PERIODS * periodMs, MIN_PATIENCE_MS), MAX_PATIENCE_MS);
+  }
+
+  #open(nodeId: string): Seat {
+    const { store } = this.#options;
+    const session = this.#sessions.open(nodeId, SUPERSEDED);
+    this.#unseat(nodeId);
+    const seat = new Seat({ session, store, news: this.#news, writer: this.#writer });
+    this.#seats.set(nodeId, seat);
+    return seat;
+  }
+
+  #unseat(nodeId: string): void {
+    const seat = this.#seats.get(nodeId);
+    if (!seat) return;
+    this.#seats.delete(nodeId);
+    this.#rounds.delete(seat);
+    seat.close();
+  }
+
+  /** The leader has an answer to a node that came. */
+  #arrived(nodeId: string, isAdmitted: boolean): void {
+    const left = this.#arriving.get(nodeId)! - 1;
+    if (left > 0) this.#arriving.set(nodeId, left);
+    else this.#arriving.delete(nodeId);
+    if (isAdmitted || left > 0 || this.#sessions.has(nodeId)) return;
+    const { periodMs, graceFactor } = this.#period.settings;
+    this.#leader.left(nodeId, periodMs * graceFactor);
+  }
+
+  #ended(nodeId: string, graceMs: number): void {
+    this.#unseat(nodeId);
+    // Its next session is about to begin: to the leader it has not gone.
+    if (!this.#arriving.has(nodeId)) this.#leader.left(nodeId, graceMs);
+  }
+
+  #seen(events: readonly StoreEvent[]): void {
+    let isNews = false;
+    for (const event of events) {
+      if (event.kind === "task") {
+        const { object, previous } = event;
+        this.#noteTask(object.nodeId, object.id, event.action === "remove" ? undefined : object);
+        if (previous && previous.nodeId !== object.nodeId) this.#noteTask(previous.nodeId, object.id, undefined);
+      } else if (event.kind === "node") {
+        const { id, role } = event.object;
+        if (event.action === "remove") {
+          this.#sessions.endOf(id, notFound(`node ${id} was removed from the cluster`));
+        } else {
+          const seat = this.#seats.get(id);
+          if (seat) this.#rounds.note(seat);
+        }
+        if (role === NodeRole.MANAGER || event.previous?.role === NodeRole.MANAGER) isNews = true;
+      } else if (event.kind === "cluster") {
+        this.#options.store.view((read) => this.#period.look(read));
+        isNews = true;
+      }
+    }
+    if (!isNews || !this.#options.store.view((read) => this.#news.look(read))) return;
+    for (const seat of this.#seats.values()) this.#rounds.note(seat);
+  }
+
+  #noteTask(nodeId: string, id: string, task: Parameters<Seat["noteTask"]>[1]): void {
+    const seat = this.#seats.get(nodeId);
+    if (seat?.noteTask(id, task)) this.#rounds.note(seat);
+  }
 }

@@ -1,7 +1,9 @@
-/** Which nodes are connected, by which session, and until when they count as alive without another word. */
+/** Which nodes have a session with this manager, and until when each counts as alive without another word. */
 import { invalidArgument, notFound } from "../../api/status-error.js";
 import type { Clock } from "../../store/clock.js";
 import { newObjectId, type RandomBytes } from "../../store/object-id.js";
+import { DeadlineWheel } from "./deadline-wheel.js";
+import { WakeUp } from "./wake-up.js";
 
 export interface HeartbeatSettings {
   readonly periodMs: number;
@@ -16,38 +18,51 @@ export interface NodeSession {
   onEnd(listener: (error: Error) => void): void;
 }
 
+/** @param graceMs so long the node still counts as alive; 0 when it was silent for too long */
+export type SessionEnded = (nodeId: string, graceMs: number) => void;
+
 interface Entry extends NodeSession {
   readonly endListeners: ((error: Error) => void)[];
 }
 
-/** Heartbeats of many nodes are spread over this part of the period. */
+/** Heartbeats of many nodes are spread over this part of the period, to both sides. */
 const JITTER = 0.1;
+/** A node that falls silent is seen so much later at most. */
+const SLOT_MS = 100;
 
 export class NodeSessions {
   readonly #clock: Clock;
   readonly #random: RandomBytes;
   readonly #settings: () => HeartbeatSettings;
-  readonly #onSilent: (nodeId: string) => void;
+  readonly #ended: SessionEnded;
   readonly #sessions = new Map<string, Entry>();
-  /** Takes back the alarm of a node that is thought to live. */
-  readonly #alarms = new Map<string, () => void>();
+  readonly #deadlines = new DeadlineWheel<string>(SLOT_MS);
+  readonly #wakeUp: WakeUp;
 
-  /** @param onSilent called when a node has not been heard of for the grace period; its session has ended then */
-  constructor(
-    clock: Clock,
-    random: RandomBytes,
-    settings: () => HeartbeatSettings,
-    onSilent: (nodeId: string) => void,
-  ) {
+  /** @param ended called when a node has no session any more; not when another one takes its place, nor when all end */
+  constructor(clock: Clock, random: RandomBytes, settings: () => HeartbeatSettings, ended: SessionEnded) {
     this.#clock = clock;
     this.#random = random;
     this.#settings = settings;
-    this.#onSilent = onSilent;
+    this.#ended = ended;
+    this.#wakeUp = new WakeUp(clock, (nowMs, lateMs) => this.#look(nowMs, lateMs));
+  }
+
+  get size(): number {
+    return this.#sessions.size;
+  }
+
+  nodeIds(): Iterable<string> {
+    return this.#sessions.keys();
+  }
+
+  has(nodeId: string): boolean {
+    return this.#sessions.has(nodeId);
   }
 
   /** Begins a session; an earlier one of the node ends with `superseded`. */
   open(nodeId: string, superseded: Error): NodeSession {
-    this.close(nodeId, superseded);
+    const earlier = this.#sessions.get(nodeId);
     const endListeners: Entry["endListeners"] = [];
     const session: Entry = {
       id: newObjectId(this.#random),
@@ -56,7 +71,8 @@ export class NodeSessions {
       onEnd: (listener) => endListeners.push(listener),
     };
     this.#sessions.set(nodeId, session);
-    this.expect(nodeId);
+    this.#heard(nodeId);
+    if (earlier) tell(earlier, superseded);
     return session;
   }
 
@@ -71,46 +87,62 @@ export class NodeSessions {
   /** @returns in how many milliseconds the node is to be heard of again */
   beat(nodeId: string, sessionId: string): number {
     this.check(nodeId, sessionId);
-    this.expect(nodeId);
+    this.#heard(nodeId);
     const fraction = (this.#random(1)[0] ?? 0) / 255;
     return Math.round(this.#settings().periodMs * (1 + JITTER * (2 * fraction - 1)));
   }
 
-  /** The node must be heard of within the grace period, from now on. */
-  expect(nodeId: string, periods = this.#settings().graceFactor): void {
-    this.#alarms.get(nodeId)?.();
-    const { periodMs } = this.#settings();
-    const dueMs = this.#clock.now() + periodMs * periods;
-    const cancel = this.#clock.after(periodMs * periods, () => {
-      this.#alarms.delete(nodeId);
-      // Whoever slept so long himself cannot know what was said meanwhile.
-      if (this.#clock.now() - dueMs > periodMs) this.expect(nodeId, periods);
-      else this.#giveUp(nodeId);
-    });
-    this.#alarms.set(nodeId, cancel);
+  /** Ends a session, unless it has ended. */
+  end(session: NodeSession, error: Error): void {
+    if (this.#sessions.get(session.nodeId) === session) this.endOf(session.nodeId, error);
   }
 
-  /** Ends a session; the node still counts as alive until its grace period is over. */
-  close(nodeId: string, error: Error): void {
-    const session = this.#sessions.get(nodeId);
+  /** Ends the session of a node, if there is one. */
+  endOf(nodeId: string, error: Error): void {
+    const dueMs = this.#deadlines.dueOf(nodeId) ?? 0;
+    const session = this.#remove(nodeId);
     if (!session) return;
+    tell(session, error);
+    this.#ended(nodeId, Math.max(0, dueMs - this.#clock.now()));
+  }
+
+  /** Ends all. Sessions may begin again afterwards. */
+  endAll(error: Error): void {
+    this.#wakeUp.stop();
+    for (const nodeId of [...this.#sessions.keys()]) tell(this.#remove(nodeId)!, error);
+  }
+
+  #heard(nodeId: string): void {
+    const { periodMs, graceFactor } = this.#settings();
+    this.#deadlines.set(nodeId, this.#clock.now() + periodMs * graceFactor);
+    this.#wakeUp.set(this.#deadlines.nextMs);
+  }
+
+  #remove(nodeId: string): Entry | undefined {
+    const session = this.#sessions.get(nodeId);
     this.#sessions.delete(nodeId);
-    for (const listener of session.endListeners.splice(0)) listener(error);
+    this.#deadlines.delete(nodeId);
+    return session;
   }
 
-  /** The node is no member any more. */
-  forget(nodeId: string, error: Error): void {
-    this.#alarms.get(nodeId)?.();
-    this.#alarms.delete(nodeId);
-    this.close(nodeId, error);
+  #look(nowMs: number, lateMs: number): void {
+    // Whoever slept so long himself cannot know what was said meanwhile.
+    const isBlind = lateMs > this.#settings().periodMs;
+    for (const nodeId of this.#deadlines.take(nowMs)) {
+      if (isBlind) {
+        this.#heard(nodeId);
+        continue;
+      }
+      const session = this.#sessions.get(nodeId);
+      this.#sessions.delete(nodeId);
+      if (!session) continue;
+      tell(session, notFound("node not registered: it was not heard of for too long"));
+      this.#ended(nodeId, 0);
+    }
+    this.#wakeUp.set(this.#deadlines.nextMs);
   }
+}
 
-  stop(error: Error): void {
-    for (const nodeId of new Set([...this.#sessions.keys(), ...this.#alarms.keys()])) this.forget(nodeId, error);
-  }
-
-  #giveUp(nodeId: string): void {
-    this.close(nodeId, notFound("node not registered: it was not heard of for too long"));
-    this.#onSilent(nodeId);
-  }
+function tell(session: Entry, error: Error): void {
+  for (const listener of session.endListeners.splice(0)) listener(error);
 }

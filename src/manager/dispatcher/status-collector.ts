@@ -1,77 +1,90 @@
 /** Takes in what nodes report of their tasks and writes it down, many reports in one transaction. */
 import { isDeepStrictEqual } from "node:util";
+import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState, type TaskStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { permissionDenied } from "../../api/status-error.js";
+import type { RefusedReport } from "../../api/generated/tswarm/v1/dispatcher.js";
 import { timestampOf } from "../../api/time.js";
 import type { Clock } from "../../store/clock.js";
+import type { StoreReader } from "../../store/reader.js";
 import type { Store } from "../../store/store.js";
 import type { Transaction } from "../../store/transaction.js";
 import { stateOf } from "../task-life.js";
+import { WriteBatches } from "./write-batches.js";
 
 export interface StatusReport {
   readonly taskId: string;
   readonly status: TaskStatus;
 }
 
-interface Batch {
-  readonly reports: { readonly nodeId: string; readonly report: StatusReport }[];
-  readonly written: Promise<void>;
+interface NodeReport extends StatusReport {
+  readonly nodeId: string;
 }
+
+const BATCH = { gatherMs: 10, enough: 1000, most: 200_000 } as const;
 
 export class StatusCollector {
   readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #managerNodeId: string;
-  #gathering: Batch | undefined;
-  #writing: Promise<void> = Promise.resolve();
+  readonly #batches: WriteBatches<NodeReport>;
 
   constructor(store: Store, clock: Clock, managerNodeId: string) {
     this.#store = store;
-    this.#clock = clock;
-    this.#managerNodeId = managerNodeId;
+    this.#batches = new WriteBatches(store, BATCH, (tx, report) => write(tx, report, managerNodeId, clock.now()));
   }
 
   /**
    * Resolves when the reports are in the store. Reports on tasks that are gone, and of states that lie behind, are dropped.
-   * @throws StatusError (PERMISSION_DENIED) when a task belongs to another node; nothing is written then
+   * @returns those that the node had no right to make
    */
-  async report(nodeId: string, reports: readonly StatusReport[]): Promise<void> {
-    this.#store.view((read) => {
-      for (const { taskId } of reports) {
-        const task = read.get("task", taskId);
-        if (task && task.nodeId !== nodeId) throw permissionDenied(`task ${taskId} is not assigned to node ${nodeId}`);
-      }
-    });
-    this.#gathering ??= this.#newBatch();
-    for (const report of reports) this.#gathering.reports.push({ nodeId, report });
-    await this.#gathering.written;
+  async report(nodeId: string, reports: readonly StatusReport[]): Promise<readonly RefusedReport[]> {
+    const { refused, accepted } = this.#store.view((read) => sorted(nodeId, reports, read));
+    if (accepted.length > 0) await this.#batches.add(accepted);
+    return refused;
   }
+}
 
-  /** While one batch is written the next one gathers. */
-  #newBatch(): Batch {
-    const reports: Batch["reports"] = [];
-    const written = this.#writing
-      .then(() => new Promise((resolve) => setImmediate(resolve)))
-      .then(() => {
-        this.#gathering = undefined;
-        return this.#store.batch(reports, (tx, { nodeId, report }) => this.#write(tx, nodeId, report));
-      });
-    // A failure concerns those who wait for this batch, not the next batch.
-    this.#writing = written.then(
-      () => undefined,
-      () => undefined,
-    );
-    return { reports, written };
-  }
+const NONE: readonly RefusedReport[] = [];
 
-  #write(tx: Transaction, nodeId: string, { taskId, status }: StatusReport): void {
-    const task = tx.get("task", taskId);
-    if (!task || task.nodeId !== nodeId) return;
-    if (status.state < stateOf(task) || status.state < TaskState.ASSIGNED) return;
-    const known = task.status;
-    const next: TaskStatus = { ...status, appliedBy: known?.appliedBy ?? "", appliedAt: known?.appliedAt };
-    if (isDeepStrictEqual(next, known)) return;
-    const applied = { appliedBy: this.#managerNodeId, appliedAt: timestampOf(this.#clock.now()) };
-    tx.update("task", { ...task, status: { ...status, ...applied } });
+function sorted(nodeId: string, reports: readonly StatusReport[], read: StoreReader) {
+  const accepted: NodeReport[] = [];
+  let refused = NONE;
+  for (const { taskId, status } of reports) {
+    const task = read.get("task", taskId);
+    if (task && task.nodeId !== nodeId) {
+      refused = [...refused, { taskId, reason: `task ${taskId} is not assigned to node ${nodeId}` }];
+    } else if (task && isNews(task, status)) {
+      accepted.push({ nodeId, taskId, status });
+    }
   }
+  return { refused, accepted };
+}
+
+function write(tx: Transaction, { nodeId, taskId, status }: NodeReport, appliedBy: string, nowMs: number): void {
+  const task = tx.get("task", taskId);
+  if (!task || task.nodeId !== nodeId || !isNews(task, status)) return;
+  tx.update("task", { ...task, status: { ...status, appliedBy, appliedAt: timestampOf(nowMs) } });
+}
+
+/** States only grow; some are not the node's to give. */
+function isNews(task: Task, status: TaskStatus): boolean {
+  if (status.state < stateOf(task) || status.state < TaskState.ASSIGNED || status.state > TaskState.REJECTED)
+    return false;
+  return !isSameReport(status, task.status);
+}
+
+/** But for who wrote it down, and when. */
+function isSameReport(a: TaskStatus, b: TaskStatus | undefined): boolean {
+  return (
+    b !== undefined &&
+    a.state === b.state &&
+    a.message === b.message &&
+    a.err === b.err &&
+    a.timestamp?.seconds === b.timestamp?.seconds &&
+    a.timestamp?.nanos === b.timestamp?.nanos &&
+    isSame(a.runtimeStatus, b.runtimeStatus) &&
+    isSame(a.portStatus, b.portStatus)
+  );
+}
+
+function isSame(a: unknown, b: unknown): boolean {
+  return a === b || isDeepStrictEqual(a, b);
 }

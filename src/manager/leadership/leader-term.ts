@@ -13,7 +13,8 @@ import { bootstrapCluster, type ClusterDefaults, subnetSources } from "../bootst
 import type { ExternalSigner } from "../ca/cluster-signer.js";
 import { LeaderAuthority } from "../ca/leader-authority.js";
 import { type NewCluster, newCluster } from "../ca/new-cluster.js";
-import { Dispatcher } from "../dispatcher/dispatcher.js";
+import { Registrar } from "../dispatcher/registrar.js";
+import { RelayService } from "../dispatcher/relay-service.js";
 import { KeyManager } from "../keymanager/key-manager.js";
 import { Inspector } from "../link/inspector.js";
 import { LinkService } from "../link/link-service.js";
@@ -44,7 +45,8 @@ export interface LeaderTermOptions {
 
 /** Handlers of the services that only a leader serves. */
 export interface LeaderServices {
-  readonly dispatcher: UntypedServiceImplementation;
+  /** tswarm.v1.SessionRelay */
+  readonly relay: UntypedServiceImplementation;
   readonly links: UntypedServiceImplementation;
   readonly inspector: UntypedServiceImplementation;
   readonly membership: UntypedServiceImplementation;
@@ -56,7 +58,9 @@ export interface LeaderServices {
 
 export class LeaderTerm implements Term {
   readonly services: LeaderServices;
-  readonly #dispatcher: Dispatcher;
+  /** What nodes tell is written down here. */
+  readonly registrar: Registrar;
+  readonly #relay: RelayService;
   readonly #links: LinkService;
   readonly #authority: LeaderAuthority;
   readonly #options: LeaderTermOptions;
@@ -64,14 +68,14 @@ export class LeaderTerm implements Term {
   #ended = false;
 
   constructor(options: LeaderTermOptions) {
-    const { store, raft, clock, random, identity, nodeId, address, log } = options;
+    const { store, raft, clock, random, identity, nodeId, log } = options;
     this.#options = options;
-    const manager = { managerNodeId: nodeId, managerAddress: address };
-    this.#dispatcher = new Dispatcher({ store, clock, random, identity, ...manager, log });
+    this.registrar = new Registrar({ store, clock, managerNodeId: nodeId, log });
+    this.#relay = new RelayService({ registrar: this.registrar, store, clock, identity, log });
     this.#links = new LinkService({ store, clock, identity, log });
     this.#authority = new LeaderAuthority({ store, clock, random, identity, external: options.external, log });
     this.services = {
-      dispatcher: this.#dispatcher.service(),
+      relay: this.#relay.service(),
       links: this.#links.handlers(),
       inspector: new Inspector(store, this.#links, log).service(),
       membership: new MembershipService({ store, raft, identity, log }).service(),
@@ -85,7 +89,8 @@ export class LeaderTerm implements Term {
     const { store, raft, clock, random, nodeId, log } = this.#options;
     await bootstrapCluster(store, random, nodeId, () => this.#newCluster());
     if (this.#ended) return;
-    this.#dispatcher.start();
+    this.registrar.start();
+    this.#relay.start();
     this.#links.start();
     const loop = (...reconcilers: ConstructorParameters<typeof ControlLoop>[2]) =>
       new ControlLoop(store, clock, reconcilers, log);
@@ -107,7 +112,8 @@ export class LeaderTerm implements Term {
   /** Takes nothing in any more, at once; resolves when nothing of it runs. */
   async stop(reason: Error): Promise<void> {
     this.#ended = true;
-    this.#dispatcher.stop(reason);
+    this.registrar.stop();
+    this.#relay.stop(reason);
     this.#links.stop(reason);
     this.#authority.stop();
     await Promise.all(this.#loops.map((loop) => loop.stop()));

@@ -19,6 +19,8 @@ import { ExternalAuthority } from "../ca/external/external-authority.js";
 import type { NewCluster } from "../ca/new-cluster.js";
 import { controlService } from "../control/control-service.js";
 import { clusterPorts } from "../control/validation/endpoint-spec.js";
+import { Dispatcher } from "../dispatcher/dispatcher.js";
+import { LeaderFollower } from "../dispatcher/leader-follower.js";
 import { LeaderRoute } from "../leadership/leader-route.js";
 import { LeaderTerm } from "../leadership/leader-term.js";
 import { Terms } from "../leadership/terms.js";
@@ -49,6 +51,8 @@ export interface RunningMemberOptions {
   readonly log: (line: string) => void;
 }
 
+/** So long a manager may take to apply what it has had written. */
+const CATCH_UP_TIMEOUT_MS = 5000;
 const LEADS_NO_MORE = unavailable("this manager leads no more: turn to another, or again to this one");
 
 export class RunningMember {
@@ -59,6 +63,8 @@ export class RunningMember {
   readonly watch: UntypedServiceImplementation;
   readonly #options: RunningMemberOptions;
   readonly #terms: Terms<LeaderTerm>;
+  readonly #dispatcher: Dispatcher;
+  readonly #follower: LeaderFollower;
   readonly #keys: KeyKeeper;
   readonly #settings: SettingsKeeper;
   readonly #watch: StoreWatch;
@@ -68,7 +74,7 @@ export class RunningMember {
   #onChange: () => void = () => {};
 
   constructor(options: RunningMemberOptions) {
-    const { store, raft, keys, tls, log } = options;
+    const { store, raft, keys, tls, clock, random, identity, nodeId, address, log } = options;
     this.#options = options;
     this.store = store;
     this.raft = raft;
@@ -81,7 +87,20 @@ export class RunningMember {
       () => this.#changed(),
     );
     const route = new LeaderRoute(raft, tls);
-    this.served = new ServedMember({ store, raft, terms: this.#terms, route, control: this.#control() });
+    const manager = { managerNodeId: nodeId, managerAddress: address };
+    this.#dispatcher = new Dispatcher({ store, clock, random, identity, ...manager, log });
+    this.#dispatcher.start();
+    this.#follower = new LeaderFollower({
+      dispatcher: this.#dispatcher,
+      clock,
+      managerNodeId: nodeId,
+      registrar: () => this.#terms.current?.registrar,
+      target: () => route.target(),
+      whenApplied: (version) => raft.whenApplied(version, CATCH_UP_TIMEOUT_MS),
+      log,
+    });
+    const dispatcher = this.#dispatcher;
+    this.served = new ServedMember({ store, raft, terms: this.#terms, route, dispatcher, control: this.#control() });
     this.#watch = new StoreWatch(store, log);
     this.watch = this.#watch.service().implementation;
     this.#keys = new KeyKeeper(store, keys, () => raft.readBarrier(), log);
@@ -117,6 +136,8 @@ export class RunningMember {
 
   /** Hands leadership over where that can be; resolves when nothing runs any more. */
   async stop(): Promise<void> {
+    this.#follower.stop();
+    this.#dispatcher.stop();
     this.#settings.stop();
     this.#watch.stop();
     await this.#keys.stop();
@@ -159,6 +180,7 @@ export class RunningMember {
   }
 
   #changed(): void {
+    this.#follower.look();
     this.served.leadershipChanged();
     this.#onChange();
   }

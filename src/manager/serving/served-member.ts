@@ -4,6 +4,7 @@ import type { ProxyTarget } from "../../api/proxy/call-proxy.js";
 import type { Raft } from "../../raft/node/raft.js";
 import type { Store } from "../../store/store.js";
 import { VERSION_KEY } from "../control/context.js";
+import type { Dispatcher } from "../dispatcher/dispatcher.js";
 import type { LeaderRoute } from "../leadership/leader-route.js";
 import type { LeaderServices, LeaderTerm } from "../leadership/leader-term.js";
 import { LeaderWait } from "../leadership/leader-wait.js";
@@ -16,6 +17,7 @@ export interface ServedMemberOptions {
   readonly raft: Raft<unknown>;
   readonly terms: Terms<LeaderTerm>;
   readonly route: LeaderRoute;
+  readonly dispatcher: Dispatcher;
   /** All of the Control API. */
   readonly control: UntypedServiceImplementation;
 }
@@ -29,16 +31,19 @@ export class ServedMember implements Patience {
   readonly store: Store;
   readonly raft: Raft<unknown>;
   readonly control: UntypedServiceImplementation;
+  /** Of the agents that have come to this manager. */
+  readonly dispatcher: Dispatcher;
   /** What every manager answers from its own store. */
   readonly reads: UntypedServiceImplementation;
   readonly #terms: Terms<LeaderTerm>;
   readonly #route: LeaderRoute;
   readonly #wait: LeaderWait;
 
-  constructor({ store, raft, terms, route, control }: ServedMemberOptions) {
+  constructor({ store, raft, terms, route, dispatcher, control }: ServedMemberOptions) {
     this.store = store;
     this.raft = raft;
     this.control = control;
+    this.dispatcher = dispatcher;
     this.reads = Object.fromEntries(Object.entries(control).filter(([name]) => /^(?:get|list)[A-Z]/.test(name)));
     this.#terms = terms;
     this.#route = route;

@@ -6,6 +6,7 @@ import { DispatcherService } from "../../api/generated/docker/swarmkit/v1/dispat
 import { HealthService } from "../../api/generated/docker/swarmkit/v1/health.js";
 import { RaftMembershipService } from "../../api/generated/docker/swarmkit/v1/raft.js";
 import { WatchService } from "../../api/generated/docker/swarmkit/v1/watch.js";
+import { NodeSessionService, SessionRelayService } from "../../api/generated/tswarm/v1/dispatcher.js";
 import { NodeIdentityService } from "../../api/generated/tswarm/v1/identity.js";
 import { InspectorService } from "../../api/generated/tswarm/v1/link.js";
 import { LocalManagerService } from "../../api/generated/tswarm/v1/manager.js";
@@ -83,6 +84,10 @@ export class Services {
       );
     add(server, this.#waiting(led(ControlService, ({ control }) => control)));
     add(server, this.#waiting(led(InspectorService, ({ leading }) => leading?.inspector)));
+    add(
+      server,
+      led(SessionRelayService, ({ leading }) => leading?.relay),
+    );
   }
 
   /** Streams that go through this manager end, so that who holds them finds the new leader. */
@@ -102,7 +107,11 @@ export class Services {
     add(server, this.#waiting(this.#service(NodeIdentityService, ({ leading }) => leading?.nodeIdentity, this.#nodes)));
     add(
       server,
-      this.#service(DispatcherService, ({ leading }) => leading?.dispatcher, this.#nodes),
+      this.#service(DispatcherService, ({ dispatcher }) => dispatcher.services?.dispatcher, this.#nodes),
+    );
+    add(
+      server,
+      this.#service(NodeSessionService, ({ dispatcher }) => dispatcher.services?.nodeSession, this.#nodes),
     );
     add(
       server,

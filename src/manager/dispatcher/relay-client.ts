@@ -1,0 +1,182 @@
+/** The other managers' side of the relay: one stream to the leader, on which all that their nodes tell travels in batches. */
+import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
+import {
+  type RefusedReport,
+  type RelayAnswer,
+  type RelayBatch,
+  type RelayEvent,
+  SessionRelayService,
+} from "../../api/generated/tswarm/v1/dispatcher.js";
+import type { ProxyTarget } from "../../api/proxy/call-proxy.js";
+import { StatusError } from "../../api/status-error.js";
+import type { Clock } from "../../store/clock.js";
+import { type LeaderLink, LinkLostError } from "./leader-link.js";
+import type { Arrival } from "./node-registry.js";
+import { RELAY_INTERVAL_MS } from "./relay-service.js";
+import type { StatusReport } from "./status-collector.js";
+
+export interface RelayClientOptions {
+  readonly target: ProxyTarget;
+  readonly clock: Clock;
+  /** Resolves when the store of this manager has a version. */
+  readonly whenApplied: (version: number) => Promise<void>;
+  /** The leader takes what is told. */
+  readonly ready: () => void;
+  readonly superseded: (nodeIds: readonly string[]) => void;
+  /** Once. @param isUnknown the leader does not know the relay: it is not of this kind */
+  readonly lost: (reason: string, isUnknown: boolean) => void;
+}
+
+const FLUSH_MS = 2;
+/** Of one batch. */
+const MAX_EVENTS = 1000;
+const MAX_REPORTS = 10_000;
+
+interface Answer {
+  /** Of the store. */
+  readonly version: number;
+  readonly refused: readonly RefusedReport[];
+}
+
+interface Question {
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class RelayClient implements LeaderLink {
+  readonly #options: RelayClientOptions;
+  readonly #stream: ClientDuplexStream<RelayBatch, RelayAnswer>;
+  readonly #questions = new Map<number, Question>();
+  #events: RelayEvent[] = [];
+  #number = 0;
+  #isReady = false;
+  #isBlocked = false;
+  #over = false;
+  #timer: NodeJS.Timeout | undefined;
+  #cancelInterval: () => void = () => {};
+
+  constructor(options: RelayClientOptions) {
+    this.#options = options;
+    const { client } = options.target;
+    const { path, requestSerialize, responseDeserialize } = SessionRelayService.relay;
+    this.#stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    this.#stream.on("data", (answer: RelayAnswer) => this.#received(answer));
+    this.#stream.on("drain", () => {
+      this.#isBlocked = false;
+      this.#flush();
+    });
+    this.#stream.on("error", (error: ServiceError) => {
+      this.#lost(error.details || error.message, error.code === status.UNIMPLEMENTED);
+    });
+    this.#stream.on("end", () => this.#lost("the leader ended the relay", false));
+  }
+
+  claim(nodeIds: readonly string[]): void {
+    this.#tell({ event: { $case: "held", value: { nodeIds } } });
+    this.#flush();
+    this.#keepHeard();
+  }
+
+  async arrive(arrival: Arrival): Promise<void> {
+    const { version } = await this.#ask((number) => ({ $case: "arrival", value: { number, ...arrival } }));
+    await this.#options.whenApplied(version);
+  }
+
+  async report(nodeId: string, updates: readonly StatusReport[]): Promise<readonly RefusedReport[]> {
+    const { refused } = await this.#ask((number) => ({ $case: "tasks", value: { number, nodeId, updates } }));
+    return refused;
+  }
+
+  left(nodeId: string, graceMs: number): void {
+    this.#tell({ event: { $case: "left", value: { nodeId, graceMs: Math.round(graceMs) } } });
+  }
+
+  /** What is under way fails with {@link LinkLostError}. */
+  close(): void {
+    if (this.#over) return;
+    this.#end();
+    this.#stream.cancel();
+  }
+
+  #ask(event: (number: number) => RelayEvent["event"]): Promise<Answer> {
+    if (this.#over) return Promise.reject(new LinkLostError());
+    this.#number++;
+    const number = this.#number;
+    return new Promise((resolve, reject) => {
+      this.#questions.set(number, { resolve, reject });
+      this.#tell({ event: event(number) });
+    });
+  }
+
+  #tell(event: RelayEvent): void {
+    if (this.#over) return;
+    this.#events.push(event);
+    this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
+  }
+
+  /** What waits while the leader does not read is bounded by what nodes may have under way. */
+  #flush(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    let from = 0;
+    while (from < this.#events.length && !this.#isBlocked) {
+      const end = batchEnd(this.#events, from);
+      this.#write(this.#events.slice(from, end));
+      from = end;
+    }
+    if (from > 0) this.#events = this.#events.slice(from);
+  }
+
+  #write(events: readonly RelayEvent[]): void {
+    if (!this.#stream.write({ events })) this.#isBlocked = true;
+  }
+
+  #keepHeard(): void {
+    this.#cancelInterval = this.#options.clock.after(RELAY_INTERVAL_MS, () => {
+      if (!this.#isBlocked) this.#write([]);
+      this.#keepHeard();
+    });
+  }
+
+  #received({ results, superseded }: RelayAnswer): void {
+    if (this.#over) return;
+    if (!this.#isReady) {
+      this.#isReady = true;
+      this.#options.ready();
+    }
+    // Before what was answered after it: a node that has come back here is held again.
+    if (superseded.length > 0) this.#options.superseded(superseded);
+    for (const { number, code, text, version, refused } of results) {
+      const question = this.#questions.get(number);
+      if (!question) continue;
+      this.#questions.delete(number);
+      if (code === status.OK) question.resolve({ version, refused });
+      else question.reject(new StatusError(code, text));
+    }
+  }
+
+  #lost(reason: string, isUnknown: boolean): void {
+    if (this.#over) return;
+    this.#end();
+    this.#options.lost(reason, isUnknown);
+  }
+
+  #end(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#cancelInterval();
+    this.#events = [];
+    for (const { reject } of this.#questions.values()) reject(new LinkLostError());
+    this.#questions.clear();
+  }
+}
+
+function batchEnd(events: readonly RelayEvent[], from: number): number {
+  let reports = 0;
+  let end = from;
+  while (end < events.length && end - from < MAX_EVENTS && reports < MAX_REPORTS) {
+    const { event } = events[end++]!;
+    if (event?.$case === "tasks") reports += event.value.updates.length;
+  }
+  return end;
+}
