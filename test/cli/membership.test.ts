@@ -214,7 +214,7 @@ test("what the joining waits for is told; Ctrl-C ends the waiting alone", async 
   running.signal("SIGINT");
   const { status: code, stdout, stderr } = await running.outcome;
   t.deepEqual([code, stdout], [130, ""]);
-  t.regex(stderr, /no longer waiting: the node goes on trying: "tsctl info" shows/);
+  t.regex(stderr, /no longer waiting: the daemon may still be trying, "tsctl info" shows/);
 });
 
 test("a join that takes too long", async (t) => {
@@ -222,7 +222,7 @@ test("a join that takes too long", async (t) => {
   daemon.answers.set("join", () => new Promise<object>(() => undefined));
   const { status: code, stderr } = await run(daemon, ["join", "--token", TOKEN, "a", "--timeout", "200ms"]);
   t.is(code, 1);
-  t.regex(stderr, /^tsctl: Timeout was reached before node joined; the node goes on trying/);
+  t.regex(stderr, /^tsctl: Timeout was reached before node joined; the daemon may still be trying/);
 });
 
 const BAD_JOIN: readonly (readonly [string, readonly string[], RegExp])[] = [

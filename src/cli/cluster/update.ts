@@ -13,14 +13,14 @@ import { fetchUnlockKey, unlockAdvice } from "./unlock-key.js";
 export const updateCluster: Action = async (invocation) => {
   const settings = readSettings(invocation.flags);
   const connection = await invocation.connect();
-  const { before } = await changeCluster(connection, (spec) => withSettings(spec, settings));
+  const { before, after } = await changeCluster(connection, (spec) => withSettings(spec, settings));
   if (invocation.settings.format === "json") {
     printChanged(invocation, [{ id: before.id, name: clusterName(before) }], "name");
     return undefined;
   }
   invocation.terminal.write("Swarm updated.\n");
   if (settings.autolock && !hasAutolock(before))
-    invocation.terminal.write(unlockAdvice(await fetchUnlockKey(connection)));
+    invocation.terminal.write(unlockAdvice(await fetchUnlockKey(connection, after.meta?.version?.index)));
   return undefined;
 };
 

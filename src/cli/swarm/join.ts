@@ -16,7 +16,9 @@ import { becomeMember } from "./member-already.js";
 
 /** Between two looks at how the joining goes. */
 const LOOK_MS = 500;
-const GOES_ON = 'the node goes on trying: "tsctl info" shows whether it has joined, "tsctl leave" ends it';
+/** Without news for so long it is said that it goes on. */
+const PATIENCE_MS = 3000;
+const GOES_ON = 'the daemon may still be trying, "tsctl info" shows whether the node has joined';
 
 /** `tsctl join HOST:PORT…` */
 export const join: Action = async (invocation) => {
@@ -59,13 +61,15 @@ export const join: Action = async (invocation) => {
 
 /** Says what the joining waits for, each thing once. Whether it fails is for the call itself to tell. */
 async function tellProgress(terminal: Terminal, node: Connection, signal: AbortSignal): Promise<void> {
+  const beganMs = terminal.now();
   let told = "";
   for (;;) {
     await sleep(LOOK_MS, undefined, { signal });
     const { error } = await node.call(LocalNodeService.info, {});
     if (signal.aborted) return;
     const line = error === "" ? "joining" : `joining: ${error}`;
-    if (line !== told) terminal.writeError(`${visible(line)}\n`);
+    if (line === told || (error === "" && terminal.now() - beganMs < PATIENCE_MS)) continue;
+    terminal.writeError(`${visible(line)}\n`);
     told = line;
   }
 }
