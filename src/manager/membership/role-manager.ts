@@ -12,7 +12,7 @@ import { planRoles, type RolePlan, type RoleStep } from "./role-plan.js";
 export interface RoleManagerOptions {
   readonly store: Store;
   readonly clock: Clock;
-  readonly raft: Raft<unknown>;
+  readonly raft: Pick<Raft<unknown>, "members" | "canRemove" | "removeMember" | "transferLeadership">;
   readonly selfNodeId: string;
   readonly log: (line: string) => void;
 }
