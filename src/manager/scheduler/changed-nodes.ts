@@ -13,6 +13,7 @@ export class ChangedNodes {
 
   touch(entry: NodeEntry): void {
     entry.changedAt = ++this.#sequence;
+    entry.isListed = true;
     if (this.#newest === entry) return;
     this.#unlink(entry);
     entry.older = this.#newest;
@@ -22,13 +23,19 @@ export class ChangedNodes {
   }
 
   drop(entry: NodeEntry): void {
+    entry.isListed = false;
     this.#unlink(entry);
   }
 
-  /** @returns the first entry, by the time of its change, that changed after `seen`; the others follow by `newer` */
-  firstAfter(seen: number): NodeEntry | undefined {
+  /**
+   * @param seen number of the last change that is known
+   * @param last the node of that change: nothing has to be searched for when it has not changed since
+   * @returns the first entry, by the time of its change, that changed after `seen`; the others follow by `newer`
+   */
+  firstAfter(seen: number, last: NodeEntry | undefined): NodeEntry | undefined {
     if (seen >= this.#sequence) return undefined;
     if (seen === 0) return this.#oldest;
+    if (last?.changedAt === seen && last.isListed) return last.newer;
     let entry = this.#newest;
     if (!entry || entry.changedAt <= seen) return undefined;
     while (entry.older && entry.older.changedAt > seen) entry = entry.older;

@@ -56,8 +56,8 @@ export class ClusterState {
   }
 
   /** See {@link ChangedNodes.firstAfter}. */
-  firstChangedAfter(seen: number): NodeEntry | undefined {
-    return this.#changed.firstAfter(seen);
+  firstChangedAfter(seen: number, last: NodeEntry | undefined): NodeEntry | undefined {
+    return this.#changed.firstAfter(seen, last);
   }
 
   /** By row, while there is such a node. */

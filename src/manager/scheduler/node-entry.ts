@@ -36,6 +36,7 @@ export class NodeEntry {
   /** Where it stands among the entries by the time of their last change. */
   changedAt = 0;
   factsChangedAt = 0;
+  isListed = false;
   older: NodeEntry | undefined;
   newer: NodeEntry | undefined;
 

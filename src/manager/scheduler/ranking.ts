@@ -46,7 +46,9 @@ export class Ranking {
   #factsSeen = new Float64Array(0);
   #leaves = new Int32Array(0);
   #tasks = new Int32Array(0);
+  /** The last change that it knows, and of which node that was. */
   #seen = 0;
+  #last: NodeEntry | undefined;
 
   constructor(state: ClusterState, requirements: Requirements, own?: ServiceRules) {
     this.#state = state;
@@ -72,12 +74,13 @@ export class Ranking {
 
   /** Takes in what has changed. @returns whether all of it; false when the budget is spent */
   advance(budget: WorkBudget): boolean {
-    let entry = this.#state.firstChangedAfter(this.#seen);
+    let entry = this.#state.firstChangedAfter(this.#seen, this.#last);
     while (entry) {
       if (!budget.spend(NODE_WORK)) return false;
       const { newer, changedAt } = entry;
       this.refresh(entry);
       this.#seen = changedAt;
+      this.#last = entry;
       entry = newer;
     }
     return true;
@@ -87,7 +90,9 @@ export class Ranking {
   changed(entry: NodeEntry): void {
     const isUpToDate = this.#seen === this.#state.sequence - 1;
     this.refresh(entry);
-    if (isUpToDate) this.#seen = this.#state.sequence;
+    if (!isUpToDate) return;
+    this.#seen = this.#state.sequence;
+    this.#last = entry;
   }
 
   /** The best node of a leaf. */
