@@ -6,7 +6,9 @@ import {
   TaskState,
   UpdateStatus_UpdateState as UpdateState,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { deskView } from "../../src/manager/orchestrator/desk-view.js";
 import { presenceOf } from "../../src/manager/orchestrator/presence.js";
+import { ServiceDesk } from "../../src/manager/orchestrator/service-desk.js";
 import { isMadeBy, updateInProgress } from "../../src/manager/orchestrator/task-marks.js";
 import { updateSettings } from "../../src/manager/orchestrator/update-settings.js";
 import { isWanted, stateOf } from "../../src/manager/task-life.js";
@@ -24,6 +26,7 @@ export function keepRules(world: World): (temper: Temper) => void {
   });
   return (temper) => {
     noSlotRunsTwice(world);
+    if (world.hasLeader) anotherWouldWantNothing(world);
     if (temper.node === 0 && temper.failure === 0) notTooManyAtOnce(world);
   };
 }
@@ -31,6 +34,23 @@ export function keepRules(world: World): (temper: Temper) => void {
 function breach(world: World, text: string): void {
   world.defects.push(text);
   world.tell(text);
+}
+
+/** Who has just been told everything wants nothing that the leader, which was told bit by bit, has not done. */
+function anotherWouldWantNothing(world: World): void {
+  const view = deskView(world.store, world.clock.now());
+  const gone = world.tasks().map(({ serviceId }) => serviceId);
+  for (const id of new Set([...world.services().map((service) => service.id), ...gone])) {
+    const work = new ServiceDesk(
+      id,
+      world.services().find((service) => service.id === id),
+    ).pass(view);
+    let step = work.next();
+    while (!step.done) step = work.next();
+    const [wanted] = step.value.steps;
+    if (wanted)
+      breach(world, `${nameOf(world, id)}: another leader would want ${JSON.stringify(wanted).slice(0, 200)}`);
+  }
 }
 
 /** A rollback brings back what was there before. */

@@ -57,6 +57,10 @@ export class World {
     await this.settle();
   }
 
+  get hasLeader(): boolean {
+    return this.#loop !== undefined;
+  }
+
   async unlead(): Promise<void> {
     await this.#loop?.stop();
     this.#loop = undefined;

@@ -24,12 +24,15 @@ const MIN_EXPLAINED_MS = 1000;
 /** Why a task that ended, or lost its node, gets no replacement, for people; undefined when it gets one. */
 export function whyNoRestart(slot: Slot, task: Task): string | undefined {
   const { condition, maxAttempts, windowMs } = restartRules(task.spec);
-  if (condition === RestartCondition.NONE) return "its restart condition is none";
+  // What has not begun is not begun again.
+  const hasBegun = stateOf(task) >= TaskState.STARTING;
+  if (condition === RestartCondition.NONE && hasBegun) return "its restart condition is none";
   const isDone = stateOf(task) === TaskState.COMPLETE;
   // A job that is done is done.
   if (isDone && task.jobIteration !== undefined) return "the job is done";
   if (isDone && condition === RestartCondition.ON_FAILURE) return "it is done, and is restarted on failure only";
-  if (maxAttempts === 0) return undefined;
+  // Attempts are limited for what fails; who lost its node, or has to leave it, is not to blame.
+  if (maxAttempts === 0 || !endedByItself(task)) return undefined;
   const made = restartsBefore(slot, task, windowMs);
   if (made < maxAttempts) return undefined;
   const within = windowMs > 0 ? ` within ${windowMs / 1000} s` : "";

@@ -2,11 +2,12 @@
  * All that the orchestrators know of one service: its slots, where something has changed, how far its update or job is. It is filled
  * from the store and kept up to date by events, so that a change costs what it concerns; what is to be done it says, others do it.
  */
-import type { Node, Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { StoreEvent } from "../../store/change.js";
 import { hasEnded, stateOf } from "../task-life.js";
 import type { Action, Outcome, Step } from "./action.js";
+import type { DeskView } from "./desk-view.js";
 import { sameTasks } from "./dirty.js";
 import { careForNode, isServed } from "./global.js";
 import { careForJobNode, careForJobSlot, jobPhase } from "./job.js";
@@ -14,21 +15,13 @@ import { JobTally } from "./job-tally.js";
 import { reapableTasks } from "./reaper.js";
 import { type Count, countJob, countReplicas } from "./replicated.js";
 import { ServiceRules } from "./service-rules.js";
-import { isOpen, type Slot, type Surroundings } from "./slot.js";
+import { isOpen, type Slot } from "./slot.js";
 import { careForSlot, removeSlot } from "./slot-care.js";
 import { progressOf } from "./slot-progress.js";
 import { type SlotKey, SlotTable } from "./slot-table.js";
+import { lastUpdate, updateInProgress } from "./task-marks.js";
 import { UpdateTally } from "./update-tally.js";
 import { decideUpdate, replaceSlot } from "./updater.js";
-
-/** The store, as a desk sees it. */
-export interface DeskView extends Surroundings {
-  /** See the cluster's setting. */
-  readonly historyLimit: number;
-  task(id: string): Task | undefined;
-  tasksOf(serviceId: string): readonly Task[];
-  nodes(): readonly Node[];
-}
 
 export interface Alarm {
   /** Undefined: the service as a whole. */
@@ -89,8 +82,9 @@ export class ServiceDesk {
     this.#isDue = true;
     if (!service || !before || !sameTasks(before, service)) this.#mustLookAtAll = true;
     else if (service.jobStatus !== before.jobStatus) this.#mustLookAtAll = true;
-    // Whose part of the update a slot is, is another question with each update.
-    else if (service.updateStatus?.startedAt !== before.updateStatus?.startedAt) this.#mustLookAtAll = true;
+    // Whose part of the update a slot is, is another question with each update; when it is over its history may go.
+    else if (lastUpdate(service) !== lastUpdate(before)) this.#mustLookAtAll = true;
+    else if (updateInProgress(service) !== updateInProgress(before)) this.#mustLookAtAll = true;
   }
 
   /** @returns whether there is something to look at */
@@ -146,7 +140,7 @@ export class ServiceDesk {
     for (const slot of count.removed) handled.add(slot);
     const steps: Step[] = [...count.steps, ...this.#replace(rules, view, handled, alarms)];
     yield* this.#care(keys, rules, view, handled, steps, alarms);
-    return { steps, alarms };
+    return { steps, alarms: soonest(alarms) };
   }
 
   *#load(view: DeskView): Generator<undefined, void> {
@@ -244,8 +238,7 @@ export class ServiceDesk {
       const { steps: own, wakeAtMs } = this.#careFor(key, slot, rules, view);
       steps.push(...own);
       if (wakeAtMs !== undefined) alarms.push({ key, atMs: wakeAtMs });
-      // What was decided for the slot just now is done first.
-      if (slot && own.length === 0) steps.push(...deletions(reapableTasks(slot, view.historyLimit, rules.update)));
+      if (slot) steps.push(...deletions(reapableTasks(slot, view.historyLimit, rules.update)));
       if (++looked % STRIDE === 0) yield;
     }
   }
@@ -286,15 +279,26 @@ export class ServiceDesk {
     if (!this.#isLoaded) return false;
     const isCounted =
       this.#rules === undefined || this.#rules.update !== undefined || this.#rules.iteration !== undefined;
-    // Made here, and as it was wanted; one in READY has a time at which it starts.
-    if (!previous) return task.desiredState === TaskState.READY || isCounted;
+    const hasOthers = (this.#table.get(key)?.tasks.length ?? 0) > 1;
+    // Made here, and as it was wanted; one in READY has a time at which it starts, and others may be too many now.
+    if (!previous) return task.desiredState === TaskState.READY || isCounted || hasOthers;
     if (task.desiredState !== previous.desiredState) return true;
     const state = stateOf(task);
     if (state === stateOf(previous)) return false;
     if (hasEnded(task)) return true;
-    if (state === TaskState.RUNNING) return isCounted || (this.#table.get(key)?.tasks.length ?? 0) > 1;
+    if (state === TaskState.RUNNING) return isCounted || hasOthers;
     return state === TaskState.READY && task.desiredState === TaskState.READY;
   }
+}
+
+/** One for each key. */
+function soonest(alarms: readonly Alarm[]): readonly Alarm[] {
+  const byKey = new Map<Alarm["key"], Alarm>();
+  for (const alarm of alarms) {
+    const known = byKey.get(alarm.key);
+    if (!known || alarm.atMs < known.atMs) byKey.set(alarm.key, alarm);
+  }
+  return [...byKey.values()];
 }
 
 function deletions(ids: readonly string[]): readonly Step[] {

@@ -1,5 +1,5 @@
 /** Runs the orchestrators for services of which something changed, and writes down what they want. */
-import type { Cluster, Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { StoreEvent } from "../../store/change.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
@@ -10,9 +10,10 @@ import type { Reconciler } from "../loop/reconciler.js";
 import type { Step } from "./action.js";
 import { Actor } from "./actor.js";
 import { Alarms } from "./alarms.js";
+import { deskView, historyLimitOf } from "./desk-view.js";
 import { atLeisure } from "./leisure.js";
 import { isStray } from "./reaper.js";
-import { type Alarm, type DeskView, ServiceDesk } from "./service-desk.js";
+import { type Alarm, ServiceDesk } from "./service-desk.js";
 
 export interface OrchestratorOptions {
   readonly store: Store;
@@ -20,7 +21,6 @@ export interface OrchestratorOptions {
   readonly random: RandomBytes;
 }
 
-const DEFAULT_HISTORY_LIMIT = 5;
 /** Steps of one call: then the allocator and the scheduler get their turn. */
 const MAX_STEPS_PER_TURN = 2000;
 
@@ -96,7 +96,7 @@ export class ServiceOrchestrator implements Reconciler {
   /** @returns how many steps were taken */
   async #serve(desk: ServiceDesk): Promise<number> {
     try {
-      const { steps, alarms } = await atLeisure(desk.pass(this.#view()));
+      const { steps, alarms } = await atLeisure(desk.pass(deskView(this.#store, this.#clock.now())));
       for (const { key, atMs } of alarms) {
         this.#alarms.set(`${desk.id}/${key ?? ""}`, atMs, { serviceId: desk.id, key });
       }
@@ -121,18 +121,6 @@ export class ServiceOrchestrator implements Reconciler {
       if (task && isStray(task)) tx.remove("task", id);
     });
     for (const id of ids) this.#strays.delete(id);
-  }
-
-  #view(): DeskView {
-    const look = <T>(read: (read: StoreReader) => T) => this.#store.view(read);
-    return {
-      nowMs: this.#clock.now(),
-      historyLimit: look((read) => historyLimitOf(read.all("cluster")[0])),
-      node: (id) => look((read) => read.get("node", id)),
-      nodes: () => look((read) => read.all("node")),
-      task: (id) => look((read) => read.get("task", id)),
-      tasksOf: (serviceId) => look((read) => read.find("task", "service", serviceId)),
-    };
   }
 
   #open(serviceId: string, read: Pick<StoreReader, "get">): ServiceDesk {
@@ -206,8 +194,4 @@ function placementFacts({ spec, status, description, role }: Node): string {
     description?.platform,
     description?.engine?.labels,
   ]);
-}
-
-function historyLimitOf(cluster: Cluster | undefined): number {
-  return cluster?.spec?.orchestration?.taskHistoryRetentionLimit ?? DEFAULT_HISTORY_LIMIT;
 }

@@ -78,7 +78,10 @@ function replaceEnded(slot: Slot, current: Task, rules: CareRules): Outcome {
   const failed = update !== undefined && rules.isFailure(slot, current) ? failedIn(update) : undefined;
   const stopped = desire(current.id, TaskState.SHUTDOWN, failed);
   const reason = whyNoRestart(slot, current);
-  if (reason === undefined) return oneStep([stopped, replacement(slot, TaskState.READY)]);
+  if (reason === undefined) {
+    const isLost = stateOf(current) === TaskState.ORPHANED;
+    return oneStep([stopped, replacement(slot, TaskState.READY, isLost ? heir(current, rules) : undefined)]);
+  }
   if (stateOf(current) === TaskState.COMPLETE) return oneStep([stopped]);
   return oneStep([{ ...stopped, message: `not restarted: ${reason}` } as Action]);
 }

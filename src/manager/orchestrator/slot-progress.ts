@@ -24,8 +24,8 @@ export interface SlotProgress {
   readonly awaited: Task | undefined;
   /** Until when a slot that is under way stays so by the update's delay. */
   readonly busyUntilMs: number | undefined;
-  /** When its new task came up. */
-  readonly upSinceMs: number | undefined;
+  /** When its new task came up, or failed: from then on the update is watched for a while before it is done. */
+  readonly watchedFromMs: number | undefined;
   /** When the slot's part of the update last went on. */
   readonly progressMs: number;
 }
@@ -43,7 +43,7 @@ const CURRENT: SlotProgress = {
   failedTaskId: undefined,
   awaited: undefined,
   busyUntilMs: undefined,
-  upSinceMs: undefined,
+  watchedFromMs: undefined,
   progressMs: 0,
 };
 const OLD_IDLE: SlotProgress = { ...CURRENT, phase: "old" };
@@ -77,21 +77,21 @@ function progressOfMade(
     slot.tasks.find((task) => hasFailedIn(task, update)) ?? (isFailure(slot, made, rules) ? made : undefined);
   if (failed) {
     const atMs = changedMs(failed);
-    return settled({ failedTaskId: failed.id, busyUntilMs: atMs + delayMs, progressMs: atMs }, around);
+    return settled(
+      { failedTaskId: failed.id, watchedFromMs: atMs, busyUntilMs: atMs + delayMs, progressMs: atMs },
+      around,
+    );
   }
-  const subject = slot.tasks.findLast((task) => isWanted(task) && rules.isClean(task));
-  const upMs = subject && isUp(subject, around) ? changedMs(subject) : undefined;
-  if (upMs !== undefined) {
-    const progressMs = Math.max(upMs, createdMs(made));
-    return settled({ upSinceMs: upMs, busyUntilMs: upMs + delayMs, progressMs }, around);
+  const changed = changedMs(made);
+  if (stateOf(made) === TaskState.RUNNING && isWanted(made)) {
+    return settled({ watchedFromMs: changed, busyUntilMs: changed + delayMs, progressMs: changed }, around);
   }
-  const endedMs = hasEnded(made) ? changedMs(made) : undefined;
-  // It was up for longer than it is watched: what comes after it are restarts.
-  if (endedMs !== undefined && upSinceMs(slot, made) !== undefined) {
-    return settled({ busyUntilMs: endedMs + delayMs, progressMs: endedMs }, around);
-  }
-  if (!subject) return settled({ progressMs: endedMs ?? createdMs(made) }, around);
-  return { ...CURRENT, phase: "under way", awaited: subject, progressMs: createdMs(made) };
+  // It ended and has not failed: it was up for longer than it is watched. What comes after it are restarts.
+  if (hasEnded(made)) return settled({ busyUntilMs: changed + delayMs, progressMs: changed }, around);
+  const awaited = isWanted(made) ? made : slot.tasks.findLast((task) => isWanted(task) && rules.isClean(task));
+  const progressMs = createdMs(made);
+  if (!awaited || isUp(awaited, around)) return settled({ progressMs }, around);
+  return { ...CURRENT, phase: "under way", awaited, progressMs };
 }
 
 /** A task that the update made and that ended by itself before it came up, or too soon afterwards. */

@@ -11,7 +11,7 @@ export class UpdateTally {
   readonly #tried = new Set<Slot>();
   readonly #failed = new Map<Slot, string>();
   #lastProgressMs = 0;
-  #lastUpMs = 0;
+  #watchedFromMs = 0;
 
   see(slot: Slot, progress: SlotProgress): void {
     const { phase } = progress;
@@ -26,7 +26,7 @@ export class UpdateTally {
       this.#failed.set(slot, progress.failedTaskId);
     }
     this.#lastProgressMs = Math.max(this.#lastProgressMs, progress.progressMs);
-    this.#lastUpMs = Math.max(this.#lastUpMs, progress.upSinceMs ?? 0);
+    this.#watchedFromMs = Math.max(this.#watchedFromMs, progress.watchedFromMs ?? 0);
   }
 
   /** The slot is none of the service's any more. */
@@ -42,7 +42,7 @@ export class UpdateTally {
     this.#underWay.clear();
     this.#failed.clear();
     this.#lastProgressMs = 0;
-    this.#lastUpMs = 0;
+    this.#watchedFromMs = 0;
   }
 
   /** Slots to be replaced. */
@@ -79,8 +79,9 @@ export class UpdateTally {
     return this.#lastProgressMs;
   }
 
-  get lastUpMs(): number {
-    return this.#lastUpMs;
+  /** When the last new task came up, or failed; 0 where none has. */
+  get watchedFromMs(): number {
+    return this.#watchedFromMs;
   }
 
   /** Slots to replace next. Those without a running task first: to replace them takes nothing away. */

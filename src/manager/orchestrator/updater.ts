@@ -70,7 +70,7 @@ function goOn(service: Service, settings: UpdateSettings, tally: UpdateTally, no
   }
   if (tally.old === 0 && tally.underWay === 0) {
     const monitorMs = delayMs >= settings.monitorMs ? delayMs + 1000 : settings.monitorMs;
-    const doneMs = isWatched && tally.lastUpMs > 0 ? tally.lastUpMs + monitorMs : 0;
+    const doneMs = isWatched && tally.watchedFromMs > 0 ? tally.watchedFromMs + monitorMs : 0;
     return nowMs < doneMs ? { start: 0, wakeAtMs: doneMs } : { start: 0, change: complete(service, nowMs) };
   }
   const start = Math.min(tally.old, Math.max(0, settings.parallelism - tally.underWay));

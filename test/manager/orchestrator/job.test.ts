@@ -99,7 +99,10 @@ test("what begins anew in a slot waits for what of the past still stops there", 
     row("t2", 1, "READY", { wanted: "READY", iteration: 1, version: 2, at: 1000 }),
   ];
   t.deepEqual(run(job(1, { iteration: 1 }), rows), ["t2 waits for task t1 to stop"]);
-  t.deepEqual(run(job(1, { iteration: 1 }), [{ ...rows[0]!, state: "SHUTDOWN" }, rows[1]!]), ["t2 → COMPLETE"]);
+  t.deepEqual(run(job(1, { iteration: 1 }), [{ ...rows[0]!, state: "SHUTDOWN" }, rows[1]!]), [
+    "delete t1",
+    "t2 → COMPLETE",
+  ]);
 });
 
 test("slots of the past that the job does not have any more are forgotten, what is done in them too", (t) => {

@@ -6,7 +6,8 @@ import {
 } from "../../../src/api/generated/docker/swarmkit/v1/specs.js";
 import { NodeStatus_State as NodeState, TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import type { Action, Step } from "../../../src/manager/orchestrator/action.js";
-import { type DeskView, type Pass, ServiceDesk } from "../../../src/manager/orchestrator/service-desk.js";
+import type { DeskView } from "../../../src/manager/orchestrator/desk-view.js";
+import { type Pass, ServiceDesk } from "../../../src/manager/orchestrator/service-desk.js";
 import { ServiceRules } from "../../../src/manager/orchestrator/service-rules.js";
 import type { Slot } from "../../../src/manager/orchestrator/slot.js";
 import { SlotTable } from "../../../src/manager/orchestrator/slot-table.js";
