@@ -7,9 +7,10 @@ import type { Transport } from "../transport/transport.js";
 import { AppliedWaiters } from "./applied-waiters.js";
 import { Applier } from "./applier.js";
 import { type Booted, boot } from "./boot.js";
+import { proposeChange } from "./change-proposals.js";
 import { Contacts } from "./contacts.js";
 import { Driver } from "./driver.js";
-import { noLeader, notLeader, outcomeUnknown, refusal, stopped, timedOut, wasRemoved } from "./errors.js";
+import { noLeader, notLeader, outcomeUnknown, refusal, stopped, wasRemoved } from "./errors.js";
 import { Handover } from "./handover.js";
 import { Inbox } from "./inbox.js";
 import { LeadershipWatch } from "./leadership-watch.js";
@@ -409,20 +410,15 @@ export class RaftNode<Local> implements Raft<Local> {
     }
   }
 
-  async #proposeChange(change: ConfChange): Promise<void> {
-    const waitMs = this.#settings.electionTicks * this.#ticker.tickMs;
-    for (let attempt = 0; attempt < MAX_CHANGE_ATTEMPTS; attempt++) {
-      this.#assertLeading();
-      const result = this.#core.proposeMembershipChange({ kind: "v1", change });
-      if (result.accepted) {
-        this.#driver.wake();
-        await this.#proposals.add(result.index, result.term, undefined);
-        return this.#writer.sync();
-      }
-      if (result.reason !== "membership-change-pending") throw refusal(result.reason);
-      await this.whenApplied(this.#core.lastIndex, waitMs);
-    }
-    throw timedOut("another membership change");
+  #proposeChange(change: ConfChange): Promise<void> {
+    return proposeChange(change, {
+      core: this.#core,
+      proposals: this.#proposals,
+      writer: this.#writer,
+      assertLeading: () => this.#assertLeading(),
+      wake: () => this.#driver.wake(),
+      applied: (index) => this.whenApplied(index, this.#settings.electionTicks * this.#ticker.tickMs),
+    });
   }
 
   async #restore(metadata: SnapshotMetadata): Promise<void> {
@@ -496,5 +492,3 @@ export class RaftNode<Local> implements Raft<Local> {
     return this.#closing;
   }
 }
-
-const MAX_CHANGE_ATTEMPTS = 10;
