@@ -18,6 +18,8 @@ import type { Clock } from "../../store/clock.js";
 import type { StoreReader } from "../../store/reader.js";
 import type { Store } from "../../store/store.js";
 import { Coalescer } from "../loop/coalescer.js";
+import { LinkGate } from "./link-gate.js";
+import { changesScope, nodeScope } from "./node-scope.js";
 import { RelayMachine } from "./relay-machine.js";
 import { serviceRows } from "./service-rows.js";
 
@@ -35,12 +37,17 @@ const TAKEOVER_PATIENCE_MS = 15_000;
 interface LinkEntry {
   readonly stream: ResponseStream<ManagerMessage>;
   readonly answers: Map<number, (result: ObserveResult | Error) => void>;
+  /** Ends the watch of the node's tasks. */
+  readonly endWatch: () => void;
 }
 
 export class LinkService {
   readonly #options: LinkServiceOptions;
   readonly #machine = new RelayMachine();
+  readonly #gate = new LinkGate(this.#machine);
   readonly #links = new Map<string, LinkEntry>();
+  /** Linked nodes of which it is to be looked what they may. */
+  readonly #unlooked = new Set<string>();
   readonly #flush = new Coalescer(FLUSH_DELAY_MS, () => this.#send());
   #ingressId: string | undefined;
   #requestId = 0;
@@ -125,11 +132,22 @@ export class LinkService {
         this.#machine.nodeGone(event.object.id);
         // A link that still stands must begin anew: its agent then publishes all its rows again.
         this.#close(event.object.id, unavailable(`node ${event.object.id} counts as down`));
+      } else if (event.previous?.attachments !== event.object.attachments && this.#links.has(event.object.id)) {
+        this.#unlooked.add(event.object.id);
       }
     } else if (event.kind === "network" && event.object.spec?.ingress) {
       this.#ingressId = event.action === "remove" ? undefined : event.object.id;
       for (const service of this.#options.store.view((read) => read.all("service"))) this.#serviceChanged(service);
+      for (const nodeId of this.#links.keys()) this.#unlooked.add(nodeId);
     }
+  }
+
+  #tasksChanged(nodeId: string, events: readonly StoreEvent[]): void {
+    const concerns = (event: StoreEvent) =>
+      event.kind === "task" && changesScope(event.object, event.action === "update" ? event.previous : undefined);
+    if (!events.some(concerns)) return;
+    this.#unlooked.add(nodeId);
+    this.#flush.trigger();
   }
 
   #serviceChanged(service: Service): void {
@@ -140,9 +158,14 @@ export class LinkService {
     if (this.#over) throw this.#over;
     const { nodeId } = this.#options.identity.identify(stream.context);
     this.#close(nodeId, aborted("the node has begun another link"));
-    const link: LinkEntry = { stream, answers: new Map() };
+    const { seen: scope, end: endWatch } = this.#options.store.viewAndWatch(
+      (read) => nodeScope(read, nodeId, this.#ingressId),
+      [{ kind: "task", index: "node", key: nodeId }],
+      (events) => this.#tasksChanged(nodeId, events),
+    );
+    const link: LinkEntry = { stream, answers: new Map(), endWatch };
     this.#links.set(nodeId, link);
-    this.#machine.linkUp(nodeId);
+    this.#gate.linkUp(nodeId, scope);
     const isCurrent = () => this.#links.get(nodeId) === link;
     stream.onClose(() => {
       if (isCurrent()) this.#drop(nodeId);
@@ -170,10 +193,10 @@ export class LinkService {
         }
         return;
       case "subscription":
-        this.#machine.subscribe(nodeId, message.value.networkIds);
+        this.#gate.subscribe(nodeId, message.value.networkIds);
         return;
       case "update":
-        this.#machine.update(nodeId, message.value);
+        this.#gate.update(nodeId, message.value);
         return;
       case "applied":
         this.#machine.applied(nodeId, message.value.revision);
@@ -187,6 +210,13 @@ export class LinkService {
   }
 
   #send(): void {
+    for (const nodeId of this.#unlooked) {
+      this.#gate.scopeChanged(
+        nodeId,
+        this.#options.store.view((read) => nodeScope(read, nodeId, this.#ingressId)),
+      );
+    }
+    this.#unlooked.clear();
     for (const { nodeId, message } of this.#machine.flush()) {
       const stream = this.#links.get(nodeId)?.stream;
       if (!stream) continue;
@@ -204,8 +234,10 @@ export class LinkService {
 
   #drop(nodeId: string): void {
     const link = this.#links.get(nodeId)!;
+    link.endWatch();
     this.#links.delete(nodeId);
-    this.#machine.linkDown(nodeId);
+    this.#unlooked.delete(nodeId);
+    this.#gate.linkDown(nodeId);
     for (const answer of [...link.answers.values()]) answer(new Error("the link to the node's agent broke"));
     this.#flush.trigger();
   }

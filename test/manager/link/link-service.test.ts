@@ -1,6 +1,8 @@
 import type { ClientDuplexStream } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
+import { macFromAddress } from "../../../overlay/mac-address.js";
 import { openChannel } from "../../../src/api/client-call.js";
+import type { Task } from "../../../src/api/generated/docker/swarmkit/v1/objects.js";
 import {
   AgentLinkService,
   type AgentMessage,
@@ -50,9 +52,8 @@ class TestLink {
     this.send({ $case: "subscription", value: { networkIds } });
   }
 
-  publish(name: string, networkId: string, revision = 1): void {
-    const row = Endpoint.fromPartial({ id: name, nodeId: this.nodeId, networkId, revision });
-    this.send({ $case: "update", value: { complete: false, endpoints: [row], removedIds: [] } });
+  publish(...endpoints: readonly Endpoint[]): void {
+    this.send({ $case: "update", value: { complete: false, endpoints, removedIds: [] } });
   }
 
   stop(): void {
@@ -84,9 +85,38 @@ class TestLink {
   }
 }
 
+/** The row of a task on a network that it is attached to. */
+function rowOf(task: Task, networkId: string, more: Partial<Endpoint> = {}): Endpoint {
+  const attachment = task.networks.find(({ network }) => network?.id === networkId);
+  const address = attachment!.addresses[0]!.split("/")[0]!;
+  return Endpoint.fromPartial({
+    id: `${task.id}/${networkId}`,
+    nodeId: task.nodeId,
+    networkId,
+    taskId: task.id,
+    serviceId: task.serviceId,
+    address,
+    mac: macFromAddress(address),
+    revision: 1,
+    ...more,
+  });
+}
+
+/** A service with a task on each node. @returns them by node */
+async function everywhere(cluster: TestCluster, name: string, networkId: string): Promise<ReadonlyMap<string, Task>> {
+  const spec = processService(name, 0, {
+    mode: { $case: "global", value: {} },
+    task: { networks: [{ target: networkId }] },
+  });
+  const { id } = await cluster.createService(spec);
+  const tasks = await cluster.untilRunning(id, cluster.agents.length);
+  return new Map(tasks.map((task) => [task.nodeId, task]));
+}
+
 test("rows and services over the wire, acknowledgements, and a node that goes away", async (t) => {
   const cluster = await TestCluster.start(t, 2);
   const shop = await cluster.createNetwork("shop");
+  const tasks = await everywhere(cluster, "all", shop.id);
   const web = await cluster.createService(
     processService("web", 0, {
       task: { networks: [{ target: shop.id }] },
@@ -98,22 +128,23 @@ test("rows and services over the wire, acknowledgements, and a node that goes aw
   one.subscribe(shop.id, ingressId);
   two.subscribe(shop.id, ingressId);
   await cluster.until("both know the service, though it has no task", () =>
-    [one, two].every((link) => link.services.size === 2),
+    [one, two].every((link) => link.services.size === 3),
   );
   t.deepEqual(two.services.get(`${web.id}/${ingressId}`), { ports: 1, address: "10.0.0.4" });
-  t.deepEqual(two.services.get(`${web.id}/${shop.id}`), { ports: 0, address: "10.0.1.2" });
-  one.publish("web.1", shop.id);
-  await cluster.until("the owner knows that all have its row", () => one.applied.has("web.1@1"));
-  t.true(two.endpoints.has("web.1"));
+  t.deepEqual(two.services.get(`${web.id}/${shop.id}`), { ports: 0, address: "10.0.1.5" });
+  const row = rowOf(tasks.get(nodeId(1))!, shop.id);
+  one.publish(row);
+  await cluster.until("the owner knows that all have its row", () => one.applied.has(`${row.id}@1`));
+  t.true(two.endpoints.has(row.id));
   await cluster.updateService(web.id, (spec) => ({ ...spec, endpoint: { mode: 0, ports: [] } }));
   await cluster.until("the published port is gone everywhere", () =>
     [one, two].every(({ services }) => !services.has(`${web.id}/${ingressId}`)),
   );
   one.stop();
   await cluster.pass(10_000, cluster.agents.slice(1));
-  t.true(two.endpoints.has("web.1"), "a broken link takes nothing away");
+  t.true(two.endpoints.has(row.id), "a broken link takes nothing away");
   await cluster.pass(5000, cluster.agents.slice(1));
-  await cluster.until("the rows of the silent node are gone", () => !two.endpoints.has("web.1"));
+  await cluster.until("the rows of the silent node are gone", () => !two.endpoints.has(row.id));
   t.is(two.ended, undefined);
 });
 
@@ -130,12 +161,15 @@ test("a link that says that it is another node's is refused, a second link of a 
 
 test("what kernels hold: each node answers, or it is said why not", async (t) => {
   const cluster = await TestCluster.start(t, 4);
+  const net = await cluster.createNetwork("net");
+  const tasks = await everywhere(cluster, "all", net.id);
   const links = [1, 2, 3].map((number) => new TestLink(t, cluster, number));
   links[0]!.answer = () => ({ loadBalancer: "ipvs", items: [{ kind: "link", key: "vxlan0" } as never] });
   links[1]!.answer = () => ({ error: "no permission" });
-  links[2]!.subscribe("x");
-  links[2]!.publish("probe", "x");
-  await cluster.until("the third link stands", () => links[2]!.applied.has("probe@1"));
+  links[2]!.subscribe(net.id);
+  const probe = rowOf(tasks.get(nodeId(3))!, net.id);
+  links[2]!.publish(probe);
+  await cluster.until("the third link stands", () => links[2]!.applied.has(`${probe.id}@1`));
   const asked = cluster.call(InspectorService.observe, { requestId: 0, networkId: "", serviceId: "" });
   // The third never answers: its time passes as soon as it was asked.
   const passing = setInterval(() => cluster.clock.advance(1000), 20);
