@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { NodeTLSInfo } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { CERTIFICATE_FILE, ROOT_FILE } from "../../security/node-certificate/certificate-store.js";
 import { tlsInfoOf } from "../../security/node-certificate/tls-info.js";
-import { certificateFacts } from "../../security/pki/certificate-facts.js";
+import { certificateFacts, readCertificates } from "../../security/pki/certificate-facts.js";
 
 export interface PublicCertificate {
   readonly certificatePem: string;
@@ -31,12 +31,21 @@ export function tlsInfoOfNode(agent: PublicCertificate, manager: PublicCertifica
   if (manager) {
     try {
       const [own, other] = [agent, manager].map(({ certificatePem }) => certificateFacts(certificatePem).notBeforeMs);
-      if (other! < own!) return tlsInfoOf(manager);
+      if (other! < own! || (other === own && isBehind(manager, agent))) return tlsInfoOf(manager);
     } catch {
       // What is not whole is just being written, and is looked at again.
     }
   }
   return tlsInfoOf(agent);
+}
+
+/** Of two that were signed in the same second: whether the other one is of the newest root that either trusts, and this one is not. */
+function isBehind(one: PublicCertificate, other: PublicCertificate): boolean {
+  const [roots, others] = [one, other].map(({ rootPem }) => readCertificates(rootPem));
+  // While one root follows another both are trusted, the next one last.
+  const newest = (others!.length > roots!.length ? others! : roots!).at(-1)!.publicKeyDer;
+  const isOfNewest = (certificate: PublicCertificate) => tlsInfoOf(certificate).certIssuerPublicKey.equals(newest);
+  return isOfNewest(other) && !isOfNewest(one);
 }
 
 /** Milliseconds since 1970; undefined for what is no certificate. */

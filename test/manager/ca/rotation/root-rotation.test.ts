@@ -26,7 +26,8 @@ import { nodeId, TestCluster } from "../../test-cluster.js";
 import { RotatingAgent } from "./rotating-agent.js";
 
 const NO_ROTATION: KeyRotation = { workerJoinToken: false, managerJoinToken: false, managerUnlockKey: false };
-const INTERVAL_MS = 3000;
+/** Longer than managers count how often a node comes. */
+const STEP_MS = 9000;
 
 class Bed {
   readonly cluster: TestCluster;
@@ -104,7 +105,7 @@ class Bed {
 
   /** Some seconds pass; all that follows has happened, and everybody has made calls. */
   async step(): Promise<void> {
-    this.cluster.clock.advance(INTERVAL_MS);
+    this.cluster.clock.advance(STEP_MS);
     await this.cluster.manager.idle();
     await this.everybodyCalls();
     await Promise.all(this.agents.map((agent) => agent.settled()));

@@ -91,9 +91,15 @@ export class RotatingAgent {
 
   /** A request over a connection of its own, with what the node has at this moment. */
   async request(): Promise<void> {
+    const sessionId = this.#sessionId;
     const client = openChannel(`dns:${this.#address}`, this.identity.channelCredentials(), true);
     try {
-      await callUnary(client, DispatcherService.heartbeat, { sessionId: this.#sessionId }, { timeoutMs: TIMEOUT_MS });
+      await callUnary(client, DispatcherService.heartbeat, { sessionId }, { timeoutMs: TIMEOUT_MS });
+    } catch (error) {
+      // It has begun another session meanwhile, with its new certificate.
+      await this.settled();
+      if (sessionId === this.#sessionId) throw error;
+      await this.request();
     } finally {
       client.close();
     }
