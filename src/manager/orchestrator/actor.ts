@@ -6,7 +6,7 @@ import { newObjectId, type RandomBytes } from "../../store/object-id.js";
 import type { Transaction } from "../../store/transaction.js";
 import { hasEnded, stateOf } from "../task-life.js";
 import type { Action, Step } from "./action.js";
-import { newTask } from "./new-task.js";
+import { defaultLogDriver, newTask } from "./new-task.js";
 
 export class Actor {
   readonly #clock: Clock;
@@ -26,7 +26,14 @@ export class Actor {
       case "create": {
         const service = tx.get("service", serviceId);
         if (!service) return;
-        tx.create("task", newTask(service, { ...action, id: newObjectId(this.#random) }, this.#clock.now()));
+        tx.create(
+          "task",
+          newTask(
+            service,
+            { ...action, id: newObjectId(this.#random), logDriver: defaultLogDriver(tx) },
+            this.#clock.now(),
+          ),
+        );
         return;
       }
       case "desire":

@@ -1,7 +1,8 @@
 /** A task as it begins. */
 import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
-import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { type Driver, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import type { StoreReader } from "../../store/reader.js";
 import { statusAt } from "../task-life.js";
 import type { Labels } from "./action.js";
 
@@ -36,13 +37,19 @@ export interface TaskPlace {
   readonly nodeId: string;
   readonly desiredState: TaskState;
   readonly labels?: Labels;
+  /** What the cluster has for tasks whose specification names none; see {@link defaultLogDriver}. */
+  readonly logDriver?: Driver | undefined;
 }
 
 const NO_LABELS: Labels = Object.freeze({});
 
+export function defaultLogDriver(read: StoreReader): Driver | undefined {
+  return read.all("cluster")[0]?.spec?.taskDefaults?.logDriver;
+}
+
 export function newTask(
   service: Service,
-  { id, slot, nodeId, desiredState, labels = NO_LABELS }: TaskPlace,
+  { id, slot, nodeId, desiredState, labels = NO_LABELS, logDriver }: TaskPlace,
   nowMs: number,
 ): Task {
   const spec = specOf(service);
@@ -66,7 +73,7 @@ export function newTask(
     desiredState,
     networks: [],
     endpoint: endpoint ? { spec: endpoint, ports: [], virtualIps: [] } : undefined,
-    logDriver: spec.logDriver,
+    logDriver: spec.logDriver ?? logDriver,
     assignedGenericResources: [],
     jobIteration: iteration === undefined ? undefined : (service.jobStatus?.jobIteration ?? { index: 0 }),
     volumes: [],

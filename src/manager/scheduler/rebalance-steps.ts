@@ -5,7 +5,7 @@ import { durationMs, timestampMs } from "../../api/time.js";
 import { newObjectId, type RandomBytes } from "../../store/object-id.js";
 import type { Transaction } from "../../store/transaction.js";
 import { DEFAULT_UPDATE } from "../orchestrator/defaults.js";
-import { newTask } from "../orchestrator/new-task.js";
+import { defaultLogDriver, newTask } from "../orchestrator/new-task.js";
 import { stateOf } from "../task-life.js";
 import { evict } from "./eviction.js";
 import type { Move } from "./rebalance.js";
@@ -117,5 +117,8 @@ export function writeMove(tx: Transaction, move: Move, service: Service, random:
   if (!isSteady(task) || task.nodeId !== move.from) return;
   evict(tx, task, `moved so that the service is spread evenly again: node ${move.to} has fewer of its tasks`);
   const place = { id: newObjectId(random), slot: task.slot, nodeId: "", desiredState: TaskState.READY };
-  tx.create("task", newTask(current, { ...place, labels: { [MOVED_FROM]: move.from } }, nowMs));
+  tx.create(
+    "task",
+    newTask(current, { ...place, labels: { [MOVED_FROM]: move.from }, logDriver: defaultLogDriver(tx) }, nowMs),
+  );
 }

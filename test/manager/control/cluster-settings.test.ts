@@ -107,7 +107,9 @@ test("the cluster's settings: what is refused, and what holds", async (t) => {
   t.is(after.spec?.caConfig?.nodeCertExpiry?.seconds, 3600);
   t.deepEqual(after.spec?.taskDefaults?.logDriver, { name: "journald", options: { tag: "x" } });
   t.like(cluster.manager.raft?.status(), { electionTicks: 20, heartbeatTicks: 2 });
-  await cluster.createService(processService("a", 0));
+  const { id } = await cluster.createService(processService("a", 1));
+  await cluster.until("it has a task", () => cluster.tasks(id).length > 0);
+  t.is(cluster.tasks(id)[0]?.logDriver?.name, "journald");
   await cluster.createService(processService("b", 0));
   await cluster.createService(processService("c", 0));
   const { raft: log } = cluster.manager;
