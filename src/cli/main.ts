@@ -1,9 +1,10 @@
 #!/usr/bin/env node
 import { type Command, CommanderError } from "commander";
+import type { Perform } from "./command-maker.js";
 import { CommandError, ExitCode } from "./failure.js";
 import type { Action } from "./invocation.js";
 import { LocalConnections } from "./local-connections.js";
-import { buildProgram } from "./program.js";
+import { buildPart } from "./program-part.js";
 import { visible } from "./render/table.js";
 import { readSettings } from "./settings.js";
 import { processTerminal, type Terminal } from "./terminal.js";
@@ -11,9 +12,10 @@ import { processTerminal, type Terminal } from "./terminal.js";
 /** Runs one command line. @returns the exit status; never throws */
 async function run(args: readonly string[], terminal: Terminal): Promise<number> {
   let exitCode: number = ExitCode.success;
-  const program = buildProgram(async (command, action) => {
+  const act: Perform = async (command, action) => {
     exitCode = await perform(command, action, terminal);
-  });
+  };
+  const program = (await buildPart(act, args[0])) ?? (await import("./program.js")).buildProgram(act);
   configure(program, terminal);
   try {
     if (args.length === 0) program.outputHelp();

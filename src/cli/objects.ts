@@ -166,5 +166,20 @@ export function createdMs(object: Pick<Task, "meta">): number {
   return timestampMs(object.meta?.createdAt);
 }
 
-/** Orders names as people do: web.2 before web.10. */
-export const byName = new Intl.Collator("en", { numeric: true }).compare;
+const PARTS = /\d+|\D+/g;
+
+/** Orders names as people do: web.2 before web.10. By hand: to load the system's rules takes longer than to ask the cluster. */
+export function byName(a: string, b: string): number {
+  const ofA: readonly string[] = a.match(PARTS) ?? [];
+  const ofB: readonly string[] = b.match(PARTS) ?? [];
+  for (let at = 0; at < Math.min(ofA.length, ofB.length); at++) {
+    const [one, other] = [ofA[at]!, ofB[at]!];
+    const difference = Number(one) - Number(other) || compare(one.toLowerCase(), other.toLowerCase());
+    if (difference !== 0) return difference;
+  }
+  return ofA.length - ofB.length || compare(a, b);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

@@ -1,5 +1,6 @@
 import test from "ava";
 import { CommandError } from "../../src/cli/failure.js";
+import { byName } from "../../src/cli/objects.js";
 import { mayBeId, pickOne } from "../../src/cli/resolve.js";
 
 const web = { id: "abc111", name: "web" };
@@ -54,3 +55,21 @@ test("only base 36 may be an id", (t) => {
   t.true(mayBeId("abc123"));
   for (const text of ["", "Web", "a-b", "a".repeat(26)]) t.false(mayBeId(text), text);
 });
+
+const orderRows: readonly (readonly [string, string])[] = [
+  ["web.2", "web.10"],
+  ["host1", "host2"],
+  ["Alpha", "beta"],
+  ["a", "a1"],
+  ["1a", "a"],
+  ["9", "10"],
+  ["web", "web.1"],
+  ["A", "a"],
+];
+for (const [first, second] of orderRows) {
+  test(`${first} stands before ${second}`, (t) => {
+    t.true(byName(first, second) < 0);
+    t.true(byName(second, first) > 0);
+    t.is(byName(first, first), 0);
+  });
+}

@@ -2,6 +2,9 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import test from "ava";
+import type { Command } from "commander";
+import { buildProgram } from "../../src/cli/program.js";
+import { buildPart } from "../../src/cli/program-part.js";
 
 const ROOT = new URL("../../", import.meta.url);
 const CLI = new URL("src/cli/", ROOT);
@@ -44,4 +47,18 @@ test("nothing in tsctl loads execa, and what every command needs loads no gRPC l
   for (const name of files) t.false(loadedBy(new URL(name, CLI)).has("execa"), name);
   for (const name of ["connection.js", "node/list.js", "service/list.js"])
     t.false(loadedBy(new URL(name, CLI)).has("@grpc/grpc-js"), name);
+});
+
+test("a group that is built alone is what it is among all others", async (t) => {
+  const whole = buildProgram(async () => {});
+  const help = (command: Command): string[] => [command.helpInformation(), ...command.commands.flatMap(help)];
+  for (const word of ["node", "service", "svc", "task", "network", "net", "debug"]) {
+    const alone = await buildPart(async () => {}, word);
+    const [group] = alone!.commands;
+    t.is(alone!.commands.length, 1, word);
+    const same = whole.commands.find((command) => command.name() === group!.name())!;
+    t.deepEqual(help(group!), help(same), word);
+  }
+  t.is(await buildPart(async () => {}, "--help"), undefined);
+  t.is(await buildPart(async () => {}, "constructor"), undefined);
 });

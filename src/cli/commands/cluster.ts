@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandMaker } from "../program.js";
+import type { CommandMaker } from "../command-maker.js";
 import { addListFlags } from "./flags.js";
 import { addLeave, addUnlock, addUnlockKey, addUpdate } from "./swarm.js";
 

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandMaker } from "../program.js";
+import type { CommandMaker } from "../command-maker.js";
 
 export function addDebugCommands(program: Command, maker: CommandMaker): void {
   const debug = maker.group("debug", "Look into a manager and its log");

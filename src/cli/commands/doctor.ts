@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandMaker } from "../program.js";
+import type { CommandMaker } from "../command-maker.js";
 
 export function addDoctorCommand(program: Command, maker: CommandMaker): void {
   maker

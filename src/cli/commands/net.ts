@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import type { CommandMaker } from "../program.js";
+import type { CommandMaker } from "../command-maker.js";
 import { addListFlags } from "./flags.js";
 
 export function addNetCommands(program: Command, maker: CommandMaker): void {

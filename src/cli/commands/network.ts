@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type CommandMaker, repeated } from "../program.js";
+import { type CommandMaker, repeated } from "../command-maker.js";
 import { addListFlags } from "./flags.js";
 
 export function addNetworkCommands(program: Command, maker: CommandMaker): void {

@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { type CommandMaker, repeated } from "../program.js";
+import { type CommandMaker, repeated } from "../command-maker.js";
 
 /** The commands that make a node a member of a swarm, and those for the swarm as a whole. */
 export function addSwarmCommands(program: Command, maker: CommandMaker): void {

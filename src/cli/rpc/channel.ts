@@ -119,7 +119,7 @@ function tlsOptions({ roots, certificate, key }: TlsSettings): ConnectionOptions
   return {
     ALPNProtocols: ["h2"],
     minVersion: "TLSv1.2",
-    servername: MANAGER_NAME,
+    ...(roots === undefined ? {} : { servername: MANAGER_NAME }),
     // An empty list, not an absent one: to read the system's roots takes long.
     ca: roots === undefined ? [] : [roots],
     rejectUnauthorized: roots !== undefined,
