@@ -32,7 +32,7 @@ import { WorkBudget } from "./work-budget.js";
 const MAX_MOVES = 1000;
 /** Several nodes that come together are one occasion. */
 const SETTLE_MS = 1000;
-const SLICE_UNITS = 10_000;
+const SLICE_UNITS = 5000;
 
 export interface RebalancerOptions {
   readonly store: Store;

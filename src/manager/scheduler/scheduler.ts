@@ -25,8 +25,10 @@ import { clusterStrategy, type Strategy } from "./strategy.js";
 import { isSchedulable } from "./task-place.js";
 import { WorkBudget } from "./work-budget.js";
 
-/** One to two milliseconds. */
-const SLICE_UNITS = 10_000;
+/** A millisecond or less, some more before the code is compiled. */
+const SLICE_UNITS = 5000;
+/** Decisions of several slices are written together. */
+const COMMIT_AT = 1000;
 /** To find a node for a task, or to tell it why there is none. */
 const TASK_WORK = 15;
 const TELL_WORK = 5;
@@ -69,23 +71,30 @@ export class Scheduler implements Reconciler {
 
   async reconcile(): Promise<number | undefined> {
     let underWay: Promise<unknown> = Promise.resolve();
+    let waiting: Decision[] = [];
     this.#observer.pending.retell(this.#clock.now());
     for (;;) {
       const decisions = this.slice();
-      const failure = await underWay;
-      if (failure !== undefined) {
-        this.#takeBack(decisions);
-        throw failure;
+      waiting.push(...decisions);
+      const isIdle = decisions.length === 0 && !this.#hasWork;
+      if (isIdle || waiting.length >= COMMIT_AT) {
+        const failure = await underWay;
+        if (failure !== undefined) {
+          this.#takeBack(waiting);
+          throw failure;
+        }
+        // What was written may bring work.
+        if (isIdle && waiting.length === 0 && !this.#hasWork) break;
+        underWay = this.#commit(waiting);
+        waiting = [];
       }
-      underWay = this.#commit(decisions);
-      if (decisions.length === 0 && !this.#hasWork) break;
       await new Promise((resolve) => setImmediate(resolve));
     }
     return this.#observer.pending.retell(this.#clock.now());
   }
 
   /**
-   * Catches up with the store and decides on as many tasks as a slice of a millisecond or two allows. They count as decided until they
+   * Catches up with the store and decides on as many tasks as a slice of about a millisecond allows. They count as decided until they
    * are settled.
    * @returns nothing also while there is more to take in
    */
