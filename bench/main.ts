@@ -14,6 +14,7 @@ const GROUPS = [
   "cluster",
   "raft",
   "identity",
+  "dispatcher",
 ];
 
 const asked = process.argv.slice(2);

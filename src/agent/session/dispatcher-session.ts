@@ -204,7 +204,10 @@ export class DispatcherSession {
     if (!open) return;
     const { epoch } = open;
     try {
-      await open.transport.updateTaskStatus(sessionId, batch, RPC_TIMEOUT_MS);
+      const refused = await open.transport.updateTaskStatus(sessionId, batch, RPC_TIMEOUT_MS);
+      for (const { taskId, reason } of refused) {
+        this.#options.log(`the dispatcher refuses the status of task ${taskId}: ${reason}`);
+      }
       this.#step({ kind: "statusesTaken", epoch });
     } catch (error) {
       if (error instanceof DispatcherError && error.refused) {

@@ -47,9 +47,16 @@ export interface DispatcherTransport {
   assignments(sessionId: string, handlers: StreamHandlers<AssignmentsMessage>): DispatcherStream;
   /** @returns the period until the next heartbeat */
   heartbeat(sessionId: string, timeoutMs: number): Promise<{ readonly periodMs: number }>;
-  updateTaskStatus(sessionId: string, updates: StatusBatch, timeoutMs: number): Promise<void>;
+  /** @returns those that the dispatcher refused while it took the others */
+  updateTaskStatus(sessionId: string, updates: StatusBatch, timeoutMs: number): Promise<readonly RefusedStatus[]>;
   /** Ends what is under way and lets go of the connection. @param failure why, when the session did not go well */
   close(failure?: SessionFailure): void;
+}
+
+export interface RefusedStatus {
+  readonly taskId: string;
+  /** For people. */
+  readonly reason: string;
 }
 
 /** How a session with one manager went wrong. */
@@ -57,6 +64,7 @@ export interface SessionFailure {
   readonly silent: boolean;
 }
 
+const NONE_REFUSED: readonly RefusedStatus[] = [];
 const LARGEST_MESSAGE_BYTES = 2 ** 31 - 1;
 const REFUSALS = new Set([
   status.PERMISSION_DENIED,
@@ -100,7 +108,7 @@ export function grpcDispatcher(
       new Promise((resolve, reject) => {
         client.updateTaskStatus({ sessionId, updates }, metadata, options(timeoutMs), (error) => {
           if (error) reject(dispatcherError("status update", error));
-          else resolve();
+          else resolve(NONE_REFUSED);
         });
       }),
     close,
@@ -127,7 +135,7 @@ function follow<T>(stream: ClientReadableStream<T>, handlers: StreamHandlers<T>)
   };
 }
 
-function dispatcherError(what: string, error: ServiceError): DispatcherError {
+export function dispatcherError(what: string, error: ServiceError): DispatcherError {
   const words = error.details || error.message;
   const sessionInvalid = SESSION_INVALID.test(words);
   return new DispatcherError(

@@ -6,6 +6,7 @@ import type { OpenLink } from "../link/link-client.js";
 import { type DispatcherTransport, dispatcherClientOn, grpcDispatcher } from "./dispatcher-transport.js";
 import { ManagerChannels } from "./manager-channels.js";
 import { ManagerChoice, type ManagerFailure, type ManagerList } from "./manager-choice.js";
+import { streamTransport } from "./stream-transport.js";
 
 export interface ManagersOptions {
   /** Of this node's agent. */
@@ -18,12 +19,16 @@ export interface ManagersOptions {
   readonly onSilent: (address: string) => void;
 }
 
+const TRY_STREAM_AGAIN_MS = 600_000;
+
 export class Managers {
   readonly #options: ManagersOptions;
   readonly #channels: ManagerChannels;
   readonly #endRenewals: () => void;
   readonly #forSession: ManagerChoice;
   readonly #forLink: ManagerChoice;
+  /** Managers that do not know tswarm's stream, and until when it is not tried: they may be replaced by newer ones. */
+  readonly #withoutStream = new Map<string, number>();
 
   constructor(options: ManagersOptions) {
     this.#options = options;
@@ -39,12 +44,15 @@ export class Managers {
     const { now, onSilent } = this.#options;
     const connection = this.#channels.connect(this.#forSession.pick(now()));
     const { address } = connection;
-    return grpcDispatcher(dispatcherClientOn(connection.channel), (failure) => {
+    const client = dispatcherClientOn(connection.channel);
+    const calls = grpcDispatcher(client, (failure) => {
       connection.release(failure?.silent);
       if (!failure) return;
       this.#forSession.failed(address, failure.silent ? "silent" : "refused", now());
       if (failure.silent) onSilent(address);
     });
+    if (now() < (this.#withoutStream.get(address) ?? 0)) return calls;
+    return streamTransport(client, calls, () => this.#withoutStream.set(address, now() + TRY_STREAM_AGAIN_MS));
   }
 
   /** @throws Error when no manager is known */

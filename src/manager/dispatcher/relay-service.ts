@@ -116,7 +116,8 @@ export class RelayService {
         return;
       case "arrival": {
         const { number, ...arrival } = event.value;
-        this.#ask(relay, number, relay.hold.arrive(arrival));
+        const arrived = relay.hold.arrive(arrival).then(() => []);
+        this.#ask(relay, number, arrived);
         return;
       }
       case "tasks": {
@@ -132,7 +133,7 @@ export class RelayService {
     }
   }
 
-  #ask(relay: Relay, number: number, done: Promise<readonly RefusedReport[] | void>): void {
+  #ask(relay: Relay, number: number, done: Promise<readonly RefusedReport[]>): void {
     relay.unanswered++;
     const answer = (result: Omit<RelayResult, "number" | "version">) => {
       relay.unanswered--;
@@ -140,7 +141,7 @@ export class RelayService {
       this.#answer(relay);
     };
     done.then(
-      (refused) => answer({ code: status.OK, text: "", refused: refused ?? [] }),
+      (refused) => answer({ code: status.OK, text: "", refused }),
       (error: unknown) => {
         // The other manager learns who leads now, and asks there.
         if (error instanceof LinkLostError) return;
