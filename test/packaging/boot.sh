@@ -1,8 +1,8 @@
 #!/bin/bash
 # Run in new namespaces of all kinds but user: becomes systemd on a throw-away layer above this machine's files.
-#   boot.sh ROOT SHARED NODE      SHARED is to be seen as /bed, what was written to the layer as /written
+#   boot.sh ROOT SHARED NODE PROJECT      SHARED is to be seen as /bed, what was written to the layer as /written
 set -e
-root=$1 shared=$2 node=$3
+root=$1 shared=$2 node=$3 project=$4
 mount --make-rprivate /
 mount -t tmpfs tmpfs "$root"
 mkdir "$root/upper" "$root/work" "$root/root"
@@ -23,6 +23,9 @@ ln -s pts/ptmx dev/ptmx
 ln -s /proc/self/fd dev/fd
 mount --bind "$shared" bed
 mount --bind "$root/upper" written
+# It may be a mount of its own, which the layer does not show.
+mkdir -p "./$project"
+mount --bind "$project" "./$project"
 # Nothing of what this machine starts; its policy on starting is none of ours; programs look for node where packages put it.
 rm -rf etc/systemd/system usr/sbin/policy-rc.d
 mkdir etc/systemd/system

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { PROJECT } from "../sources.js";
 
 const run = promisify(execFile);
 const BOOT = fileURLToPath(new URL("../../../test/packaging/boot.sh", import.meta.url));
@@ -32,7 +33,10 @@ export class SystemdBed {
     const script = 'echo 0 >"$1/cgroup.procs" && shift && exec unshare "$@"';
     this.#unshare = spawn(
       "sh",
-      ["-c", script, "sh", this.#cgroup, ...kinds, "--", "bash", BOOT, this.#root, this.shared, process.execPath],
+      [
+        ...["-c", script, "sh", this.#cgroup, ...kinds, "--"],
+        ...["bash", BOOT, this.#root, this.shared, process.execPath, PROJECT],
+      ],
       { stdio: ["ignore", "ignore", "inherit"] },
     );
   }
@@ -51,11 +55,15 @@ export class SystemdBed {
   /** Runs a shell script as root inside. @returns what it printed @throws Error with its output when it fails */
   async run(script: string): Promise<string> {
     const kinds = ["--mount", "--pid", "--net", "--uts", "--ipc", "--cgroup", "--root", "--wd"];
-    const { stdout } = await run("nsenter", [`--target=${this.#init}`, ...kinds, "--", "bash", "-ec", script], {
-      timeout: COMMAND_LIMIT_MS,
-      maxBuffer: 64 << 20,
-      env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" },
-    });
+    const { stdout } = await run(
+      "nsenter",
+      [`--target=${this.#init}`, ...kinds, "--", "bash", "--norc", "-ec", script],
+      {
+        timeout: COMMAND_LIMIT_MS,
+        maxBuffer: 64 << 20,
+        env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C.UTF-8", DEBIAN_FRONTEND: "noninteractive" },
+      },
+    );
     return stdout;
   }
 

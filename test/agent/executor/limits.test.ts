@@ -2,7 +2,7 @@ import { readFileSync, rmdirSync } from "node:fs";
 import { join } from "node:path";
 import test from "ava";
 import { readHierarchies } from "../../../src/agent/executor/process/task-cgroup.js";
-import { makeTaskBed, type TaskBed } from "./task-bed.js";
+import { cgroupFolders, makeTaskBed, type TaskBed } from "./task-bed.js";
 
 const hierarchies = readHierarchies();
 const MIB = 2 ** 20;
@@ -12,8 +12,8 @@ function limitFile(bed: TaskBed, taskId: string, controller: string, v1: string,
   const hierarchy = hierarchies.find(({ controllers }) => controllers.has(controller));
   if (!hierarchy) throw new Error(`this kernel has no cgroup controller ${controller}`);
   const name = hierarchy.version === 2 ? v2 : v1;
-  const path = join(hierarchy.mountPoint, "tswarm", bed.nodeId.slice(0, 8), taskId, name);
-  return readFileSync(path, "utf8").trim();
+  const folder = cgroupFolders(bed.nodeId, taskId).find((path) => path.startsWith(`${hierarchy.mountPoint}/`));
+  return readFileSync(join(folder!, name), "utf8").trim();
 }
 
 test("limits are in the kernel while the task runs, and every process of it is under them", async (t) => {
@@ -26,9 +26,10 @@ test("limits are in the kernel while the task runs, and every process of it is u
   t.is(limitFile(bed, task.id, "memory", "memory.limit_in_bytes", "memory.max"), String(64 * MIB));
   t.is(limitFile(bed, task.id, "pids", "pids.max", "pids.max"), "21");
   t.regex(limitFile(bed, task.id, "cpu", "cpu.cfs_quota_us", "cpu.max"), /^50000( 100000)?$/);
-  for (const { mountPoint } of hierarchies) {
-    const procs = readFileSync(join(mountPoint, "tswarm", bed.nodeId.slice(0, 8), task.id, "cgroup.procs"), "utf8");
-    t.is(procs.trim().split("\n").length, 2, mountPoint);
+  const folders = cgroupFolders(bed.nodeId, task.id);
+  t.is(folders.length, hierarchies.length);
+  for (const folder of folders) {
+    t.is(readFileSync(join(folder, "cgroup.procs"), "utf8").trim().split("\n").length, 2, folder);
   }
 });
 
@@ -60,7 +61,7 @@ test("cgroups that somebody removed before the start are made again, limits incl
   const bed = makeTaskBed(t);
   const task = bed.controller(["sleep", "600"], { pidsLimit: 20 });
   await task.prepare();
-  for (const { mountPoint } of hierarchies) rmdirSync(join(mountPoint, "tswarm", bed.nodeId.slice(0, 8), task.id));
+  for (const folder of cgroupFolders(bed.nodeId, task.id)) rmdirSync(folder);
   await task.start(bed.sandbox);
   t.is(limitFile(bed, task.id, "pids", "pids.max", "pids.max"), "21");
 });

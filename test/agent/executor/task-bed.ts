@@ -1,7 +1,7 @@
 /** What the executor's tests stand on: a network namespace, a state folder, tasks; all of it removed afterwards. */
 import { execFileSync } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
@@ -118,13 +118,17 @@ export function makeTaskBed(t: ExecutionContext): TaskBed {
 }
 
 export function cgroupPids(nodeId: string, taskId: string): readonly number[] {
-  const node = nodeId.slice(0, 8);
-  // Under systemd a task is in a unit of its own.
-  const places = [join("tswarm", node, taskId), join("tswarm.slice", `tswarm-${node}-${taskId}.service`, "task")];
-  const files = readHierarchies().flatMap(({ mountPoint }) =>
-    places.map((place) => join(mountPoint, place, "cgroup.procs")),
-  );
+  const files = cgroupFolders(nodeId, taskId).map((folder) => join(folder, "cgroup.procs"));
   return [...new Set(files.flatMap(linesOf).map(Number))];
+}
+
+/** A task's cgroups, one of each hierarchy: beside the agent's, or under systemd in a unit of its own. */
+export function cgroupFolders(nodeId: string, taskId: string): readonly string[] {
+  const node = nodeId.slice(0, 8);
+  const places = [join("tswarm", node, taskId), join("tswarm.slice", `tswarm-${node}-${taskId}.service`, "task")];
+  return readHierarchies().flatMap(({ mountPoint }) =>
+    places.map((place) => join(mountPoint, place)).filter(existsSync),
+  );
 }
 
 /** Whether there is such a process, other than as an entry that its parent has not read yet. */

@@ -7,7 +7,8 @@
  * its rights away. `init` is the same process afterwards: it starts the command, waits, and writes the exit status. It
  * collects orphans, and its own end takes every process of the namespace along. `run` sets environment and folder and becomes the
  * command. Descriptors: 2 what goes wrong during set-up, 3 the
- * lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr.
+ * lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr, 6 a counter of the
+ * task's cgroup.
  */
 import type { Account } from "./accounts.js";
 
@@ -19,6 +20,8 @@ export interface LaunchFacts {
   readonly makeCgroups: readonly string[];
   readonly joinFirst: readonly string[];
   readonly joinLast: readonly string[];
+  /** Where the kernel counts out-of-memory kills, when that goes with the task's end. */
+  readonly outOfMemoryCounter?: string;
   /** Mounts of the host that the task must not hold on to. */
   readonly unmount: readonly string[];
   readonly account: Account;
@@ -66,6 +69,7 @@ export function setupScript(facts: LaunchFacts): string {
     ...facts.makeCgroups,
     ...facts.joinFirst.map((file) => `echo 0 >${quote(file)}`),
     ...facts.joinLast.map((file) => `exec 4>${quote(file)}`),
+    ...(facts.outOfMemoryCounter ? [`exec 6<${quote(facts.outOfMemoryCounter)}`] : []),
     'echo "$pid $start" >pid',
     "read -r adjustment </proc/self/oom_score_adj",
     'if [ "$adjustment" -lt 0 ]; then echo 0 >/proc/self/oom_score_adj; fi',
@@ -91,10 +95,15 @@ export function initScript(facts: LaunchFacts): string {
     "  read -r self _ </proc/self/stat",
     '  echo "$self" >started',
     "  echo run >&3",
-    "  exec 2>&5 3>&- 5>&-",
+    "  exec 2>&5 3>&- 5>&- 6<&-",
     `  ${become}`,
     ")",
-    'echo "$?" >exit',
+    "status=$?",
+    // Words of the shell's own: there may be no memory, and no place among the processes, for another program.
+    ...(facts.outOfMemoryCounter
+      ? ['while read -r name count; do if [ "$name" = oom_kill ]; then echo "$count" >oom-kills; fi; done <&6']
+      : []),
+    'echo "$status" >exit',
     "",
   ].join("\n");
 }

@@ -67,7 +67,7 @@ export class ProcessController implements TaskController {
     const lifeline = this.#supervision.lifeline();
     if (lifeline) await lifeline.ended;
     else if (files.supervisor() === undefined) this.#fail("this node has no trace of the task's process");
-    const kills = await countOutOfMemoryKills(this.#cgroups);
+    const kills = files.outOfMemoryKills() ?? (await countOutOfMemoryKills(this.#cgroups));
     return describeExit(files.exitStatus() ?? LOST_SUPERVISOR_STATUS, kills, this.#task.limits.memoryBytes);
   }
 
@@ -130,6 +130,8 @@ export class ProcessController implements TaskController {
     const facts: LaunchFacts = {
       name: `${this.#task.label}.${this.#task.id}`,
       hostname: sandbox.hostname,
+      // With version 2 there is a counter where there is a limit.
+      ...(unit && this.#task.limits.memoryBytes > 0 ? { outOfMemoryCounter: this.#cgroups.outOfMemoryCounter } : {}),
       makeCgroups: unit ? cgroupLines(this.#cgroups) : [],
       joinFirst: this.#cgroups.joinFirst,
       joinLast: this.#cgroups.joinLast,

@@ -74,6 +74,12 @@ export class TaskFiles {
     return text?.endsWith("\n") ? Number(text) : undefined;
   }
 
+  /** As the supervisor counted at the end; undefined when it did not live to, or was not to. */
+  outOfMemoryKills(): number | undefined {
+    const text = this.#read("oom-kills");
+    return text ? Number(text) : undefined;
+  }
+
   /** What the set-up had to say when it failed. */
   setupMessages(): string {
     return (this.#read("setup.log") ?? "").trim().split("\n").slice(0, 3).join("; ");

@@ -3,7 +3,7 @@
  *
  * Process 1 starts it, so nothing of the agent's unit is inherited: no bounding set, no filter of system calls, no mounts. The unit is a
  * service that forks: its first process ends once the supervisor holds its descriptors, and systemd then watches the unit's cgroup, not
- * a process. It stays, with its cgroups and what the kernel counted in them, until the task is removed.
+ * a process. Unit and cgroups go with the task's last process, and with them what the kernel counted: the supervisor notes that before.
  */
 import { join } from "node:path";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
@@ -30,7 +30,6 @@ export function unitCgroup(unit: string, initCgroups: string): string {
 const PROPERTIES = {
   Type: "forking",
   GuessMainPID: "no",
-  RemainAfterExit: "yes",
   // Limits are the executor's: it makes cgroups below the unit's.
   Delegate: "yes",
   TasksMax: "infinity",
