@@ -1,6 +1,10 @@
 /** How many moves of a service are under way, which of its tasks may move, and what a move writes. */
 import type { Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
-import { TaskState, UpdateStatus_UpdateState as UpdateState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import {
+  TaskState,
+  UpdateConfig_UpdateOrder as UpdateOrder,
+  UpdateStatus_UpdateState as UpdateState,
+} from "../../api/generated/docker/swarmkit/v1/types.js";
 import { durationMs, timestampMs } from "../../api/time.js";
 import { newObjectId, type RandomBytes } from "../../store/object-id.js";
 import type { Transaction } from "../../store/transaction.js";
@@ -39,6 +43,9 @@ export function whyNotRebalanced(service: Service, clusterDefault: Strategy): st
   if (service.pendingDelete) return "the service is being removed";
   if (strategyOf(service.spec.annotations, clusterDefault) === "binpack") {
     return "the service is packed onto few nodes, not spread (tswarm.placement.strategy)";
+  }
+  if (service.spec.update?.order === UpdateOrder.START_FIRST) {
+    return "its updates start the new task first (order start-first), and a move stops the old one first";
   }
   switch (service.updateStatus?.state) {
     case UpdateState.UPDATING:

@@ -1,6 +1,9 @@
 import test, { type ExecutionContext } from "ava";
 import { NodeSpec_Availability as Availability } from "../../../src/api/generated/docker/swarmkit/v1/specs.js";
-import { TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
+import {
+  TaskState,
+  UpdateConfig_UpdateOrder as UpdateOrder,
+} from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { evictionReason } from "../../../src/manager/scheduler/eviction.js";
 import { ready } from "./sample-cluster.js";
 import { World } from "./world.js";
@@ -128,5 +131,14 @@ test("what cannot be moved says so", async (t) => {
   );
   t.is((await world.rebalancer.plan("g")).reason, "only replicated services are spread over nodes");
   t.regex((await world.rebalancer.plan("p")).reason!, /packed onto few nodes/);
+  await world.change((tx) => {
+    const { spec, ...rest } = tx.get("service", "p")!;
+    const annotations = { name: "p", labels: {}, indices: [] };
+    tx.update("service", {
+      ...rest,
+      spec: { ...spec!, annotations, update: { ...spec!.update!, order: UpdateOrder.START_FIRST } },
+    });
+  });
+  t.regex((await world.rebalancer.plan("p")).reason!, /order start-first/);
   t.is((await world.rebalancer.plan("none")).reason, "there is no such service");
 });
