@@ -23,6 +23,8 @@ import { MembershipService } from "../membership/membership-service.js";
 import { RoleManager } from "../membership/role-manager.js";
 import { StatusKeeper } from "../membership/status-keeper.js";
 import { ServiceOrchestrator } from "../orchestrator/service-orchestrator.js";
+import { ConstraintEnforcer } from "../scheduler/constraint-enforcer.js";
+import { Rebalancer } from "../scheduler/rebalancer.js";
 import { Scheduler } from "../scheduler/scheduler.js";
 import type { Term } from "./terms.js";
 
@@ -94,10 +96,14 @@ export class LeaderTerm implements Term {
     this.#links.start();
     const loop = (...reconcilers: ConstructorParameters<typeof ControlLoop>[2]) =>
       new ControlLoop(store, clock, reconcilers, log);
+    const scheduler = new Scheduler(store, clock);
     const work = loop(
+      // First, so that the reason is on a task before it is replaced.
+      new ConstraintEnforcer(store),
       new ServiceOrchestrator({ store, clock, random }),
       new Allocator({ store, clock, subnetSources: subnetSources(store), log }),
-      new Scheduler(store, clock),
+      scheduler,
+      new Rebalancer({ store, clock, random, scheduler }),
     );
     // Loops of their own: they wait for other managers.
     const roles = loop(new RoleManager({ store, clock, raft, selfNodeId: nodeId, log }));
