@@ -102,6 +102,8 @@ const PACKAGES: readonly PackageRule[] = [
   { name: "execa", allowed: ["netns/", "src/", "test/", "scripts/", "bench/"], reason: "bindings start no programs" },
 ];
 
+const NOTIFIER = "native-bindings/service-notifier.ts";
+
 for (const { name, allowed, reason } of PACKAGES) {
   test(`${name} is imported by ${allowed.join(", ")} alone: ${reason}`, (t) => {
     const users = files.filter((path) =>
@@ -115,13 +117,16 @@ for (const { name, allowed, reason } of PACKAGES) {
 }
 
 test("the manager never reaches libc: it runs without rights on the host, and must not need a kernel", (t) => {
-  t.deepEqual(
-    wayTo(
-      "native-bindings/libc.ts",
-      files.filter((path) => path.startsWith("src/manager/")),
-    ),
-    [],
+  const managers = files.filter((path) => path.startsWith("src/manager/"));
+  t.deepEqual(wayTo("native-bindings/libc.ts", managers, NOTIFIER), []);
+});
+
+test("what tells systemd of the manager is loaded only where systemd has started it", (t) => {
+  t.regex(
+    sourceText("src/manager/main.ts"),
+    /if \(!process\.env\.NOTIFY_SOCKET\) return[^]*?await import\("[^"]+service-notifier\.js"\)/,
   );
+  t.notRegex(sourceText("src/manager/main.ts"), /import \{[^}]*\} from "[^"]+service-notifier\.js"/);
 });
 
 test("Raft's core is pure: no clock, no disk, no network, so that a simulation is the truth", (t) => {
@@ -171,7 +176,7 @@ test("imports are found in every form", (t) => {
 });
 
 /** The imports, from one of `from` on, that lead to `target` when the program runs; none when nothing does. */
-function wayTo(target: string, from: readonly string[]): string[] {
+function wayTo(target: string, from: readonly string[], without?: string): string[] {
   const cameFrom = new Map<string, string>(from.map((path) => [path, ""]));
   for (const path of cameFrom.keys()) {
     if (path === target) {
@@ -181,7 +186,7 @@ function wayTo(target: string, from: readonly string[]): string[] {
     }
     if (!files.includes(path)) continue;
     for (const { target: next, typeOnly } of importsOf(path, sourceText(path))) {
-      if (!typeOnly && next.endsWith(".ts") && !cameFrom.has(next)) cameFrom.set(next, path);
+      if (!typeOnly && next.endsWith(".ts") && next !== without && !cameFrom.has(next)) cameFrom.set(next, path);
     }
   }
   return [];

@@ -7,7 +7,7 @@
 import { existsSync, fstatSync, readFileSync, rmSync } from "node:fs";
 import { parseArgs } from "node:util";
 import { logVerbosity, setLogVerbosity } from "@grpc/grpc-js";
-import { notifier } from "../../native-bindings/service-notifier.js";
+import type { Notifier } from "../../native-bindings/service-notifier.js";
 import { InitClusterRequest } from "../api/generated/tswarm/v1/node.js";
 import { DEFAULT_SETTINGS } from "../raft/node/settings.js";
 import { portOf } from "./address.js";
@@ -138,6 +138,13 @@ function onParentGone(action: () => void): void {
   process.stdin.on("end", action).on("error", action).on("close", action).resume();
 }
 
+/** Only where systemd has started it does it need more of the system than Node gives: a datagram on a unix socket. */
+async function systemdOf(log: (line: string) => void): Promise<Notifier | undefined> {
+  if (!process.env.NOTIFY_SOCKET) return undefined;
+  const { notifier } = await import("../../native-bindings/service-notifier.js");
+  return notifier(process.env, log);
+}
+
 /** @returns ends the looks */
 function onFileGone(path: string | undefined, action: () => void): () => void {
   if (path === undefined) return () => {};
@@ -149,14 +156,14 @@ function onFileGone(path: string | undefined, action: () => void): () => void {
 
 async function main(): Promise<void> {
   const { manager: options, whileExists } = readCommand(process.argv.slice(2));
-  const systemd = notifier(process.env, options.log);
+  const systemd = await systemdOf(options.log);
   // What goes wrong in gRPC reaches us as errors; it need not be told twice.
   setLogVerbosity(logVerbosity.NONE);
   let isEnding = false;
   const end = (line: string | undefined, status: number) => {
     if (isEnding) return;
     isEnding = true;
-    systemd.stopping();
+    systemd?.stopping();
     endLooks();
     // What starts it sees that it is not to be started again.
     if (status === STATUS_REMOVED && whileExists) rmSync(whileExists, { force: true });
@@ -183,7 +190,7 @@ async function main(): Promise<void> {
   const host = options.remoteAddress?.slice(0, options.remoteAddress.lastIndexOf(":"));
   const remote = manager.remotePort === undefined ? "" : ` remote=${host}:${manager.remotePort}`;
   const state = manager.phase === "locked" ? " state=locked" : "";
-  systemd.ready(manager.phase === "locked" ? "locked: waits for its unlock key" : "manages the cluster");
+  systemd?.ready(manager.phase === "locked" ? "locked: waits for its unlock key" : "manages the cluster");
   process.stdout.write(`ready control=${options.controlSocket}${remote}${state}\n`);
 }
 
