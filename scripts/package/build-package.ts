@@ -10,6 +10,9 @@ import { makeUniform } from "./uniform.js";
 
 export const PROJECT = resolve(fileURLToPath(new URL("../../..", import.meta.url)));
 
+/** Writes man pages and completions. */
+const MANUAL_PROGRAM = fileURLToPath(new URL("../manual/main.js", import.meta.url));
+
 export interface PackageOrder {
   /** A folder for what lies between; whoever asks removes it. */
   readonly work: string;
@@ -34,7 +37,9 @@ export function buildPackage(order: PackageOrder): string {
   const modules = join(work, "modules");
   const root = join(work, "root");
   installProductionModules(PROJECT, modules);
-  layOut(PROJECT, join(modules, "node_modules"), root, facts);
+  const manual = join(work, "manual");
+  execFileSync(process.execPath, [MANUAL_PROGRAM, manual], { stdio: ["ignore", "ignore", "inherit"] });
+  layOut({ project: PROJECT, modules: join(modules, "node_modules"), manual }, root, facts);
   writeControlFiles(PROJECT, root, facts);
   makeUniform(root, facts.epochSeconds);
   mkdirSync(output, { recursive: true });

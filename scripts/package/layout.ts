@@ -1,6 +1,6 @@
 /** Which file of the project lies where on a host. */
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { basename, dirname, join } from "node:path";
+import { dirname, join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { debianChangelog } from "./changelog.js";
 import { moduleLicences } from "./licences.js";
@@ -20,8 +20,16 @@ const PROGRAMS = {
   "usr/sbin/tswarmd": `${HOME}/build/src/daemon/main.js`,
 } as const;
 
-/** @param modules node_modules with what is needed at run time @param root of the package, made here */
-export function layOut(project: string, modules: string, root: string, facts: PackageFacts): void {
+export interface PackageParts {
+  readonly project: string;
+  /** A folder node_modules with what is needed at run time. */
+  readonly modules: string;
+  /** A folder with man pages and completions. */
+  readonly manual: string;
+}
+
+/** @param root of the package, made here */
+export function layOut({ project, modules, manual }: PackageParts, root: string, facts: PackageFacts): void {
   const copy = (from: string, to: string) => {
     mkdirSync(dirname(join(root, to)), { recursive: true });
     cpSync(from, join(root, to), { recursive: true });
@@ -38,7 +46,7 @@ export function layOut(project: string, modules: string, root: string, facts: Pa
   }
   copy(join(project, "packaging/debian/sysusers.txt"), "usr/lib/sysusers.d/tswarm.conf");
   copy(join(project, "packaging/debian/default.txt"), "etc/default/tswarmd");
-  layOutManual(project, root, copy);
+  layOutManual(manual, root, copy);
   layOutDocuments(project, modules, root, facts);
 }
 
@@ -59,23 +67,17 @@ function runtimeManifest(path: string): string {
   return `${JSON.stringify({ name, version, description, license, private: true, type }, null, 2)}\n`;
 }
 
-/** Man pages and completions are generated; where there are none the package has none. */
-function layOutManual(project: string, root: string, copy: (from: string, to: string) => void): void {
-  const manual = join(project, "packaging/man");
-  for (const page of filesIn(manual).filter((name) => /\.\d$/.test(name))) {
-    write(root, `usr/share/man/man${page.at(-1)}/${basename(page)}.gz`, compressed(readFileSync(join(manual, page))));
+const COMPLETIONS: Readonly<Record<string, string>> = {
+  "tsctl.bash": "usr/share/bash-completion/completions/tsctl",
+  "tsctl.fish": "usr/share/fish/vendor_completions.d/tsctl.fish",
+  _tsctl: "usr/share/zsh/vendor-completions/_tsctl",
+};
+
+function layOutManual(manual: string, root: string, copy: (from: string, to: string) => void): void {
+  for (const page of readdirSync(join(manual, "man"))) {
+    write(root, `usr/share/man/man${page.at(-1)}/${page}.gz`, compressed(readFileSync(join(manual, "man", page))));
   }
-  const completion = join(project, "packaging/completion");
-  const places: Readonly<Record<string, string>> = {
-    "tsctl.bash": "usr/share/bash-completion/completions/tsctl",
-    "tsctl.fish": "usr/share/fish/vendor_completions.d/tsctl.fish",
-    "tsctl.zsh": "usr/share/zsh/vendor-completions/_tsctl",
-    _tsctl: "usr/share/zsh/vendor-completions/_tsctl",
-  };
-  for (const name of filesIn(completion)) {
-    const place = places[basename(name)];
-    if (place) copy(join(completion, name), place);
-  }
+  for (const [name, place] of Object.entries(COMPLETIONS)) copy(join(manual, "completion", name), place);
 }
 
 function layOutDocuments(project: string, modules: string, root: string, facts: PackageFacts): void {
