@@ -15,6 +15,7 @@ const GROUPS = [
   "raft",
   "identity",
   "dispatcher",
+  "tsctl",
 ];
 
 const asked = process.argv.slice(2);

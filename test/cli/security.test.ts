@@ -365,6 +365,27 @@ for (const [name, title, manager, state] of processRows) {
   });
 }
 
+test("a locked manager is not asked for at its own node", async (t) => {
+  const asked: string[] = [];
+  const managers = [
+    { nodeId: "a", addr: "10.0.0.1:2377" },
+    { nodeId: "b", addr: "10.0.0.2:2377" },
+  ];
+  const world: SecurityWorld = {
+    ...emptyWorld(),
+    info: { nodeId: "a", managers, state: LocalNodeState.NODE_LOCKED } as never,
+    ask: async (address) => {
+      asked.push(address);
+      return { outcome: "answered", reason: "", skewMs: 0 };
+    },
+  };
+  const [result] = await runProbes(
+    SECURITY_PROBES.filter(({ name }) => name === "TLS to managers"),
+    world,
+  );
+  t.deepEqual([result?.state, asked], ["pass", ["10.0.0.2:2377"]]);
+});
+
 const skewRows: readonly (readonly [number | undefined, FindingState])[] = [
   [0, "pass"],
   [1999, "pass"],

@@ -1,4 +1,5 @@
 /** The way to every manager that this node knows. */
+import { LocalNodeState } from "../../../api/generated/tswarm/v1/node.js";
 import { listed } from "./files.js";
 import { fail, pass, type SecurityProbe, unknown } from "./probe.js";
 import type { ManagerReply, SecurityWorld } from "./world.js";
@@ -44,7 +45,10 @@ export const clock: SecurityProbe = {
 const asked = new WeakMap<SecurityWorld, Promise<(readonly [address: string, ManagerReply])[]>>();
 
 function askAll(world: SecurityWorld): Promise<(readonly [address: string, ManagerReply])[]> {
-  const addresses = [...new Set(world.info?.managers.map(({ addr }) => addr) ?? [])].slice(0, MAX_ASKED);
+  const { managers = [], nodeId = "", state } = world.info ?? {};
+  // A locked manager serves nobody, and this node knows that its own is one.
+  const serving = managers.filter((one) => state !== LocalNodeState.NODE_LOCKED || one.nodeId !== nodeId);
+  const addresses = [...new Set(serving.map(({ addr }) => addr))].slice(0, MAX_ASKED);
   const known =
     asked.get(world) ??
     Promise.all(addresses.map(async (address) => [address, await world.ask(address, "root", "agent")] as const));
