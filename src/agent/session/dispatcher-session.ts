@@ -134,6 +134,8 @@ export class DispatcherSession {
           this.#machine.step(this.#clock.now(), { kind: "status", taskId, status });
         }
         onRegistered?.(true);
+        // What changed while the session was being opened.
+        queueMicrotask(() => this.describeAnew());
         break;
       case "lost":
         onRegistered?.(false);

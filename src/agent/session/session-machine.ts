@@ -61,6 +61,8 @@ type Phase =
       /** Undefined while one is under way. */
       readonly heartbeatAtMs: number | undefined;
       readonly resyncedAtMs: number | undefined;
+      /** When the dispatcher is told what the node has become; undefined while it knows. */
+      readonly describeAtMs: number | undefined;
     };
 
 export const RPC_TIMEOUT_MS = 5000;
@@ -73,6 +75,8 @@ const STABLE_MS = 8000;
 /** Streams that lose messages again so soon do not come right by themselves. */
 const RESYNC_AGAIN_MS = 1000;
 const LEAST_PERIOD_MS = 100;
+/** Each new description takes a session of its own, and a dispatcher takes three of a node within 8 s; others may break meanwhile. */
+const DESCRIBE_GAP_MS = 4000;
 
 export class SessionMachine {
   readonly #random: () => number;
@@ -84,6 +88,8 @@ export class SessionMachine {
   /** Since when there is no session. */
   #withoutSinceMs = 0;
   #periodMs = RPC_TIMEOUT_MS;
+  /** When a session was begun for the node's description alone. */
+  #describedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(random: () => number) {
     this.#random = random;
@@ -99,7 +105,8 @@ export class SessionMachine {
     const phase = this.#phase;
     if (phase.kind === "pausing") return phase.untilMs;
     if (phase.kind === "opening") return phase.deadlineMs;
-    return phase.kind === "registered" ? earliest(phase.heartbeatAtMs, this.#statuses.sendAtMs) : undefined;
+    if (phase.kind !== "registered") return undefined;
+    return earliest(phase.describeAtMs, earliest(phase.heartbeatAtMs, this.#statuses.sendAtMs));
   }
 
   step(nowMs: number, input: SessionInput): readonly SessionCommand[] {
@@ -121,7 +128,7 @@ export class SessionMachine {
       case "resync":
         return this.#resync(nowMs);
       case "descriptionChanged":
-        return this.registered ? [...this.#close(), ...this.#open(nowMs)] : [];
+        return this.#descriptionChanged(nowMs);
       case "status":
         this.#statuses.put(nowMs, input.taskId, input.status);
         return [];
@@ -165,7 +172,13 @@ export class SessionMachine {
     if (this.#phase.kind !== "opening") return [];
     if (message.sessionId === "") return this.#broken(nowMs, "the dispatcher gave no session id");
     this.#sessionId = message.sessionId;
-    this.#phase = { kind: "registered", sinceMs: nowMs, heartbeatAtMs: nowMs, resyncedAtMs: undefined };
+    this.#phase = {
+      kind: "registered",
+      sinceMs: nowMs,
+      heartbeatAtMs: nowMs,
+      resyncedAtMs: undefined,
+      describeAtMs: undefined,
+    };
     return [
       { kind: "registered", sessionId: this.#sessionId },
       deliver,
@@ -196,6 +209,18 @@ export class SessionMachine {
     return [...commands, { kind: "log", line }];
   }
 
+  /** Changes that follow each other closely, as when the cluster's root changes, are told together. */
+  #descriptionChanged(nowMs: number): readonly SessionCommand[] {
+    if (this.#phase.kind !== "registered") return [];
+    const atMs = this.#describedAtMs + DESCRIBE_GAP_MS;
+    if (nowMs < atMs) {
+      this.#phase = { ...this.#phase, describeAtMs: atMs };
+      return [];
+    }
+    this.#describedAtMs = nowMs;
+    return [...this.#close(), ...this.#open(nowMs)];
+  }
+
   #resync(nowMs: number): readonly SessionCommand[] {
     if (this.#phase.kind !== "registered") return [];
     const { resyncedAtMs } = this.#phase;
@@ -220,6 +245,7 @@ export class SessionMachine {
           ? this.#broken(nowMs, "the dispatcher did not answer in time", true)
           : [];
       case "registered":
+        if (nowMs >= (this.#phase.describeAtMs ?? Number.POSITIVE_INFINITY)) return this.#descriptionChanged(nowMs);
         return [...this.#heartbeat(nowMs), ...this.#send(nowMs)];
     }
   }

@@ -194,6 +194,24 @@ test("a node that changed says so in a new session, without a pause and under th
   t.deepEqual(kinds(11, { kind: "descriptionChanged" }), []);
 });
 
+test("changes of a node that follow each other closely are told together: a dispatcher takes few sessions of a node", (t) => {
+  const { at, kinds, core } = registered();
+  at(10, { kind: "descriptionChanged" });
+  at(20, { kind: "message", epoch: 2, message: message("s") });
+  t.deepEqual(kinds(30, { kind: "descriptionChanged" }), []);
+  t.deepEqual(kinds(900, { kind: "descriptionChanged" }), []);
+  at(1000, { kind: "heartbeatAnswered", epoch: 2, periodMs: 60_000 });
+  t.is(core.wakeAtMs, 4010);
+  t.deepEqual(kinds(4009, { kind: "tick" }), []);
+  t.deepEqual(kinds(4010, { kind: "tick" }), ["close", "lost", "open"]);
+  at(4020, { kind: "message", epoch: 3, message: message("s") });
+  t.deepEqual(
+    kinds(9000, { kind: "descriptionChanged" }),
+    ["close", "lost", "open"],
+    "long after the last one: at once",
+  );
+});
+
 test("after stop nothing happens any more, until start", (t) => {
   const { at, kinds, core } = registered();
   t.deepEqual(kinds(10, { kind: "stop" }), ["close", "lost"]);
