@@ -124,7 +124,7 @@ test("the manager never reaches libc: it runs without rights on the host, and mu
 test("what tells systemd of the manager is loaded only where systemd has started it", (t) => {
   t.regex(
     sourceText("src/manager/main.ts"),
-    /if \(!process\.env\.NOTIFY_SOCKET\) return[^]*?await import\("[^"]+service-notifier\.js"\)/,
+    /if \(!process\.env\.NOTIFY_SOCKET\) return[\s\S]*?await import\("[^"]+service-notifier\.js"\)/,
   );
   t.notRegex(sourceText("src/manager/main.ts"), /import \{[^}]*\} from "[^"]+service-notifier\.js"/);
 });
