@@ -28,7 +28,12 @@ export function careForSlot(slot: Slot, rules: CareRules, around: Surroundings):
   if (wanted.length === 1) return careForCurrent(slot, current, rules, around);
   const older = wanted.slice(0, -1);
   // What has ended or has to leave counts for nothing any more; what nobody hears of may come back.
-  const standing = older.filter((task) => !hasEnded(task) && !isLeaving(task, around));
+  const isCurrentLost = stateOf(current) === TaskState.RUNNING && presenceOf(current, around) === "silent";
+  // Of several that nobody hears of the newest stays.
+  const standing = older.filter((task) => {
+    const presence = presenceOf(task, around);
+    return !hasEnded(task) && (presence === "here" || (presence === "silent" && !isCurrentLost));
+  });
   const over = older.filter((task) => !standing.includes(task)).map((task) => desire(task.id, TaskState.SHUTDOWN));
   if (isUp(current, around)) return oneStep([...over, ...standing.map(stop)]);
   // The old task is there again, and is what is asked for: nobody needs its replacement.
@@ -116,11 +121,6 @@ export function stop(task: Task): Action {
 
 function oneStep(step: readonly Action[]): Outcome {
   return step.length > 0 ? { steps: [step] } : NOTHING;
-}
-
-function isLeaving(task: Task, around: Surroundings): boolean {
-  const presence = presenceOf(task, around);
-  return presence === "leaving" || presence === "gone";
 }
 
 function isJobDone(task: Task): boolean {
