@@ -56,7 +56,10 @@ pgrep procps
 lintian lintian
 linux.uml user-mode-linux
 openssl openssl
-cfssl golang-cfssl'
+cfssl golang-cfssl
+man man-db
+fish fish
+zsh zsh'
 
 missing_packages() {
   local wanted="$packages_of_demo" command package
