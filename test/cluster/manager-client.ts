@@ -36,7 +36,11 @@ const TIMEOUT_MS = 1500;
 export class ManagerClient {
   #channel: Client | undefined;
 
-  constructor(readonly socket: string) {}
+  /** @param timeoutMs how long each call may take */
+  constructor(
+    readonly socket: string,
+    readonly timeoutMs: number = TIMEOUT_MS,
+  ) {}
 
   /** @throws CallFailedError */
   async createService(name: string): Promise<Service> {
@@ -83,7 +87,7 @@ export class ManagerClient {
   ): Promise<Response> {
     this.#channel ??= openChannel(grpcTarget(this.socket), trustingCredentials(), true);
     try {
-      return await callUnary(this.#channel, method, request, { timeoutMs: TIMEOUT_MS, metadata });
+      return await callUnary(this.#channel, method, request, { timeoutMs: this.timeoutMs, metadata });
     } catch (error) {
       const { code, details } = error as Partial<ServiceError>;
       if (code === undefined) throw error;
