@@ -68,7 +68,8 @@ export class Dispatcher {
   #isServing = false;
   #over: Error | undefined;
   #endWatch: () => void = () => {};
-  #cancelPatience: () => void = () => {};
+  /** While there is no leader: takes back the end of patience. */
+  #patience: (() => void) | undefined;
 
   constructor(options: DispatcherOptions) {
     const { clock, random, managerNodeId, managerAddress, log } = options;
@@ -102,7 +103,7 @@ export class Dispatcher {
     this.#over = reason;
     this.#isServing = false;
     this.#endWatch();
-    this.#cancelPatience();
+    this.#patience?.();
     this.#rounds.stop();
     this.#leader.stop(reason);
     this.#sessions.endAll(reason);
@@ -122,15 +123,17 @@ export class Dispatcher {
   /** The leader, from now on; undefined while it is not in reach. Sessions stand meanwhile, for a while. */
   follow(link: LeaderLink | undefined): void {
     if (this.#over) return;
-    this.#cancelPatience();
     if (link) {
+      this.#patience?.();
+      this.#patience = undefined;
       this.#isServing = true;
       this.#leader.attach(link, [...this.#sessions.nodeIds()]);
       return;
     }
     this.#leader.detach();
-    if (!this.#isServing) return;
-    this.#cancelPatience = this.#options.clock.after(this.#patienceMs, () => {
+    if (!this.#isServing || this.#patience) return;
+    this.#patience = this.#options.clock.after(this.#patienceMs, () => {
+      this.#patience = undefined;
       this.#isServing = false;
       this.#sessions.endAll(LEADERLESS);
       for (const nodeId of [...this.#seats.keys()]) this.#unseat(nodeId);

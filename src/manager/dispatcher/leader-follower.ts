@@ -18,8 +18,9 @@ export interface LeaderFollowerOptions {
   readonly log: (line: string) => void;
 }
 
+/** Who leads is known before its address is, and it leads before it takes relays. */
 const FIRST_PAUSE_MS = 100;
-const LAST_PAUSE_MS = 2000;
+const LAST_PAUSE_MS = 1000;
 /** A leader that does not know the relay may be replaced by one of a newer version under the same address. */
 const UNKNOWN_PAUSE_MS = 60_000;
 
@@ -34,6 +35,8 @@ const NOWHERE: Way = { to: undefined, close: () => {} };
 export class LeaderFollower {
   readonly #options: LeaderFollowerOptions;
   #way: Way = NOWHERE;
+  #pauseMs = FIRST_PAUSE_MS;
+  #cancelRetry: () => void = () => {};
   #stopped = false;
 
   constructor(options: LeaderFollowerOptions) {
@@ -46,18 +49,24 @@ export class LeaderFollower {
     const registrar = this.#options.registrar();
     const target = registrar ? undefined : this.#options.target();
     const to = registrar ?? target?.client;
-    if (to === this.#way.to) return;
-    this.#way.close();
-    this.#way = NOWHERE;
+    if (to !== undefined && to === this.#way.to) return;
+    this.#leave();
     if (registrar) this.#stay(registrar);
-    else if (target) this.#way = this.#relay(target);
-    else this.#options.dispatcher.follow(undefined);
+    else if (target) this.#relay(target);
+    else this.#again(this.#nextPauseMs());
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#way.close();
+    this.#leave();
+  }
+
+  #leave(): void {
+    this.#cancelRetry();
+    const way = this.#way;
     this.#way = NOWHERE;
+    way.close();
+    this.#options.dispatcher.follow(undefined);
   }
 
   #stay(registrar: Registrar): void {
@@ -67,42 +76,33 @@ export class LeaderFollower {
     dispatcher.follow(hold);
   }
 
-  #relay(target: ProxyTarget): Way {
+  #relay({ client }: ProxyTarget): void {
     const { dispatcher, clock, whenApplied, log } = this.#options;
-    let client: RelayClient | undefined;
-    let pauseMs = FIRST_PAUSE_MS;
-    let cancelRetry = () => {};
-    let isClosed = false;
-    // Until the relay stands, as after it broke.
-    dispatcher.follow(undefined);
-    const open = () => {
-      const made: RelayClient = new RelayClient({
-        target,
-        clock,
-        whenApplied,
-        ready: () => {
-          pauseMs = FIRST_PAUSE_MS;
-          dispatcher.follow(made);
-        },
-        superseded: (nodeIds) => dispatcher.superseded(nodeIds),
-        lost: (reason, isUnknown) => {
-          if (isClosed) return;
-          dispatcher.follow(undefined);
-          if (isUnknown) log(`dispatcher: the leader takes no relay, agents' calls are passed on to it: ${reason}`);
-          cancelRetry = clock.after(isUnknown ? UNKNOWN_PAUSE_MS : pauseMs, open);
-          pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
-        },
-      });
-      client = made;
-    };
-    open();
-    return {
-      to: target.client,
-      close: () => {
-        isClosed = true;
-        cancelRetry();
-        client?.close();
+    const relay: RelayClient = new RelayClient({
+      client,
+      clock,
+      whenApplied,
+      ready: () => {
+        this.#pauseMs = FIRST_PAUSE_MS;
+        dispatcher.follow(relay);
       },
-    };
+      superseded: (nodeIds) => dispatcher.superseded(nodeIds),
+      lost: (reason, isUnknown) => {
+        this.#leave();
+        if (isUnknown) log(`dispatcher: the leader takes no relay, agents' calls are passed on to it: ${reason}`);
+        this.#again(isUnknown ? UNKNOWN_PAUSE_MS : this.#nextPauseMs());
+      },
+    });
+    this.#way = { to: client, close: () => relay.close() };
+  }
+
+  #again(pauseMs: number): void {
+    if (!this.#stopped) this.#cancelRetry = this.#options.clock.after(pauseMs, () => this.look());
+  }
+
+  #nextPauseMs(): number {
+    const pauseMs = this.#pauseMs;
+    this.#pauseMs = Math.min(pauseMs * 2, LAST_PAUSE_MS);
+    return pauseMs;
   }
 }

@@ -1,5 +1,5 @@
 /** The other managers' side of the relay: one stream to the leader, on which all that their nodes tell travels in batches. */
-import { type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
+import { type Client, type ClientDuplexStream, type ServiceError, status } from "@grpc/grpc-js";
 import {
   type RefusedReport,
   type RelayAnswer,
@@ -7,7 +7,6 @@ import {
   type RelayEvent,
   SessionRelayService,
 } from "../../api/generated/tswarm/v1/dispatcher.js";
-import type { ProxyTarget } from "../../api/proxy/call-proxy.js";
 import { StatusError } from "../../api/status-error.js";
 import type { Clock } from "../../store/clock.js";
 import { type LeaderLink, LinkLostError } from "./leader-link.js";
@@ -16,7 +15,8 @@ import { RELAY_INTERVAL_MS } from "./relay-service.js";
 import type { StatusReport } from "./status-collector.js";
 
 export interface RelayClientOptions {
-  readonly target: ProxyTarget;
+  /** To the leader. */
+  readonly client: Client;
   readonly clock: Clock;
   /** Resolves when the store of this manager has a version. */
   readonly whenApplied: (version: number) => Promise<void>;
@@ -29,8 +29,8 @@ export interface RelayClientOptions {
 
 const FLUSH_MS = 2;
 /** Of one batch. */
-const MAX_EVENTS = 1000;
-const MAX_REPORTS = 10_000;
+const MAX_EVENTS = 500;
+const MAX_REPORTS = 1000;
 
 interface Answer {
   /** Of the store. */
@@ -57,9 +57,8 @@ export class RelayClient implements LeaderLink {
 
   constructor(options: RelayClientOptions) {
     this.#options = options;
-    const { client } = options.target;
     const { path, requestSerialize, responseDeserialize } = SessionRelayService.relay;
-    this.#stream = client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
+    this.#stream = options.client.makeBidiStreamRequest(path, requestSerialize, responseDeserialize);
     this.#stream.on("data", (answer: RelayAnswer) => this.#received(answer));
     this.#stream.on("drain", () => {
       this.#isBlocked = false;
@@ -114,17 +113,16 @@ export class RelayClient implements LeaderLink {
     this.#timer ??= setTimeout(() => this.#flush(), FLUSH_MS);
   }
 
-  /** What waits while the leader does not read is bounded by what nodes may have under way. */
+  /** One batch in each turn. What waits while the leader does not read is bounded by what nodes may have under way. */
   #flush(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;
-    let from = 0;
-    while (from < this.#events.length && !this.#isBlocked) {
-      const end = batchEnd(this.#events, from);
-      this.#write(this.#events.slice(from, end));
-      from = end;
-    }
-    if (from > 0) this.#events = this.#events.slice(from);
+    if (this.#isBlocked || this.#over || this.#events.length === 0) return;
+    const end = batchEnd(this.#events);
+    const batch = this.#events.slice(0, end);
+    this.#events = this.#events.slice(end);
+    this.#write(batch);
+    if (this.#events.length > 0) this.#timer = setTimeout(() => this.#flush(), 0);
   }
 
   #write(events: readonly RelayEvent[]): void {
@@ -171,10 +169,10 @@ export class RelayClient implements LeaderLink {
   }
 }
 
-function batchEnd(events: readonly RelayEvent[], from: number): number {
+function batchEnd(events: readonly RelayEvent[]): number {
   let reports = 0;
-  let end = from;
-  while (end < events.length && end - from < MAX_EVENTS && reports < MAX_REPORTS) {
+  let end = 0;
+  while (end < events.length && end < MAX_EVENTS && reports < MAX_REPORTS) {
     const { event } = events[end++]!;
     if (event?.$case === "tasks") reports += event.value.updates.length;
   }
