@@ -26,17 +26,14 @@ function surplusHistory(slot: Slot, historyLimit: number, update: string | undef
   const { maxAttempts } = restartRules(newest.spec);
   // A limit on restarts is counted in the tasks that are kept.
   const limit = maxAttempts > 0 ? maxAttempts + 1 : historyLimit;
-  if (limit < 0 || slot.tasks.length <= limit) return NONE;
-  // Who waits to start looks at whom it follows.
-  if (newest.desiredState === TaskState.READY) return NONE;
-  return (
-    slot.tasks
-      // The newest stays: it says that the slot was served.
-      .slice(0, slot.tasks.length - Math.max(limit, 1))
-      .filter((task) => isOver(task) && isPast(task) && task.desiredState !== TaskState.REMOVE)
-      .filter((task) => update === undefined || !(isMadeBy(task, update) || hasFailedIn(task, update)))
-      .map(({ id }) => id)
-  );
+  // The newest stays: it says that the slot was served. While it waits to start, so does the one that it follows.
+  const least = newest.desiredState === TaskState.READY ? 2 : 1;
+  if (limit < 0 || slot.tasks.length <= Math.max(limit, least)) return NONE;
+  return slot.tasks
+    .slice(0, slot.tasks.length - Math.max(limit, least))
+    .filter((task) => isOver(task) && isPast(task) && task.desiredState !== TaskState.REMOVE)
+    .filter((task) => update === undefined || !(isMadeBy(task, update) || hasFailedIn(task, update)))
+    .map(({ id }) => id);
 }
 
 /** Of a job what is done is past as well: nobody asks for more of it. */

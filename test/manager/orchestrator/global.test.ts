@@ -110,9 +110,9 @@ test("reaper: a slot keeps so many tasks, the newest", (t) => {
   t.deepEqual(reap(-1, ...history(50), current), []);
 });
 
-test("reaper: what is still stopping stays, and what a waiting task follows", (t) => {
+test("reaper: what is still stopping stays, and whom a waiting task follows", (t) => {
   t.deepEqual(reap(1, { ...history(1)[0]!, state: "RUNNING" }, current), []);
-  t.deepEqual(reap(1, ...history(3), { ...current, wanted: "READY", state: "READY" }), []);
+  t.deepEqual(reap(1, ...history(3), { ...current, wanted: "READY", state: "READY" }), ["h0", "h1"]);
 });
 
 test("reaper: a limit on restarts is counted in what is kept", (t) => {
