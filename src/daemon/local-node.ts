@@ -21,7 +21,14 @@ import { joinCluster } from "./identity/join-cluster.js";
 import { forget, leaveCluster } from "./leave.js";
 import { ALREADY_MEMBER, leaveRefusal, NOT_MEMBER } from "./leave-refusal.js";
 import type { LocalNodeHost } from "./local-node-service.js";
-import { isMarkedJoining, type Membership, markJoining, type NodeSettings, readMembership } from "./membership.js";
+import {
+  isMarkedJoining,
+  type Membership,
+  markJoining,
+  type NodeSettings,
+  otherManagers,
+  readMembership,
+} from "./membership.js";
 import { ClusterNode } from "./node.js";
 import type { NodeContext } from "./node-context.js";
 import { nodeInfo } from "./node-info.js";
@@ -232,7 +239,7 @@ export class LocalNode implements LocalNodeHost {
   async #leaveManagers(node: ClusterNode, isForced: boolean): Promise<void> {
     const { client } = node.manager;
     const status = await client.status();
-    const refusal = leaveRefusal(status);
+    const refusal = leaveRefusal(status, otherManagers(node.membership).length > 0);
     if (refusal !== undefined && !isForced) throw failedPrecondition(refusal);
     const isAlone = (status?.peers.length ?? 0) <= 1;
     if (status?.state !== ManagerState.MANAGER_RUNNING || isAlone) return;

@@ -29,6 +29,14 @@ const table: readonly (readonly [string, ManagerStatusResponse | undefined, stri
   ["one of four, another away", running(true, true, false), undefined],
   ["one of five, two others away", running(true, true, false, false), less(2, 5)],
   [
+    "one that does not vote yet",
+    ManagerStatusResponse.fromPartial({
+      state: ManagerState.MANAGER_RUNNING,
+      peers: [{ self: true }, { voter: true, reachable: true }],
+    }),
+    undefined,
+  ],
+  [
     "locked",
     ManagerStatusResponse.fromPartial({ state: ManagerState.MANAGER_LOCKED }),
     "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.",
@@ -43,5 +51,9 @@ const table: readonly (readonly [string, ManagerStatusResponse | undefined, stri
 ];
 
 for (const [title, status, refusal] of table) {
-  test(title, (t) => t.is(leaveRefusal(status), refusal));
+  test(title, (t) => t.is(leaveRefusal(status, false), refusal));
 }
+
+test("one that has not heard of the others yet, and is not the last", (t) => {
+  t.is(leaveRefusal(running(), true), `${BEGIN}Doing so may lose the consensus of your cluster. ${END}`);
+});

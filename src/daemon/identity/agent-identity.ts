@@ -54,8 +54,10 @@ export class AgentIdentity {
       },
     });
     this.#renewer.onChange((next) => {
+      const isSame = next.certificatePem === this.tls.current?.certificatePem;
       this.tls.replace(next);
-      options.log(`this node's certificate is valid until ${new Date(this.expiresAtMs).toISOString()}`);
+      const until = new Date(this.expiresAtMs).toISOString();
+      options.log(isSame ? "the cluster trusts other roots" : `this node's certificate is valid until ${until}`);
     });
   }
 

@@ -97,7 +97,9 @@ export class ManagerCertificate {
     });
     this.#renewer = renewer;
     renewer.onChange((next) => {
+      const isSame = next.certificatePem === identity.current?.certificatePem;
       identity.replace(next);
+      if (isSame) return;
       const until = new Date(certificateFacts(next.certificatePem).notAfterMs).toISOString();
       log(`the manager's certificate is valid until ${until}`);
     });
