@@ -36,6 +36,8 @@ export interface ManagerOptions {
   /** Time as services and tasks see it; the log and connections have the system's. */
   readonly clock?: Clock;
   readonly random?: RandomBytes;
+  /** In [0, 1), for each certificate: where in its window it is renewed. Absent: at random. */
+  readonly renewalPoint?: () => number;
   /** This manager was taken out of the cluster's managers: it does nothing more. */
   readonly onRemoved?: () => void;
   /** It cannot go on: its disk failed, or what it found there after it was unlocked. One clear line. */

@@ -80,7 +80,7 @@ export class Manager implements ServingManager {
       issue: options.issue,
       renew: (csrPem) => renewOverSocket(options.controlSocket, csrPem),
       clock: options.clock ?? systemClock,
-      random: Math.random,
+      random: options.renewalPoint ?? Math.random,
       log: options.log,
     });
   }
