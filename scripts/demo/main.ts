@@ -1,10 +1,12 @@
 /**
- * The main job, live: three hosts form a cluster that all of them manage, a service with three replicas starts, and its published port
- * answers on every host. Then a task is killed under load, the host that leads is lost and comes back, and the kernel is tampered with.
+ * The main job, live: two commands make a cluster of three hosts that all of them manage, a service with three replicas starts, and its
+ * published port answers on every host. Then a task is killed under load, the host that leads is lost and comes back, and the kernel is
+ * tampered with.
  */
 import { parseArgs } from "node:util";
 import { Cluster } from "../fabric/cluster.js";
 import { Demonstration } from "./demonstration.js";
+import { formCluster } from "./formation.js";
 import { Stage } from "./stage.js";
 
 const HOSTS = ["host1", "host2", "host3"];
@@ -40,12 +42,12 @@ try {
     managers: HOSTS,
     clients: ["client"],
   });
-  await cluster.begin();
+  await formCluster(cluster, stage);
   const demonstration = new Demonstration(cluster, stage, abort.signal);
   await demonstration.run();
   if (values.stay) {
     stage.say(
-      `\nIt runs on. In another terminal:\n\n  export SWARM_SOCKET=${cluster.socket}\n  npx tsctl service scale web=5\n  npx tsctl net inspect shop\n  ip netns exec ${cluster.host("client").namespace} curl ${cluster.hosts[1]!.address}:8080\n\nCtrl-C here removes everything.`,
+      `\nIt runs on. In another terminal:\n\n  export TSWARM_HOST=${cluster.socket}\n  npx tsctl service scale web=5\n  npx tsctl net inspect shop\n  ip netns exec ${cluster.host("client").namespace} curl ${cluster.hosts[1]!.address}:8080\n\nCtrl-C here removes everything.`,
     );
     await new Promise((wake) => abort.signal.addEventListener("abort", wake));
   }

@@ -29,6 +29,7 @@ import {
   type Tokens,
 } from "./control-client.js";
 import { type FabricHost, HostFabric, inNamespaceCommand } from "./host-fabric.js";
+import { NodeClient } from "./node-client.js";
 
 export interface ClusterOptions {
   /** Makes names unique on this machine; at most 6 characters of [a-z0-9]. */
@@ -109,10 +110,17 @@ export class Cluster {
     const [first, ...others] = [...managers, ...hosts.filter((host) => !managers.includes(host))];
     await this.startDaemon(first!);
     await Promise.all(others.map((name) => this.startDaemon(name)));
+    await this.untilReady();
+  }
+
+  /** Every host is a node that is ready, and all managers manage. */
+  async untilReady(): Promise<void> {
+    const { managers } = this;
     await this.until("all nodes are ready", async () => {
       const nodes = await nodeStates(this.socket);
       const managing = nodes.filter((node) => node.isManager && node.isReachable);
-      return nodes.filter((node) => node.isReady).length === hosts.length && managing.length === managers.length;
+      const ready = nodes.filter((node) => node.isReady).length;
+      return ready === this.#options.hosts.length && managing.length === managers.length;
     });
   }
 
@@ -165,18 +173,34 @@ export class Cluster {
    * @param more flags for this start
    */
   async startDaemon(name: string, ...more: readonly string[]): Promise<void> {
+    const isNew = !existsSync(join(this.directory, name));
+    this.#launch(name, [...(isNew ? await this.#firstFlags(name) : []), ...more]);
+    if (this.managers.includes(name)) await this.until(`the manager on ${name} answers`, () => this.#answers(name));
+  }
+
+  /** A daemon that is in no cluster, and waits to be told. */
+  async startWaiting(name: string): Promise<void> {
+    this.#launch(name, []);
+    const node = new NodeClient(this.nodeSocketOf(name));
+    await this.until(`the daemon on ${name} answers`, () =>
+      node.info().then(
+        () => true,
+        () => false,
+      ),
+    );
+  }
+
+  #launch(name: string, flags: readonly string[]): void {
     if (this.#removing) throw new Error("the cluster is being removed");
     const host = this.#fabric.host(name);
     const stateDir = join(this.directory, name);
-    const isNew = !existsSync(stateDir);
     mkdirSync(stateDir, { recursive: true });
     const logFile = join(this.directory, `${name}.log`);
     const command = [
       ...[DAEMON, "-d", stateDir, "--hostname", name, "--listen-control-api", this.socketOf(name)],
       ...["--manager-user", this.#options.managerUser ?? MANAGER_USER],
-      ...(isNew ? await this.#firstFlags(name) : []),
       ...(this.#options.daemonArguments ?? []),
-      ...more,
+      ...flags,
     ];
     const [program, ...args] = inNamespaceCommand(host.namespace, command);
     const child = spawn(program!, args, { stdio: ["ignore", "pipe", "pipe"] });
@@ -184,7 +208,6 @@ export class Cluster {
     child.stdout.pipe(log, { end: false });
     child.stderr.pipe(log, { end: false });
     this.#daemons.set(name, { host, stateDir, logFile, process: child });
-    if (this.managers.includes(name)) await this.until(`the manager on ${name} answers`, () => this.#answers(name));
   }
 
   async #firstFlags(name: string): Promise<readonly string[]> {
