@@ -20,7 +20,7 @@ export const GOOD = "good";
 const IMAGES = [GOOD, GOOD, GOOD, "missing", "broken", "crashing"];
 
 export function taskSpecOf(random: SeededRandom, image: string): TaskSpec {
-  const constraints = random.chance(0.05) ? ["node.labels.zone==nowhere"] : [];
+  const constraints = random.chance(0.15) ? ["node.labels.zone==nowhere"] : [];
   return TaskSpec.fromPartial({
     runtime: { $case: "container", value: { image: `${image}:${random.int(1e9)}` } },
     restart: {
@@ -47,7 +47,7 @@ function newSpec(random: SeededRandom, number: number): ServiceSpec {
   return ServiceSpec.fromPartial({
     annotations: {
       name: `${order === Order.START_FIRST ? "first" : "stop"}${number}`,
-      labels: { "tswarm.update.progress-deadline": random.pick(["30s", "2m"]) },
+      labels: { "tswarm.update.progress-deadline": random.pick(["15s", "1m"]) },
     },
     task: taskSpecOf(random, random.pick(IMAGES)),
     mode: random.weighted<NonNullable<ServiceSpec["mode"]>>([

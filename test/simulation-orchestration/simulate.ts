@@ -9,6 +9,7 @@ import {
   UpdateStatus_UpdateState as UpdateState,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { DEFAULT_RESTART } from "../../src/manager/orchestrator/defaults.js";
+import { PROGRESS_DEADLINE_LABEL } from "../../src/manager/orchestrator/progress-deadline.js";
 import { isWanted, stateOf } from "../../src/manager/task-life.js";
 import { GOOD, nodeSuffers, someoneActs, taskSpecOf } from "./people.js";
 import { keepRules } from "./rules.js";
@@ -92,7 +93,12 @@ async function makePeace(world: World, check: (temper: Temper) => void): Promise
     await world.setAvailability(node.id, Availability.ACTIVE);
   }
   for (const { id } of world.services()) {
-    await world.updateService(id, (spec) => ({ ...spec, task: peaceful(taskSpecOf(world.random, GOOD)) }));
+    await world.updateService(id, (spec) => ({
+      ...spec,
+      // Nodes may have to be found dead on the way.
+      annotations: { ...spec.annotations!, labels: { [PROGRESS_DEADLINE_LABEL]: "2m" } },
+      task: peaceful(taskSpecOf(world.random, GOOD)),
+    }));
   }
   await until(world, check, () => world.services().flatMap((service) => whatIsMissing(world, service)));
 }
