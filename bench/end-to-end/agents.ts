@@ -9,7 +9,7 @@ import { type AgentCounts, LightAgent } from "./light-agent.js";
 export type AgentsOrder =
   /** New nodes of the cluster, by its token. */
   | { readonly kind: "join"; readonly address: string; readonly token: string; readonly count: number }
-  /** All of them, spread over managers. */
+  /** Those that have no session yet, spread over managers. */
   | { readonly kind: "connect"; readonly addresses: readonly string[] }
   /** Answered when the manager has written down so many running tasks, and no more are assigned. */
   | { readonly kind: "running"; readonly count: number }
@@ -53,8 +53,9 @@ async function join(address: string, token: string, count: number): Promise<void
 }
 
 async function connect(addresses: readonly string[]): Promise<void> {
-  await inLanes(agents.length, async (index) => {
-    const { agent, context } = agents[index]!;
+  const waiting = agents.splice(0);
+  await inLanes(waiting.length, async (index) => {
+    const { agent, context } = waiting[index]!;
     await agent.connect(addresses[index % addresses.length]!, context);
   });
 }

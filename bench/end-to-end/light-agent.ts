@@ -75,7 +75,7 @@ export class LightAgent {
   }
 
   #over(): void {
-    clearTimeout(this.#beat);
+    clearInterval(this.#beat);
     clearTimeout(this.#gather);
     this.#gather = undefined;
     if (this.#stands) this.#counts.sessions--;
@@ -96,7 +96,8 @@ export class LightAgent {
         stands();
         return;
       case "heartbeat":
-        this.#beat = setTimeout(() => this.#stream?.send(HEARTBEAT), order.periodMs);
+        clearInterval(this.#beat);
+        this.#beat = setInterval(() => this.#stream?.send(HEARTBEAT), order.periodMs);
         return;
       case "taken":
         this.#taken();

@@ -38,7 +38,9 @@ class StreamTransport implements DispatcherTransport {
   #assignments: StreamHandlers<AssignmentsMessage> | undefined;
   /** What is left of an earlier request for all assignments. */
   #isStale = false;
+  /** The first heartbeat, until the manager has said how often it wants one. */
   #beat: Waiting<{ readonly periodMs: number }> | undefined;
+  #periodMs: number | undefined;
   #report: { readonly number: number; readonly waiting: Waiting<readonly RefusedStatus[]> } | undefined;
   #number = 0;
 
@@ -101,6 +103,11 @@ class StreamTransport implements DispatcherTransport {
 
   heartbeat(sessionId: string, timeoutMs: number): Promise<{ readonly periodMs: number }> {
     if (this.#isUnknown) return this.#calls.heartbeat(sessionId, timeoutMs);
+    if (this.#periodMs !== undefined) {
+      // Not answered: a session that is over ends the stream, and a manager that is gone the connection.
+      this.#say({ $case: "heartbeat", value: {} });
+      return Promise.resolve({ periodMs: this.#periodMs });
+    }
     return answered("heartbeat", timeoutMs, (waiting) => {
       this.#beat = waiting;
       this.#say({ $case: "heartbeat", value: {} });
@@ -135,7 +142,8 @@ class StreamTransport implements DispatcherTransport {
         return;
       case "heartbeat": {
         const { seconds = 0, nanos = 0 } = order.value.period ?? {};
-        this.#beat?.resolve({ periodMs: seconds * 1000 + nanos / 1e6 });
+        this.#periodMs = seconds * 1000 + nanos / 1e6;
+        this.#beat?.resolve({ periodMs: this.#periodMs });
         this.#beat = undefined;
         return;
       }

@@ -184,6 +184,11 @@ export class Dispatcher {
     return this.#sessions.beat(session.nodeId, session.id);
   }
 
+  /** The same for a node that is told only when its period changes. */
+  beatRegularly({ session }: Seat): number {
+    return this.#sessions.beatRegularly(session.nodeId, session.id);
+  }
+
   /** Resolves when all is written, but for what is refused. @throws StatusError */
   report({ session }: Seat, reports: readonly StatusReport[]): Promise<readonly RefusedReport[]> {
     this.#sessions.check(session.nodeId, session.id);

@@ -25,6 +25,8 @@ class AgentStream implements RequestListener<NodeReport>, Outlet {
   readonly #stream: ResponseStream<Buffer>;
   #hasBegun = false;
   #seat: Seat | undefined;
+  /** An answer to each heartbeat would cost more than all else of it. */
+  #toldPeriodMs: number | undefined;
   /** Reports are being written. */
   #isReporting = false;
   /** What is to be answered once the agent reads again: one of each at most. */
@@ -75,8 +77,10 @@ class AgentStream implements RequestListener<NodeReport>, Outlet {
   }
 
   #beat(seat: Seat): void {
-    const period = durationOf(this.#dispatcher.beat(seat));
-    const answer = encode({ $case: "heartbeat", value: { period } });
+    const periodMs = this.#dispatcher.beatRegularly(seat);
+    if (periodMs === this.#toldPeriodMs) return;
+    this.#toldPeriodMs = periodMs;
+    const answer = encode({ $case: "heartbeat", value: { period: durationOf(periodMs) } });
     if (this.blocked) this.#owedBeat = answer;
     else this.send(answer);
   }

@@ -22,11 +22,14 @@ export interface NodeSession {
 export type SessionEnded = (nodeId: string, graceMs: number) => void;
 
 interface Entry extends NodeSession {
+  /** Of the period: nodes that came together do not beat together for long. */
+  readonly jitter: number;
   readonly endListeners: ((error: Error) => void)[];
 }
 
-/** Heartbeats of many nodes are spread over this part of the period, to both sides. */
+/** Heartbeats of many nodes are spread over this part of the period, to both sides, in so many steps. */
 const JITTER = 0.1;
+const JITTER_STEPS = 64;
 /** A node that falls silent is seen so much later at most. */
 const SLOT_MS = 100;
 
@@ -67,6 +70,7 @@ export class NodeSessions {
     const session: Entry = {
       id: newObjectId(this.#random),
       nodeId,
+      jitter: this.#jitter(),
       endListeners,
       onEnd: (listener) => endListeners.push(listener),
     };
@@ -84,12 +88,23 @@ export class NodeSessions {
     return session;
   }
 
-  /** @returns in how many milliseconds the node is to be heard of again */
+  /** @returns in how many milliseconds the node is to be heard of again: always the same, until the settings change */
+  beatRegularly(nodeId: string, sessionId: string): number {
+    const { jitter } = this.check(nodeId, sessionId) as Entry;
+    this.#heard(nodeId);
+    return Math.round(this.#settings().periodMs * jitter);
+  }
+
+  /** @returns in how many milliseconds the node is to be heard of again: each time others */
   beat(nodeId: string, sessionId: string): number {
     this.check(nodeId, sessionId);
     this.#heard(nodeId);
-    const fraction = (this.#random(1)[0] ?? 0) / 255;
-    return Math.round(this.#settings().periodMs * (1 + JITTER * (2 * fraction - 1)));
+    return Math.round(this.#settings().periodMs * this.#jitter());
+  }
+
+  #jitter(): number {
+    const fraction = ((this.#random(1)[0] ?? 0) % JITTER_STEPS) / (JITTER_STEPS - 1);
+    return 1 + JITTER * (2 * fraction - 1);
   }
 
   /** Ends a session, unless it has ended. */

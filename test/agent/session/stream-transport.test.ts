@@ -118,11 +118,14 @@ test("session, heartbeats, statuses and assignments travel on one stream", async
   t.is(heard[1]?.$case, "heartbeat");
   bed.say({ $case: "heartbeat", value: { period: { seconds: 4, nanos: 500_000_000 } } });
   t.deepEqual(await beat, { periodMs: 4500 });
+  t.deepEqual(await transport.heartbeat("s1", TIMEOUT_MS), { periodMs: 4500 }, "is not waited for");
+  await until(() => heard.length === 3);
+  t.is(heard[2]?.$case, "heartbeat");
   const updates = [{ taskId: "a", status: TaskStatus.fromPartial({ state: TaskState.RUNNING }) }];
   const refused = [{ taskId: "a", reason: "not yours" }];
   const sent = transport.updateTaskStatus("s1", updates, TIMEOUT_MS);
-  await until(() => heard.length === 3);
-  t.like(heard[2], { $case: "tasks", value: { number: 1, updates: [{ taskId: "a" }] } });
+  await until(() => heard.length === 4);
+  t.like(heard[3], { $case: "tasks", value: { number: 1, updates: [{ taskId: "a" }] } });
   bed.say({ $case: "taken", value: { number: 7, refused: [] } });
   bed.say({ $case: "taken", value: { number: 1, refused } });
   t.deepEqual(await sent, refused);
