@@ -45,6 +45,12 @@ export async function joinTokens(socket: string): Promise<Tokens | undefined> {
   return answer?.clusters[0]?.rootCa?.joinTokens;
 }
 
+/** Removes a node, whatever its state. @throws ServiceError */
+export async function removeNode(socket: string, nodeId: string): Promise<void> {
+  const request = { nodeId, force: true };
+  await withChannel(socket, (channel) => callUnary(channel, ControlService.removeNode, request, { timeoutMs: 10_000 }));
+}
+
 export interface NodeState {
   readonly isReady: boolean;
   readonly isManager: boolean;

@@ -55,6 +55,8 @@ export interface AgentOptions {
   readonly onRoots: (rootPem: string) => void;
   /** A dispatcher knows the node, or does not any more. */
   readonly onRegistered: (registered: boolean) => void;
+  /** Why none does. */
+  readonly onBroken: (reason: string) => void;
   readonly version: string;
   readonly log: (line: string) => void;
   /** The data plane cannot go on. */
@@ -151,6 +153,7 @@ export class Agent {
       onManagers: options.onManagers,
       onRootCa: (roots) => options.onRoots(Buffer.from(roots).toString()),
       onRegistered: options.onRegistered,
+      onBroken: options.onBroken,
       log,
     });
     this.#link = new LinkClient({

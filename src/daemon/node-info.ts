@@ -35,11 +35,12 @@ export async function nodeInfo(
   const { membership, identity, managerCertificate } = node;
   const isManager = membership.role === "manager";
   const manager = isManager ? await node.manager.client.status() : undefined;
-  const problem = identity?.problem;
+  const { problem } = node;
+  const isLost = node.isRemoved || identity?.problem !== undefined;
   const managerExpiryMs = expiryOf(managerCertificate);
   return NodeInfoResponse.fromPartial({
     ...common,
-    state: stateOf(known.state, manager?.state, problem !== undefined),
+    state: stateOf(known.state, manager?.state, isLost),
     error: problem ?? "",
     nodeId: membership.nodeId,
     nodeAddr: node.advertiseAddress,
@@ -54,8 +55,8 @@ export async function nodeInfo(
   });
 }
 
-function stateOf(state: LocalNodeState, manager: ManagerState | undefined, hasProblem: boolean): LocalNodeState {
+function stateOf(state: LocalNodeState, manager: ManagerState | undefined, isLost: boolean): LocalNodeState {
   if (manager === ManagerState.MANAGER_LOCKED) return LocalNodeState.NODE_LOCKED;
-  if (hasProblem) return LocalNodeState.NODE_ERROR;
+  if (isLost) return LocalNodeState.NODE_ERROR;
   return state;
 }

@@ -23,6 +23,10 @@ import { onExpelled, onRole } from "./role.js";
 import type { ManagerStart, ResumePlan } from "./start-plan.js";
 import { runFolder } from "./state-directory.js";
 
+/** As managers say it of a node, whatever it asks for. */
+const REMOVED_TEXT = /was removed from swarm/;
+const REMOVED = 'the cluster has removed this node: "tsctl leave" ends its tasks, and it may join again with a token';
+
 export class ClusterNode {
   readonly manager: NodeManager;
   readonly #context: NodeContext;
@@ -37,6 +41,7 @@ export class ClusterNode {
   /** Changes of what runs here happen one after the other. */
   #changes: Promise<void> = Promise.resolve();
   #isStopping = false;
+  #broken: string | undefined;
   #onRegistered: () => void = () => {};
   /** A dispatcher knows the node: for the first time in this daemon's life. */
   readonly registered: Promise<void>;
@@ -153,9 +158,9 @@ export class ClusterNode {
     writeMembership(state.path, this.#membership);
     unmarkJoining(state.path);
     this.#become(certificate);
-    await more();
     this.#identity!.start();
-    await this.#startAgent();
+    const parts = await Promise.allSettled([more(), this.#startAgent()]);
+    for (const part of parts) if (part.status === "rejected") throw part.reason;
     log(`node ${this.#membership.nodeId} (${this.hostname}) runs as a ${this.#membership.role}`);
   }
 
@@ -186,12 +191,31 @@ export class ClusterNode {
       onManagers: (managers) => this.#onManagers(managers),
       onRoots: (rootPem) => this.#identity?.onRoots(rootPem),
       onRegistered: (isRegistered) => {
-        if (isRegistered) this.#onRegistered();
+        if (!isRegistered) return;
+        this.#broken = undefined;
+        this.#onRegistered();
       },
+      onBroken: (reason) => this.#onBroken(reason),
       version: version(),
       log,
       onFailure: (error) => onFailure(`the data plane ended: ${error.message}`),
     });
+  }
+
+  /** What keeps this node from its cluster, for people; undefined while nothing does. */
+  get problem(): string | undefined {
+    return this.#identity?.problem ?? this.#broken;
+  }
+
+  /** Whoever was removed does not come back as what it was. */
+  get isRemoved(): boolean {
+    return this.#broken === REMOVED;
+  }
+
+  #onBroken(reason: string): void {
+    const isRemoved = REMOVED_TEXT.test(reason);
+    if (isRemoved && !this.isRemoved) this.#context.log(REMOVED);
+    this.#broken = isRemoved ? REMOVED : reason;
   }
 
   /** Undefined while this node has no manager. */

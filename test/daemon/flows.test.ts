@@ -4,7 +4,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type ServiceError, status } from "@grpc/grpc-js";
 import test, { type ExecutionContext } from "ava";
-import { nodeStates } from "../../scripts/fabric/control-client.js";
+import { nodeStates, removeNode } from "../../scripts/fabric/control-client.js";
 import { NodeRole } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { type InitClusterResponse, LocalNodeState } from "../../src/api/generated/tswarm/v1/node.js";
 import { type DaemonHost, DaemonHosts, until } from "./daemon-host.js";
@@ -146,6 +146,8 @@ async function joins(
   const ready = async () => (await nodeStates(one.control)).filter(({ isReady }) => isReady).length;
   await until("all are ready", async () => (await ready()) === 3);
 
+  await removed(t, one, two, begun.workerJoinToken);
+
   // Without any flag, as after a reboot.
   const { nodeId } = await two.node.info();
   for (const host of [two, three]) await host.stop();
@@ -170,6 +172,21 @@ async function joins(
   t.deepEqual(one.files(), []);
   t.false(one.log.includes(begun.workerJoinToken.slice(-25)), "no secret is in any log");
   t.false(one.log.includes(begun.managerJoinToken.slice(-25)));
+}
+
+/** A node that the cluster has removed says so, stays out, and comes again as another. */
+async function removed(t: ExecutionContext, one: DaemonHost, two: DaemonHost, joinToken: string): Promise<void> {
+  const { nodeId } = await two.node.info();
+  await removeNode(one.control, nodeId);
+  await until("it has heard of it", async () => (await two.node.info()).state === LocalNodeState.NODE_ERROR);
+  t.regex((await two.node.info()).error, /^the cluster has removed this node: "tsctl leave"/);
+  await two.stop();
+  await two.start();
+  await until("it is told again", async () => (await two.node.info()).state === LocalNodeState.NODE_ERROR);
+  await two.node.leave();
+  t.deepEqual(two.files(), []);
+  const again = await two.node.join({ remoteAddrs: [one.host.address], joinToken });
+  t.not(again.nodeId, nodeId);
 }
 
 /** Parts of the state folder in the order in which they come to be. */

@@ -37,6 +37,8 @@ export interface DispatcherSessionOptions {
   readonly onRootCa?: (certificates: Uint8Array) => void;
   /** The session stands, or does not any more. */
   readonly onRegistered?: (registered: boolean) => void;
+  /** Why a session ended, or did not come to be. */
+  readonly onBroken?: (reason: string) => void;
   readonly log: (line: string) => void;
   readonly random?: () => number;
   readonly clock?: Clock;
@@ -221,6 +223,7 @@ export class DispatcherSession {
   }
 
   #broken(epoch: number, error: unknown): void {
+    this.#options.onBroken?.((error as Error).message);
     const { sessionInvalid, silent } = error instanceof DispatcherError ? error : UNKNOWN_FAILURE;
     this.#step({ kind: "broken", epoch, reason: (error as Error).message, sessionInvalid, silent });
   }
