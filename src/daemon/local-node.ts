@@ -33,7 +33,7 @@ import { ClusterNode } from "./node.js";
 import type { NodeContext } from "./node-context.js";
 import { nodeInfo } from "./node-info.js";
 import { withoutAbsent } from "./options.js";
-import { forceNewCluster, planStart } from "./start-plan.js";
+import { forceNewCluster, planStart, type ResumePlan } from "./start-plan.js";
 import { randomId } from "./state-directory.js";
 
 /** Docker's patience with a node that has joined, until its session stands. */
@@ -73,8 +73,7 @@ export class LocalNode implements LocalNodeHost {
       if (plan.kind === "join") return void (await this.#join(this.#joinByFlags(plan.addresses, plan.tokenFile)));
       const settings = this.#settingsOf(flags.addresses);
       const resumed = { ...plan.membership, settings: { ...plan.membership.settings, ...settings } };
-      this.#node = new ClusterNode(this.#context, resumed);
-      await this.#node.resume({ ...plan, membership: resumed });
+      await this.#resume({ ...plan, membership: resumed });
     });
   }
 
@@ -132,8 +131,15 @@ export class LocalNode implements LocalNodeHost {
     const wishes = { listen: listenAddr, advertise: advertiseAddr, dataPath: dataPathAddr };
     const plan = forceNewCluster(node.membership, this.#settingsOf(wishes));
     await node.stopForGood();
-    this.#node = new ClusterNode(this.#context, plan.membership);
-    await this.#node.resume(plan);
+    try {
+      await this.#resume(plan);
+    } catch (error) {
+      await this.#node?.stopForGood();
+      // As it was before: its tasks have run on.
+      const manager = { join: otherManagers(node.membership), forceNewCluster: false };
+      await this.#resume({ ...plan, membership: node.membership, manager });
+      throw error;
+    }
     return this.#initAnswer();
   }
 
@@ -164,6 +170,11 @@ export class LocalNode implements LocalNodeHost {
     } finally {
       this.#isPending = false;
     }
+  }
+
+  async #resume(plan: ResumePlan): Promise<void> {
+    this.#node = new ClusterNode(this.#context, plan.membership);
+    await this.#node.resume(plan);
   }
 
   /** Nothing stays of what does not come to its end. */

@@ -260,6 +260,27 @@ asRoot("whenever a join is cut short, the next start finishes it or has forgotte
   }
 });
 
+asRoot("a manager that outlived the others begins the cluster anew, with its nodes and tokens", async (t) => {
+  t.timeout(240_000);
+  const { hosts } = new DaemonHosts(t, `n${process.pid % 10000}`, 2);
+  const [one, two] = hosts as [DaemonHost, DaemonHost];
+  await Promise.all(hosts.map((host) => host.start()));
+  await refused(
+    t,
+    one.node.init({ forceNewCluster: true }),
+    status.FAILED_PRECONDITION,
+    "This node is not part of a swarm",
+  );
+  const begun = await one.node.init();
+  const at = { remoteAddrs: [one.host.address] };
+  await two.node.join({ ...at, joinToken: begun.managerJoinToken });
+  await two.leave();
+  const anew = await one.node.init({ forceNewCluster: true });
+  t.like(anew, { nodeId: begun.nodeId, managerAddr: begun.managerAddr, workerJoinToken: begun.workerJoinToken });
+  await two.start();
+  t.is((await two.node.join({ ...at, joinToken: anew.managerJoinToken })).role, NodeRole.MANAGER);
+});
+
 asRoot("by flags, for scripts: the token is in a file, and flags that were obeyed are not obeyed again", async (t) => {
   t.timeout(180_000);
   const { hosts, directory } = new DaemonHosts(t, `s${process.pid % 10000}`, 2);
