@@ -342,6 +342,14 @@ test("a node that is told to rotate, and one whose certificate cannot be read", 
   });
 });
 
+test("cluster inspect shows the root and no join token", async (t) => {
+  t.context.peer.clusters = [clusterWith(OLD)];
+  for (const format of [[], ["--format", "json"]]) {
+    const shown = await output(t, "cluster", "inspect", ...format);
+    t.false(/SWMTKN/.test(shown), shown);
+  }
+});
+
 test("a rotation is done when every node has a certificate of the new root and trusts it alone", (t) => {
   const nodes = (...list: Node[]) => list;
   const moved = certified(HOST1, NEW);

@@ -17,11 +17,16 @@ export const inspectClusters: Action = async (invocation) => {
     { ...invocation, args },
     {
       find: (argument) => (argument === "" ? theCluster(connection) : findCluster(connection, argument)),
-      toJson: Cluster.toJSON,
+      toJson: (cluster) => Cluster.toJSON(withoutTokens(cluster)),
       describe: async (cluster) => describe(cluster),
     },
   );
 };
+
+/** What is inspected is shown to others: "tsctl join-token" is asked for a token. */
+function withoutTokens(cluster: Cluster): Cluster {
+  return cluster.rootCa ? { ...cluster, rootCa: { ...cluster.rootCa, joinTokens: undefined } } : cluster;
+}
 
 function describe(cluster: Cluster): string {
   const { raft, dispatcher, orchestration, caConfig } = cluster.spec ?? {};
