@@ -41,7 +41,6 @@ interface Entry {
   downSinceMs: number | undefined;
   /** While it is awaited: when it counts as down. */
   downAtMs: number;
-  isAway: boolean;
   away: Omit<Verdict, "nodeId">;
 }
 
@@ -105,19 +104,13 @@ export class NodeCensus {
    * A manager has come with sessions that stand already.
    * @returns those that are over: the node is unknown, is down (it has to begin anew), or is with another manager by now
    */
-  claimed(nodeIds: readonly string[], holder: Holder): { readonly over: readonly string[]; readonly back: Verdict[] } {
-    const over: string[] = [];
-    const back: Verdict[] = [];
-    for (const nodeId of nodeIds) {
+  claimed(nodeIds: readonly string[], holder: Holder): readonly string[] {
+    return nodeIds.filter((nodeId) => {
       const entry = this.#entries.get(nodeId);
-      if (!entry || entry.downSinceMs !== undefined || (entry.holder && entry.holder !== holder)) {
-        over.push(nodeId);
-        continue;
-      }
-      if (entry.isAway) back.push({ nodeId, state: NodeState.READY, message: "" });
+      if (!entry || entry.downSinceMs !== undefined || (entry.holder && entry.holder !== holder)) return true;
       this.#hold(nodeId, entry, holder);
-    }
-    return { over, back };
+      return false;
+    });
   }
 
   /** A session has ended. @param graceMs so long the node still counts as alive */
@@ -164,7 +157,6 @@ export class NodeCensus {
       } else if (entry.downAtMs <= nowMs) {
         lost.push(nodeId);
       } else {
-        entry.isAway = true;
         verdicts.push({ nodeId, ...entry.away });
         this.#deadlines.set(nodeId, entry.downAtMs);
       }
@@ -181,10 +173,8 @@ export class NodeCensus {
       const entry = this.#entries.get(nodeId)!;
       if (i < allowed) {
         entry.downSinceMs = nowMs;
-        entry.isAway = false;
         return { nodeId, state: NodeState.DOWN, message: "heartbeat failure" };
       }
-      entry.isAway = true;
       this.#deadlines.set(nodeId, Math.max(again, nowMs + SLOT_MS));
       const message =
         "heartbeat failure; it does not count as down: too many nodes fell silent at once, it may be the managers that are cut off";
@@ -201,14 +191,12 @@ export class NodeCensus {
   #await(nodeId: string, entry: Entry, downAtMs: number, nowMs: number): void {
     entry.holder = undefined;
     entry.away = LOOKING;
-    entry.isAway = false;
     entry.downAtMs = downAtMs;
     this.#deadlines.set(nodeId, Math.min(downAtMs, nowMs + this.#settings().periodMs * AWAY_PERIODS));
   }
 
   #hold(nodeId: string, entry: Entry, holder: Holder): void {
     entry.holder = holder;
-    entry.isAway = false;
     this.#deadlines.delete(nodeId);
     let held = this.#held.get(holder);
     if (!held) {
@@ -221,7 +209,7 @@ export class NodeCensus {
   #entry(nodeId: string): Entry {
     let entry = this.#entries.get(nodeId);
     if (!entry) {
-      entry = { holder: undefined, downSinceMs: undefined, downAtMs: 0, isAway: false, away: LOOKING };
+      entry = { holder: undefined, downSinceMs: undefined, downAtMs: 0, away: LOOKING };
       this.#entries.set(nodeId, entry);
     }
     return entry;

@@ -69,6 +69,7 @@ export class Registrar {
           if (event.action === "remove") this.#removed(event.object.id);
           else this.#watchPatience(event.object);
           if (event.action === "create") this.#census.created(event.object.id);
+          if (event.action === "update") this.#heal(event.object);
         }
         this.#arm();
       },
@@ -109,6 +110,7 @@ export class Registrar {
 
   /** It is not heard of any more. */
   close(hold: Hold): void {
+    hold.isClosed = true;
     if (this.#over) return;
     this.#census.holderGone(hold, this.#options.clock.now());
     this.#arm();
@@ -116,9 +118,11 @@ export class Registrar {
 
   #claim(hold: Hold, nodeIds: readonly string[]): void {
     if (this.#over) return;
-    const { over, back } = this.#census.claimed(nodeIds, hold);
+    const over = this.#census.claimed(nodeIds, hold);
     if (over.length > 0) hold.superseded(over);
-    if (back.length > 0) this.#write(back);
+    this.#options.store.view((read) => {
+      for (const nodeId of nodeIds) this.#heal(read.get("node", nodeId));
+    });
     this.#arm();
   }
 
@@ -132,6 +136,8 @@ export class Registrar {
     if (this.#over) throw new LinkLostError();
     const earlier = this.#census.arrived(nodeId, hold) as Hold | undefined;
     earlier?.superseded([nodeId]);
+    // Its manager went while this was written: nobody vouches for the node.
+    if (hold.isClosed) this.#census.holderGone(hold, this.#options.clock.now());
     this.#arm();
   }
 
@@ -144,6 +150,12 @@ export class Registrar {
     if (this.#over) return;
     this.#census.left(nodeId, hold, graceMs, this.#options.clock.now());
     this.#arm();
+  }
+
+  /** What was written of a node while it began a session, or before it was known to have one, does not hold any more. */
+  #heal(node: Node | undefined): void {
+    if (!node || node.status?.state === NodeState.READY || !this.#census.holderOf(node.id)) return;
+    this.#write([{ nodeId: node.id, state: NodeState.READY, message: "" }]);
   }
 
   #removed(nodeId: string): void {
@@ -200,6 +212,7 @@ export class Registrar {
 
 /** A manager's hold on its nodes, as the leader knows it. */
 export class Hold implements Holder, LeaderLink {
+  isClosed = false;
   readonly managerId: string;
   readonly superseded: (nodeIds: readonly string[]) => void;
   readonly claim: LeaderLink["claim"];

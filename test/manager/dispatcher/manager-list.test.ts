@@ -6,7 +6,7 @@ import { managerPeers, samePeers } from "../../../src/manager/dispatcher/manager
 const manager = (id: string, addr: string, leader = false, reachability = Reachability.REACHABLE) =>
   Node.fromPartial({ id, managerStatus: { raftId: "1", addr, leader, reachability } });
 
-test("all managers by id; the leader is preferred, one out of reach hardly chosen", (t) => {
+test("all managers by id; rather not the leader, and hardly one that is out of reach", (t) => {
   const peers = managerPeers([
     manager("c", "10.0.0.3:4242", false, Reachability.UNREACHABLE),
     manager("a", "10.0.0.1:4242"),
@@ -17,7 +17,7 @@ test("all managers by id; the leader is preferred, one out of reach hardly chose
     peers.map(({ peer, weight }) => [peer?.nodeId, peer?.addr, weight]),
     [
       ["a", "10.0.0.1:4242", 10],
-      ["b", "10.0.0.2:4242", 15],
+      ["b", "10.0.0.2:4242", 5],
       ["c", "10.0.0.3:4242", 1],
     ],
   );
