@@ -5,7 +5,6 @@ import {
   type GetServiceResponse,
   type ListServiceStatusesRequest,
   type ListServiceStatusesResponse,
-  type ListServiceStatusesResponse_ServiceStatus,
   type ListServicesRequest,
   type ListServicesResponse,
   type RemoveServiceRequest,
@@ -18,7 +17,6 @@ import type { Service } from "../../api/generated/docker/swarmkit/v1/objects.js"
 import type { ServiceSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import {
   type NetworkAttachmentConfig,
-  TaskState,
   UpdateStatus_UpdateState as UpdateState,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { failedPrecondition, invalidArgument, notFound, unimplemented } from "../../api/status-error.js";
@@ -28,9 +26,11 @@ import type { StoreReader } from "../../store/reader.js";
 import { nameKey, runtimeOf } from "../../store/tables.js";
 import { isAllocated } from "../allocator/published-ports.js";
 import { DEFAULT_RESTART, DEFAULT_UPDATE } from "../orchestrator/defaults.js";
-import { isWanted, stateOf } from "../task-life.js";
+import { nextJobStatus } from "../orchestrator/job-status.js";
+import { isJob } from "../orchestrator/new-task.js";
 import { atVersion, type ControlContext, control, type Methods } from "./context.js";
 import { anyOf, fitsFilters } from "./filter.js";
+import { serviceStatus } from "./service-status.js";
 import { checkPortConflicts } from "./validation/endpoint-spec.js";
 import { checkId } from "./validation/name.js";
 import { checkServiceSpec } from "./validation/service-spec.js";
@@ -68,18 +68,18 @@ async function createService(
   context: ControlContext,
   { spec: asked }: CreateServiceRequest,
 ): Promise<CreateServiceResponse> {
-  const { store, random } = context;
+  const { store, random, clock } = context;
   if (!asked) throw invalidArgument("invalid argument: the specification of the service is missing");
   checkServiceSpec(asked, context.clusterPorts);
   const id = newObjectId(random);
   await store.update((tx) => {
     const spec = checkReferences(id, asked, tx);
-    tx.create("service", newService(id, spec));
+    tx.create("service", newService(id, spec, clock.now()));
   });
   return { service: store.view((read) => read.get("service", id)) };
 }
 
-function newService(id: string, spec: ServiceSpec): Service {
+function newService(id: string, spec: ServiceSpec, nowMs: number): Service {
   return {
     id,
     meta: undefined,
@@ -89,7 +89,7 @@ function newService(id: string, spec: ServiceSpec): Service {
     previousSpecVersion: undefined,
     endpoint: undefined,
     updateStatus: undefined,
-    jobStatus: undefined,
+    jobStatus: nextJobStatus({ spec }, undefined, nowMs),
     pendingDelete: false,
   };
 }
@@ -126,6 +126,7 @@ async function updateService(context: ControlContext, request: UpdateServiceRequ
             message: "manually requested rollback",
           }
         : undefined,
+      jobStatus: nextJobStatus({ spec }, service, clock.now()),
     };
     tx.update("service", updated);
   });
@@ -149,18 +150,7 @@ function listStatuses(
   { store }: ControlContext,
   { services }: ListServiceStatusesRequest,
 ): ListServiceStatusesResponse {
-  return store.view((read) => ({ statuses: services.map((id) => statusOf(id, read)) }));
-}
-
-function statusOf(serviceId: string, read: StoreReader): ListServiceStatusesResponse_ServiceStatus {
-  const mode = read.get("service", serviceId)?.spec?.mode;
-  const wanted = read.find("task", "service", serviceId).filter(isWanted);
-  return {
-    serviceId,
-    desiredTasks: mode?.$case === "replicated" ? mode.value.replicas : wanted.length,
-    runningTasks: wanted.filter((task) => stateOf(task) === TaskState.RUNNING).length,
-    completedTasks: 0,
-  };
+  return store.view((read) => ({ statuses: services.map((id) => serviceStatus(id, read)) }));
 }
 
 /** What a service needs of the cluster. @returns the specification with its networks by id @throws StatusError */
@@ -204,7 +194,9 @@ function withDefaults(spec: ServiceSpec): ServiceSpec {
   return {
     ...spec,
     task: spec.task && { ...spec.task, restart: spec.task.restart ?? DEFAULT_RESTART },
-    update: spec.update ?? DEFAULT_UPDATE,
-    rollback: spec.rollback ?? DEFAULT_UPDATE,
+    // A job has neither: with them it could not be sent back as it is.
+    ...(isJob({ spec } as Service)
+      ? {}
+      : { update: spec.update ?? DEFAULT_UPDATE, rollback: spec.rollback ?? DEFAULT_UPDATE }),
   };
 }

@@ -45,7 +45,6 @@ const BAD_SERVICES: readonly (readonly [
   ],
   ["a name that ends badly", { annotations: { name: "a-" } }, INVALID_ARGUMENT, /^name must be valid/],
   ["no mode", { mode: undefined }, INVALID_ARGUMENT, /missing service mode/],
-  ["a job", { mode: { $case: "replicatedJob", value: {} } }, UNIMPLEMENTED, /^jobs are not available/],
   ["no runtime", { task: { runtime: undefined } }, INVALID_ARGUMENT, "TaskSpec: missing runtime"],
   [
     "a container without image",
@@ -111,7 +110,7 @@ const BAD_SERVICES: readonly (readonly [
     INVALID_ARGUMENT,
     "TaskSpec: restart-delay cannot be negative",
   ],
-  ["a bad constraint", { task: { placement: { constraints: ["n==v"] } } }, INVALID_ARGUMENT, "key 'n' is invalid"],
+  ["a bad constraint", { task: { placement: { constraints: ["1n==v"] } } }, INVALID_ARGUMENT, "key '1n' is invalid"],
   [
     "a bad ratio of the update",
     { update: { maxFailureRatio: 1.5 } },

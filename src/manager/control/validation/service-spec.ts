@@ -1,17 +1,17 @@
 /** What a service may ask for. Texts are SwarmKit's where its clients show them. */
 import type { ContainerSpec, ServiceSpec, TaskSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
 import {
+  type GenericResource,
   Mount_Type as MountType,
   type Resources,
-  type UpdateConfig,
 } from "../../../api/generated/docker/swarmkit/v1/types.js";
-import type { Duration } from "../../../api/generated/google/protobuf/duration.js";
 import { ProcessSpec } from "../../../api/generated/tswarm/v1/process.js";
 import { invalidArgument, unimplemented } from "../../../api/status-error.js";
-import { durationMs } from "../../../api/time.js";
 import { ConstraintError, parseConstraints } from "../../scheduler/constraint.js";
+import { checkDuration, checkRestart, checkUpdate } from "./change-policy.js";
 import { type ClusterPort, checkEndpoint } from "./endpoint-spec.js";
 import { checkName } from "./name.js";
+import { checkServiceLabels } from "./service-labels.js";
 
 const MIN_NANO_CPUS = 1e6;
 const MIN_MEMORY_BYTES = 4 * 1024 * 1024;
@@ -22,6 +22,7 @@ const MIN_KIND_LENGTH = 3;
 /** @throws StatusError: INVALID_ARGUMENT, or UNIMPLEMENTED for what this version cannot run */
 export function checkServiceSpec(spec: ServiceSpec, clusterPorts: readonly ClusterPort[]): void {
   checkName(spec.annotations);
+  checkServiceLabels(spec.annotations?.labels);
   checkMode(spec);
   if (!spec.task) throw invalidArgument("TaskSpec: missing task specification");
   checkTask(spec.task);
@@ -30,31 +31,34 @@ export function checkServiceSpec(spec: ServiceSpec, clusterPorts: readonly Clust
   checkEndpoint(spec.endpoint, clusterPorts);
 }
 
-function checkMode({ mode }: ServiceSpec): void {
+function checkMode({ mode, update }: ServiceSpec): void {
   switch (mode?.$case) {
     case "replicated":
-      if (mode.value.replicas > MAX_REPLICAS)
-        throw invalidArgument(`Number of replicas must be at most ${MAX_REPLICAS}`);
+      checkCount(mode.value.replicas, "Number of replicas");
       return;
     case "global":
       return;
     case "replicatedJob":
+      checkCount(mode.value.maxConcurrent, "Maximum concurrent jobs");
+      checkCount(mode.value.totalCompletions, "Total completed jobs");
+      break;
     case "globalJob":
-      throw unimplemented("jobs are not available in this version of tswarm: use a replicated or global service");
+      break;
     default:
-      throw invalidArgument("ServiceSpec: missing service mode: replicated or global");
+      throw invalidArgument("ServiceSpec: missing service mode: replicated, global, replicated job or global job");
   }
+  if (update) throw invalidArgument("Jobs may not have an update config");
+}
+
+function checkCount(count: number, what: string): void {
+  if (!(count >= 0 && count <= MAX_REPLICAS)) throw invalidArgument(`${what} must be at most ${MAX_REPLICAS}`);
 }
 
 function checkTask(task: TaskSpec): void {
   checkRuntime(task);
   checkResources(task.resources?.limits);
   checkResources(task.resources?.reservations);
-  if ((task.resources?.reservations?.generic.length ?? 0) > 0) {
-    throw unimplemented("reservations of generic resources are not available in this version of tswarm");
-  }
-  checkDuration(task.restart?.delay, "restart-delay");
-  checkDuration(task.restart?.window, "restart-window");
+  checkRestart(task.restart);
   try {
     parseConstraints(task.placement?.constraints ?? []);
   } catch (error) {
@@ -110,7 +114,8 @@ function checkProcess(payload: Uint8Array): void {
 
 function checkResources(resources: Resources | undefined): void {
   if (!resources) return;
-  const { nanoCpus, memoryBytes } = resources;
+  const { nanoCpus, memoryBytes, generic } = resources;
+  generic.forEach(checkGeneric);
   if (nanoCpus !== 0 && nanoCpus < MIN_NANO_CPUS) {
     throw invalidArgument(`invalid cpu value ${nanoCpus / 1e9}: Must be at least ${MIN_NANO_CPUS / 1e9}`);
   }
@@ -119,15 +124,11 @@ function checkResources(resources: Resources | undefined): void {
   }
 }
 
-function checkUpdate(config: UpdateConfig | undefined, name: string): void {
-  if (!config) return;
-  checkDuration(config.delay, `${name}-delay`);
-  checkDuration(config.monitor, `${name}-monitor`);
-  if (!(config.maxFailureRatio >= 0 && config.maxFailureRatio <= 1)) {
-    throw invalidArgument(`TaskSpec: ${name}-maxfailureratio cannot be less than 0 or bigger than 1`);
-  }
-}
-
-function checkDuration(duration: Duration | undefined, name: string): void {
-  if (durationMs(duration, 0) < 0) throw invalidArgument(`TaskSpec: ${name} cannot be negative`);
+/** A number of a kind, or one value of it by its name. */
+function checkGeneric({ resource }: GenericResource): void {
+  const kind = resource?.value.kind ?? "";
+  if (kind === "") throw invalidArgument("invalid generic resource: its kind is missing");
+  const isGood = resource?.$case === "discreteResourceSpec" ? resource.value.value > 0 : resource?.value.value !== "";
+  if (!isGood)
+    throw invalidArgument(`invalid argument for resource ${kind}: it must be more than 0, or a value's name`);
 }
