@@ -1,7 +1,12 @@
 import type { ExecutionContext } from "ava";
 import anyTest, { type TestFn } from "ava";
 import type { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
-import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import {
+  NodeStatus_State as NodeState,
+  TaskState,
+  UpdateConfig,
+  UpdateStatus_UpdateState as UpdateState,
+} from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { ItemState, NodeObservation } from "../../src/api/generated/tswarm/v1/link.js";
 import { processOf } from "../../src/cli/service/spec/runtime.js";
 import { documentedKeys } from "./documentation.js";
@@ -279,6 +284,85 @@ test("service update applies its change to what others wrote meanwhile", async (
 test("service update --rollback asks the cluster for the specification of before", async (t) => {
   t.is(await output(t, "service", "update", "web", "--rollback", "-d"), "web\n");
   t.like(t.context.peer.requests("updateService")[0], { rollback: 1, serviceId: id("sweb") });
+});
+
+test("service rollback does the same", async (t) => {
+  t.is(await output(t, "service", "rollback", "web", "-d"), "web\n");
+  t.like(t.context.peer.requests("updateService")[0], { rollback: 1, serviceId: id("sweb") });
+});
+
+test("service ls shows jobs and limits as docker does", async (t) => {
+  const { peer } = t.context;
+  const counts = { runningTasks: 1, desiredTasks: 3, completedTasks: 2 };
+  peer.overrides.set("listServiceStatuses", (request: { services: string[] }) => ({
+    statuses: request.services.map((serviceId) => ({ serviceId, ...counts })),
+  }));
+  const as = (name: string, change: object) => {
+    const service = processService(name);
+    return { ...service, spec: { ...service.spec!, ...change } };
+  };
+  const placement = { constraints: [], preferences: [], platforms: [], maxReplicas: 4 };
+  peer.services = [
+    as("all", { mode: { $case: "globalJob", value: {} } }),
+    as("few", { task: { ...processService("few").spec!.task!, placement } }),
+    as("some", { mode: { $case: "replicatedJob", value: { totalCompletions: 9, maxConcurrent: 3 } } }),
+  ];
+  const lines = (await output(t, "service", "ls")).split("\n");
+  t.deepEqual(
+    lines.slice(1, 4).map((line) => words(line)?.slice(1, 4)),
+    [
+      ["all", "global-job", "1/3 (2/5 completed)"],
+      ["few", "replicated", "1/3 (max 4 per node)"],
+      ["some", "replicated-job", "1/3 (2/9 completed)"],
+    ],
+  );
+  t.like((await json(t, "service", "ls", "--format", "json"))[2], { running: 1, desired: 3, completed: 2 });
+  t.regex(await output(t, "service", "inspect", "some"), /^Mode: +replicated-job, 9 completions, 3 at once$/m);
+});
+
+test("service ps marks nodes that are down, and tells evictions and what a task waits for", async (t) => {
+  const { peer } = t.context;
+  const web = processService("web");
+  const evicted = {
+    desiredState: TaskState.SHUTDOWN,
+    annotations: { name: "web.2", labels: { "tswarm.evicted": "the node does not fit any more" } },
+  };
+  const waiting = taskOf(web, 3, TaskState.PENDING, { nodeId: "" });
+  peer.nodes = [{ ...HOST1, status: { ...HOST1.status!, state: NodeState.DOWN } }, HOST2];
+  peer.tasks = () => [
+    taskOf(web, 1),
+    taskOf(web, 2, TaskState.RUNNING, evicted as never),
+    { ...waiting, status: { ...waiting.status!, err: "no suitable node (insufficient resources on 2 nodes)" } },
+  ];
+  const lines = (await output(t, "service", "ps", "web")).split("\n");
+  t.deepEqual(words(lines[1])?.slice(1, 4), ["web.1", "host1 (down)", "Running"]);
+  t.deepEqual(words(lines[2])?.slice(1, 4), ["web.2", "host2", "Shutdown"]);
+  t.is(words(lines[2])?.at(-1), "the node does not fit any more");
+  t.is(words(lines[3])?.at(-1), "no suitable node (insufficient resources on 2 nodes)");
+  const rows = await json(t, "service", "ps", "web", "--format", "json");
+  t.deepEqual(
+    rows.map(({ nodeState }: { nodeState: string }) => nodeState),
+    ["down", "ready", ""],
+  );
+});
+
+test("service inspect tells how an update goes", async (t) => {
+  const { peer } = t.context;
+  const web = processService("web");
+  const updateStatus = {
+    state: UpdateState.PAUSED,
+    message: "update paused due to failure",
+    startedAt: { seconds: 1_700_000_000, nanos: 0 },
+    completedAt: undefined,
+  };
+  peer.services = [
+    { ...web, updateStatus, spec: { ...web.spec!, update: UpdateConfig.fromPartial({ parallelism: 2 }) } },
+  ];
+  const page = await output(t, "service", "inspect", "web");
+  t.regex(page, /^Update state: +paused: update paused due to failure$/m);
+  t.regex(page, /^Update started: +2023-11-14/m);
+  t.notRegex(page, /^Update ended/m);
+  t.regex(page, /^Updates: +2 at once, stop-first, on failure pause$/m);
 });
 
 test("scale checks every service before it changes the first", async (t) => {

@@ -4,8 +4,9 @@ import {
   TaskState,
   UpdateStatus_UpdateState as UpdateState,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
-import { assess, type ServiceView } from "../../src/cli/service/progress/assess.js";
+import { assess } from "../../src/cli/service/progress/assess.js";
 import { progressDisplay, progressLines } from "../../src/cli/service/progress/display.js";
+import type { ServiceView } from "../../src/cli/service/progress/view.js";
 import type { Terminal } from "../../src/cli/terminal.js";
 import { HOST1, HOST2, id, processService, taskOf } from "./fixtures.js";
 
@@ -163,4 +164,51 @@ test("a screen is redrawn in place, within its width, and only when something ch
   display.show(assess(view([], { service: processService("web", 0) })));
   t.true(terminal.text.slice(drawn.length).startsWith("\x1b[3A\x1b[2Koverall: 0 of 0 tasks running\n"));
   t.true(terminal.text.endsWith("\x1b[2K\n\x1b[2K\n\x1b[2A"), "lines that are no longer needed are cleared");
+});
+
+const job = (mode: object) => Service.fromPartial({ ...(web as object), spec: { ...web.spec, mode } } as never);
+const jobTask = (service: Service, slot: number, state: TaskState, more: object = {}) =>
+  taskOf(service, slot, state, { desiredState: TaskState.COMPLETE, ...more });
+
+test("a replicated job has converged when every slot has come to its end in this run", (t) => {
+  const service = job({ $case: "replicatedJob", value: { totalCompletions: 2, maxConcurrent: 1 } });
+  const [first, second] = [1, 2].map((slot) => jobTask(service, slot, TaskState.COMPLETE));
+  const running = jobTask(service, 2, TaskState.RUNNING);
+  t.like(assess(view([first!, running], { service })), { converged: false, completed: 1, running: 1, wanted: 2 });
+  t.true(assess(view([first!, second!], { service })).converged);
+  const past = assess(view([first!, second!], { service, upToDate: new Set([first!.id]) }));
+  t.like(past, { converged: false, completed: 1 }, "what an earlier run did does not count");
+  t.deepEqual(
+    progressLines(assess(view([first!, running], { service })), "batch", (nodeId) => nodeId),
+    [
+      "overall: 1 of 2 tasks completed, 1 running",
+      `batch.1: complete on ${HOST1.id}`,
+      `batch.2: running on ${HOST2.id}`,
+    ],
+  );
+});
+
+test("a slot of a job that failed and is tried again tells why", (t) => {
+  const service = job({ $case: "replicatedJob", value: { totalCompletions: 1, maxConcurrent: 1 } });
+  const failed = jobTask(service, 1, TaskState.FAILED, {
+    id: id("told"),
+    err: "exit status 1",
+    desiredState: TaskState.SHUTDOWN,
+    meta: { createdAt: { seconds: 1 } },
+  });
+  const again = jobTask(service, 1, TaskState.PREPARING, { meta: { createdAt: { seconds: 2 } } });
+  t.is(assess(view([failed, again], { service })).slots[0]?.reason, "attempt before: exit status 1");
+  const done = jobTask(service, 1, TaskState.COMPLETE, { meta: { createdAt: { seconds: 2 } } });
+  const after = assess(view([failed, done], { service }));
+  t.is(after.slots[0]?.reason, "");
+  t.true(after.converged);
+});
+
+test("a global job wants its end on each node that got a task", (t) => {
+  const service = job({ $case: "globalJob", value: {} });
+  const here = jobTask(service, 0, TaskState.COMPLETE, { id: id("a"), nodeId: HOST1.id });
+  const there = jobTask(service, 0, TaskState.RUNNING, { id: id("b"), nodeId: HOST2.id });
+  t.false(assess(view([], { service })).converged);
+  t.like(assess(view([here, there], { service })), { converged: false, wanted: 2, completed: 1 });
+  t.true(assess(view([here], { service })).converged);
 });

@@ -2,9 +2,16 @@ import test from "ava";
 import type { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import { UsageError } from "../../src/cli/failure.js";
 import { readScales } from "../../src/cli/service/scale.js";
+import { PROGRESS_DEADLINE_LABEL, STRATEGY_LABEL } from "../../src/cli/service/spec/behaviour.js";
 import { draftService } from "../../src/cli/service/spec/create.js";
+import { genericText } from "../../src/cli/service/spec/generic-resource.js";
 import { emptyContainer, processOf } from "../../src/cli/service/spec/runtime.js";
 import { asksForChange, readServiceUpdate } from "../../src/cli/service/spec/update.js";
+import {
+  PROGRESS_DEADLINE_LABEL as MANAGERS_DEADLINE_LABEL,
+  parseProgressDeadline,
+} from "../../src/manager/orchestrator/progress-deadline.js";
+import { isStrategy, STRATEGY_LABEL as MANAGERS_STRATEGY_LABEL } from "../../src/manager/scheduler/strategy.js";
 import { id, processService, SHOP } from "./fixtures.js";
 
 const spec = (flags: Record<string, unknown>, args = ["node", "server.js"]) =>
@@ -120,6 +127,31 @@ const refusals: readonly (readonly [string, Record<string, unknown>, readonly st
   ["bad runtime", { name: "web", runtime: "vm" }, ["x"], /^--runtime: "vm" is not one of process, container/],
   ["bad mode", { name: "web", mode: "daemon" }, ["x"], /^--mode/],
   ["global with replicas", { name: "web", mode: "global", replicas: "2" }, ["x"], /^--replicas: a global service/],
+  ["global job with replicas", { name: "j", mode: "global-job", replicas: "2" }, ["x"], /^--replicas: a global job/],
+  ["concurrency of a service", { name: "w", maxConcurrent: "2" }, ["x"], /^--max-concurrent: only a replicated job/],
+  ["no concurrency", { name: "j", mode: "replicated-job", maxConcurrent: "0" }, ["x"], /^--max-concurrent: "0"/],
+  [
+    "updates of a job",
+    { name: "j", mode: "global-job", updateDelay: "1s" },
+    ["x"],
+    /^--update-delay: a job is not upd/,
+  ],
+  [
+    "rollbacks of a job",
+    { name: "j", mode: "replicated-job", rollbackOrder: "stop-first" },
+    ["x"],
+    /^--rollback-order: a job/,
+  ],
+  ["bad resource", { name: "web", genericResource: ["gpu"] }, ["x"], /^--generic-resource: "gpu" is not a resource/],
+  ["no resource", { name: "web", genericResource: ["gpu=0"] }, ["x"], /^--generic-resource: "0" is not a whole number/],
+  ["resource twice", { name: "web", genericResource: ["gpu=1", "gpu=2"] }, ["x"], /gpu is asked for twice/],
+  [
+    "bad strategy",
+    { name: "web", placementStrategy: "random" },
+    ["x"],
+    /^--placement-strategy: "random" is not one of/,
+  ],
+  ["bad deadline", { name: "web", updateProgressDeadline: "soon" }, ["x"], /^--update-progress-deadline: "soon"/],
   ["bad replicas", { name: "web", replicas: "-1" }, ["x"], /^--replicas/],
   ["port twice", { name: "web", publish: ["80:80", "80:81"] }, ["x"], /^--publish: port 80\/tcp is published twice/],
   ["dnsrr with ingress", { name: "web", endpointMode: "dnsrr", publish: ["80:80"] }, ["x"], /needs a virtual IP/],
@@ -208,6 +240,13 @@ const updateRefusals: readonly (readonly [string, Record<string, unknown>, RegEx
   ["no such label", { labelRm: ["x"] }, /^--label-rm: the service has no label x/],
   ["no such variable", { envRm: ["X"] }, /^--env-rm: the service has no environment variable X/],
   ["no such constraint", { constraintRm: ["node.id==x"] }, /^--constraint-rm: the service has no constraint/],
+  [
+    "no such preference",
+    { placementPrefRm: ["spread=node.labels.rack"] },
+    /^--placement-pref-rm: the service has no preference spread=node\.labels\.rack/,
+  ],
+  ["no such resource", { genericResourceRm: ["gpu"] }, /^--generic-resource-rm: the service reserves no gpu/],
+  ["concurrency of a service", { maxConcurrent: "2" }, /^--max-concurrent: service web is not a replicated job/],
   ["image of a process", { image: "x" }, /^--image: the service runs a process/],
 ];
 
@@ -223,6 +262,67 @@ test("only a replicated service is scaled", (t) => {
     instanceOf: UsageError,
     message: /service web is not replicated/,
   });
+});
+
+const jobOf = (totalCompletions: number, maxConcurrent: number) =>
+  ({ $case: "replicatedJob", value: { totalCompletions, maxConcurrent } }) as const;
+
+test("jobs: completions, how many at once, and what a change makes of them", (t) => {
+  t.deepEqual(spec({ name: "j", mode: "replicated-job" }).mode, jobOf(1, 1));
+  t.deepEqual(spec({ name: "j", mode: "replicated-job", replicas: "9" }).mode, jobOf(9, 9), "all at once");
+  t.deepEqual(spec({ name: "j", mode: "replicated-job", replicas: "9", maxConcurrent: "2" }).mode, jobOf(9, 2));
+  t.deepEqual(spec({ name: "j", mode: "global-job" }).mode, { $case: "globalJob", value: {} });
+  const job = { ...web, mode: jobOf(9, 2) };
+  t.deepEqual(change({ replicas: "5" }, [], job).mode, jobOf(5, 2));
+  t.deepEqual(change({ maxConcurrent: "4" }, [], job).mode, jobOf(9, 4));
+  t.throws(() => change({ updateParallelism: "2" }, [], job), { instanceOf: UsageError, message: /^--update-parall/ });
+});
+
+test("preferences keep their order, what is added is the finest", (t) => {
+  const descriptors = (from: ServiceSpec) =>
+    from.task?.placement?.preferences.map(({ Preference }) => Preference?.value.spreadDescriptor);
+  const two = change({ placementPrefAdd: ["spread=node.labels.zone", "spread=node.labels.rack"] });
+  t.deepEqual(descriptors(two), ["node.labels.zone", "node.labels.rack"]);
+  const again = change({ placementPrefAdd: ["spread=node.labels.zone"] }, [], two);
+  t.deepEqual(descriptors(again), descriptors(two), "it has it already");
+  const moved = change(
+    { placementPrefRm: ["spread=node.labels.zone"], placementPrefAdd: ["spread=node.labels.zone"] },
+    [],
+    two,
+  );
+  t.deepEqual(descriptors(moved), ["node.labels.rack", "node.labels.zone"]);
+});
+
+test("generic resources", (t) => {
+  const generic = (from: ServiceSpec) => from.task?.resources?.reservations?.generic.map(genericText);
+  const made = spec({ name: "web", genericResource: ["gpu=2", "fpga=1"] });
+  t.deepEqual(generic(made), ["gpu=2", "fpga=1"]);
+  t.deepEqual(generic(change({ genericResourceAdd: ["gpu=3"] }, [], made)), ["fpga=1", "gpu=3"]);
+  t.deepEqual(generic(change({ genericResourceRm: ["gpu"] }, [], made)), ["fpga=1"]);
+  t.deepEqual(generic(change({ reserveCpu: "1" }, [], made)), ["gpu=2", "fpga=1"], "they stay");
+});
+
+test("what the cluster reads from labels is written as it reads it", (t) => {
+  const labels = (flags: Record<string, unknown>) => spec({ name: "web", ...flags }).annotations?.labels;
+  for (const [text, written] of [
+    ["90s", "1m30s"],
+    ["1.5h", "1h30m"],
+    ["0", "0"],
+    ["0s", "0"],
+    ["20us", "1ms"],
+    ["1500ms", "1.5s"],
+  ] as const) {
+    const label = labels({ updateProgressDeadline: text })?.[PROGRESS_DEADLINE_LABEL];
+    t.is(label, written);
+    t.not(parseProgressDeadline(written), undefined, written);
+  }
+  for (const strategy of ["spread", "binpack"]) {
+    t.deepEqual(labels({ placementStrategy: strategy }), { [STRATEGY_LABEL]: strategy });
+    t.true(isStrategy(strategy));
+  }
+  const packed = change({ placementStrategy: "binpack", updateProgressDeadline: "1m" });
+  t.deepEqual(packed.annotations?.labels, { [STRATEGY_LABEL]: "binpack", [PROGRESS_DEADLINE_LABEL]: "1m" });
+  t.deepEqual([PROGRESS_DEADLINE_LABEL, STRATEGY_LABEL], [MANAGERS_DEADLINE_LABEL, MANAGERS_STRATEGY_LABEL]);
 });
 
 test("an update asks for something", (t) => {

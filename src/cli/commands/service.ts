@@ -1,10 +1,12 @@
 import type { Command } from "commander";
 import { type CommandMaker, repeated } from "../command-maker.js";
 import { addListFlags, addWaitFlags } from "./flags.js";
-import { addPolicyFlags, addResourceFlags } from "./service-flags.js";
+import { addPlacementFlags, addPolicyFlags, addResourceFlags } from "./service-flags.js";
 
 export function addServiceCommands(program: Command, maker: CommandMaker): void {
-  const service = maker.group("service", "Create, list, inspect, scale, update and remove services").alias("svc");
+  const service = maker
+    .group("service", "Create, list, inspect, scale, update, roll back and remove services")
+    .alias("svc");
   program.addCommand(service);
   addCreate(service, maker);
   addListFlags(
@@ -39,6 +41,14 @@ export function addServiceCommands(program: Command, maker: CommandMaker): void 
     ),
   ).addHelpText("after", "\nExample:\n  tsctl service scale web=5 api=2");
   addUpdate(service, maker);
+  addWaitFlags(
+    maker.leaf(
+      service,
+      "rollback <service>",
+      "Go back to the specification before the last update",
+      async () => (await import("../service/rollback.js")).rollBackServiceCommand,
+    ),
+  );
   maker
     .leaf(
       service,
@@ -60,8 +70,9 @@ function addCreate(service: Command, maker: CommandMaker): void {
     .passThroughOptions()
     .option("--name <name>", "name of the service (needed)")
     .option("--runtime <runtime>", "process: COMMAND on the hosts' files; container: IMAGE (default process)")
-    .option("--mode <mode>", "replicated or global (default replicated)")
-    .option("--replicas <number>", "how many tasks (default 1)")
+    .option("--mode <mode>", "replicated, global, replicated-job or global-job (default replicated)")
+    .option("--replicas <number>", "how many tasks; of a replicated job, how many completions (default 1)")
+    .option("--max-concurrent <number>", "tasks of a replicated job that run at once (default as --replicas)")
     .option("-l, --label <key=value>", "label of the service (may be repeated)", repeated)
     .optionsGroup("Networks:")
     .option("--network <network>", "NETWORK or NETWORK,alias=NAME (may be repeated)", repeated)
@@ -75,16 +86,8 @@ function addCreate(service: Command, maker: CommandMaker): void {
     .option("-e, --env <name=value>", "environment variable; NAME alone takes tsctl's own (may be repeated)", repeated)
     .option("--env-file <path>", "file with environment variables, one a line (may be repeated)", repeated);
   addCommandFlags(create);
-  addResourceFlags(create);
-  create
-    .optionsGroup("Placement:")
-    .option(
-      "--constraint <constraint>",
-      "KEY==VALUE or KEY!=VALUE, such as node.hostname==host1 (may be repeated)",
-      repeated,
-    )
-    .option("--placement-pref <preference>", "spread=node.labels.NAME (may be repeated)", repeated)
-    .option("--replicas-max-per-node <number>", "at most so many tasks on a node (0 no limit)");
+  addResourceFlags(create, "create");
+  addPlacementFlags(create, "create");
   addPolicyFlags(create);
   addWaitFlags(create).addHelpText(
     "after",
@@ -92,6 +95,7 @@ function addCreate(service: Command, maker: CommandMaker): void {
 Examples:
   tsctl service create --name web --replicas 3 --network shop --publish 8080:80 -- node server.js
   tsctl service create --name agent --mode global --limit-memory 64M -- /usr/bin/my-agent --verbose
+  tsctl service create --name report --mode replicated-job --replicas 10 --max-concurrent 2 -- node report.js
   tsctl service create --name cache --runtime container --network shop,alias=store redis:7`,
   );
 }
@@ -119,7 +123,8 @@ function addUpdate(service: Command, maker: CommandMaker): void {
       async () => (await import("../service/update.js")).updateService,
     )
     .option("--image <image>", "image of a container service")
-    .option("--replicas <number>", "how many tasks")
+    .option("--replicas <number>", "how many tasks; of a replicated job, how many completions")
+    .option("--max-concurrent <number>", "tasks of a replicated job that run at once")
     .option("--force", "replace all tasks even when nothing changed")
     .option("--rollback", "go back to the specification before the last update")
     .option("--label-add <key=value>", "add or change a label (may be repeated)", repeated)
@@ -134,12 +139,8 @@ function addUpdate(service: Command, maker: CommandMaker): void {
     .option("--env-add <name=value>", "add or change an environment variable (may be repeated)", repeated)
     .option("--env-rm <name>", "remove an environment variable (may be repeated)", repeated);
   addCommandFlags(update);
-  addResourceFlags(update);
-  update
-    .optionsGroup("Placement:")
-    .option("--constraint-add <constraint>", "add a constraint (may be repeated)", repeated)
-    .option("--constraint-rm <constraint>", "remove a constraint (may be repeated)", repeated)
-    .option("--replicas-max-per-node <number>", "at most so many tasks on a node (0 no limit)");
+  addResourceFlags(update, "update");
+  addPlacementFlags(update, "update");
   addPolicyFlags(update);
   addWaitFlags(update).addHelpText(
     "after",

@@ -41,11 +41,6 @@ export function currentState(task: Task, nowMs: number): string {
   return capital(`${taskState(task.status?.state ?? TaskState.NEW)} ${ago}`.trimEnd());
 }
 
-/** Why a task is not where it shall be: its error; while it waits before ASSIGNED, the manager's message. */
-export function taskError(task: Task): string {
-  return task.status?.err ?? "";
-}
-
 export function updateState(service: Service): string {
   const status = service.updateStatus;
   if (status === undefined || status.state === UpdateState.UNKNOWN) return "";

@@ -12,6 +12,7 @@ import type { PayloadTypes } from "../render/protobuf-json.js";
 import type { Section } from "../render/sections.js";
 import { enumWord, resourcesText } from "../render/words.js";
 import { formatDuration } from "../values/duration.js";
+import { genericText } from "./spec/generic-resource.js";
 import { PROCESS_TYPE_URL, processOf } from "./spec/runtime.js";
 
 /** Payloads that JSON shows as objects. */
@@ -76,7 +77,12 @@ export function taskSpecSections(task: TaskSpec | undefined, networkOf: NameOf):
       ),
     ],
     ["Limits", resourcesText(task?.resources?.limits)],
-    ["Reservations", resourcesText(task?.resources?.reservations)],
+    [
+      "Reservations",
+      [resourcesText(task?.resources?.reservations), ...(task?.resources?.reservations?.generic ?? []).map(genericText)]
+        .filter(Boolean)
+        .join(", "),
+    ],
     [
       "Placement",
       [

@@ -8,6 +8,7 @@ import { renderSections, type Section } from "../render/sections.js";
 import { timestampText } from "../render/time-ago.js";
 import { enumWord, labelLines, serviceMode, updateState } from "../render/words.js";
 import { renderTasks } from "../task/columns.js";
+import { nodesOf } from "../task/nodes.js";
 import { formatPort, publishModeName } from "../values/port.js";
 import { PAYLOADS, runtimeSections, taskSpecSections, updateText } from "./describe.js";
 import { servicePorts } from "./list.js";
@@ -28,13 +29,8 @@ export const inspectServices: Action = async (invocation) => {
         ...(service.endpoint?.virtualIps ?? []).map(({ networkId }) => networkId),
       ];
       const networkOf = await namesOf(invocation, connection, "network", networkIds);
-      const nodeOf = await namesOf(
-        invocation,
-        connection,
-        "node",
-        tasks.map(({ nodeId }) => nodeId),
-      );
-      return describe(service, networkOf) + renderTasks(invocation, tasks, { withNode: true, nodeOf });
+      const nodes = await nodesOf(invocation, connection, tasks);
+      return describe(service, networkOf) + renderTasks(invocation, tasks, { withNode: true, ...nodes });
     },
   });
 };
@@ -48,6 +44,9 @@ function describe(service: Service, networkOf: NameOf): string {
     ["Created", timestampText(service.meta?.createdAt)],
     ["Updated", timestampText(service.meta?.updatedAt)],
     ["Update state", updateState(service)],
+    ["Update started", timestampText(service.updateStatus?.startedAt)],
+    ["Update ended", timestampText(service.updateStatus?.completedAt)],
+    ["Run of the job", jobRunText(service)],
     ["Labels", labelLines(spec?.annotations?.labels)],
     ["Endpoint mode", enumWord(Mode, spec?.endpoint?.mode)],
     ["Ports", servicePorts(service).map((port) => `${formatPort(port)} ${publishModeName(port.publishMode)}`)],
@@ -62,7 +61,24 @@ function describe(service: Service, networkOf: NameOf): string {
 
 function modeText(service: Service): string {
   const mode = service.spec?.mode;
-  if (mode?.$case === "replicated")
-    return `replicated, ${mode.value.replicas} replica${mode.value.replicas === 1 ? "" : "s"}`;
-  return serviceMode(service);
+  switch (mode?.$case) {
+    case "replicated":
+      return `replicated, ${counted(mode.value.replicas, "replica")}`;
+    case "replicatedJob": {
+      const { totalCompletions, maxConcurrent } = mode.value;
+      return `replicated-job, ${counted(totalCompletions, "completion")}, ${maxConcurrent || "all"} at once`;
+    }
+    default:
+      return serviceMode(service);
+  }
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? "" : "s"}`;
+}
+
+/** Runs are counted from 0, as in the tasks. */
+function jobRunText({ jobStatus }: Service): string {
+  if (!jobStatus) return "";
+  return `${jobStatus.jobIteration?.index ?? 0}, begun ${timestampText(jobStatus.lastExecution)}`;
 }

@@ -8,11 +8,11 @@ import { cutTo, visible } from "../render/table.js";
 import { serviceMode, updateState } from "../render/words.js";
 import { formatPort, protocolName, publishModeName } from "../values/port.js";
 import { runtimeName, runtimeText } from "./describe.js";
+import { type Counts, NO_COUNTS, replicasText } from "./replicas.js";
 
 interface Row {
   readonly service: Service;
-  readonly running: number;
-  readonly desired: number;
+  readonly counts: Counts;
 }
 
 /** `tsctl service ls` */
@@ -27,16 +27,17 @@ export const listServicesCommand: Action = async (invocation) => {
       { title: "ID", value: ({ service }) => shortId(invocation, service.id) },
       { title: "NAME", value: ({ service }) => serviceName(service) },
       { title: "MODE", value: ({ service }) => serviceMode(service) },
-      { title: "REPLICAS", value: ({ running, desired }) => `${running}/${desired}` },
+      { title: "REPLICAS", value: ({ service, counts }) => replicasText(service, counts) },
       { title: "RUNS", value: ({ service }) => runsCell(invocation, service) },
       { title: "PORTS", value: ({ service }) => servicePorts(service).map(formatPort).join(", ") },
     ],
-    json: ({ service, running, desired }) => ({
+    json: ({ service, counts }) => ({
       id: service.id,
       name: serviceName(service),
       mode: serviceMode(service),
-      running,
-      desired,
+      running: counts.runningTasks,
+      desired: counts.desiredTasks,
+      completed: counts.completedTasks,
       runtime: runtimeName(service.spec?.task),
       runs: runtimeText(service.spec?.task),
       ports: servicePorts(service).map((port) => ({
@@ -68,7 +69,7 @@ export function servicePorts(service: Service) {
 }
 
 function withoutCounts(service: Service): Row {
-  return { service, running: 0, desired: 0 };
+  return { service, counts: NO_COUNTS };
 }
 
 async function countTasks(connection: Connection, services: readonly Service[]): Promise<Row[]> {
@@ -76,9 +77,5 @@ async function countTasks(connection: Connection, services: readonly Service[]):
   const request = { services: services.map(({ id }) => id) };
   const { statuses } = await connection.call(ControlService.listServiceStatuses, request);
   const byId = new Map(statuses.map((status) => [status.serviceId, status]));
-  return services.map((service) => ({
-    service,
-    running: byId.get(service.id)?.runningTasks ?? 0,
-    desired: byId.get(service.id)?.desiredTasks ?? 0,
-  }));
+  return services.map((service) => ({ service, counts: byId.get(service.id) ?? NO_COUNTS }));
 }

@@ -5,7 +5,7 @@ import { printChanged } from "../render/changed.js";
 import { parseWhole } from "../values/amount.js";
 import { changeService } from "./change.js";
 import { readWaitFlags, waitForService } from "./progress/wait.js";
-import { withReplicas } from "./spec/update.js";
+import { withReplicas } from "./spec/mode.js";
 
 /** `tsctl service scale SERVICE=REPLICAS…` */
 export const scaleServices: Action = async (invocation) => {

@@ -6,8 +6,9 @@ import { byName, createdMs, taskName } from "../objects.js";
 import { shortId } from "../render/list.js";
 import { type Column, renderTable } from "../render/table.js";
 import { timestampText } from "../render/time-ago.js";
-import { capital, currentState, taskError, taskState } from "../render/words.js";
+import { capital, currentState, taskState } from "../render/words.js";
 import { formatPort } from "../values/port.js";
+import { taskTrouble } from "./trouble.js";
 
 /** A task in a list; one that a newer task of its slot replaced stands below that one. */
 export interface TaskRow {
@@ -30,26 +31,28 @@ export function arrangeTasks(tasks: readonly Task[]): TaskRow[] {
   });
 }
 
+export interface TaskColumnOptions {
+  readonly withNode: boolean;
+  /** Marks tasks on nodes that are down: what they do now, nobody knows. */
+  readonly nodeStateOf?: NameOf;
+}
+
 /** The columns of every list of tasks. */
-export function taskColumns(
-  invocation: Invocation,
-  nodeOf: NameOf,
-  options: { readonly withNode: boolean },
-): Column<TaskRow>[] {
+export function taskColumns(invocation: Invocation, nodeOf: NameOf, options: TaskColumnOptions): Column<TaskRow>[] {
   const columns: Column<TaskRow>[] = [
     { title: "ID", value: ({ task }) => shortId(invocation, task.id) },
     { title: "NAME", value: ({ task, replaced }) => `${replaced ? "\\_ " : ""}${displayName(task, nodeOf)}` },
-    { title: "NODE", value: ({ task }) => nodeOf(task.nodeId) },
+    { title: "NODE", value: ({ task }) => nodeCell(task, nodeOf, options.nodeStateOf) },
     { title: "DESIRED STATE", value: ({ task }) => capital(taskState(task.desiredState)) },
     { title: "CURRENT STATE", value: ({ task }) => currentState(task, invocation.terminal.now()) },
-    { title: "ERROR", value: ({ task }) => taskError(task) },
+    { title: "ERROR", value: ({ task }) => taskTrouble(task) },
     { title: "PORTS", value: ({ task }) => taskPorts(task).join(", ") },
   ];
   return options.withNode ? columns : columns.filter(({ title }) => title !== "NODE");
 }
 
 /** One element of the JSON of a list of tasks. */
-export function taskJson(task: Task, nodeOf: NameOf): Record<string, unknown> {
+export function taskJson(task: Task, nodeOf: NameOf, nodeStateOf: NameOf): Record<string, unknown> {
   return {
     id: task.id,
     name: displayName(task, nodeOf),
@@ -58,11 +61,12 @@ export function taskJson(task: Task, nodeOf: NameOf): Record<string, unknown> {
     slot: task.slot,
     nodeId: task.nodeId,
     node: nodeOf(task.nodeId),
+    nodeState: nodeStateOf(task.nodeId),
     desiredState: taskState(task.desiredState),
     currentState: taskState(task.status?.state ?? 0),
     since: timestampText(task.status?.timestamp),
     message: task.status?.message ?? "",
-    error: taskError(task),
+    error: taskTrouble(task),
     addresses: task.networks.flatMap(({ addresses }) => addresses),
     ports: taskPorts(task),
   };
@@ -72,11 +76,15 @@ export function taskJson(task: Task, nodeOf: NameOf): Record<string, unknown> {
 export function renderTasks(
   invocation: Invocation,
   tasks: readonly Task[],
-  options: { readonly withNode: boolean; readonly nodeOf: NameOf },
+  options: TaskColumnOptions & { readonly nodeOf: NameOf },
 ): string {
   if (tasks.length === 0) return "";
   const columns = taskColumns(invocation, options.nodeOf, options);
   return `Tasks:\n${renderTable(columns, arrangeTasks(tasks), { indent: 2 })}`;
+}
+
+function nodeCell({ nodeId }: Task, nodeOf: NameOf, nodeStateOf: NameOf | undefined): string {
+  return nodeStateOf?.(nodeId) === "down" ? `${nodeOf(nodeId)} (down)` : nodeOf(nodeId);
 }
 
 function displayName(task: Task, nodeOf: NameOf): string {

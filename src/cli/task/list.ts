@@ -16,7 +16,7 @@ export const listTasksCommand: Action = async (invocation) => {
   const nodeIds = nodes.map(({ id }) => id);
   const tasks = (await listTasks(connection, { serviceIds, nodeIds })).filter(
     (task) =>
-      (flags.isSet("--all") || task.desiredState <= TaskState.RUNNING) &&
+      (flags.isSet("--all") || task.desiredState <= TaskState.COMPLETE) &&
       (serviceIds.length === 0 || serviceIds.includes(task.serviceId)) &&
       (nodeIds.length === 0 || nodeIds.includes(task.nodeId)),
   );

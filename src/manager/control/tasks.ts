@@ -12,6 +12,7 @@ import { notFound } from "../../api/status-error.js";
 import type { StoreReader } from "../../store/reader.js";
 import { runtimeOf } from "../../store/tables.js";
 import { DirtyCheck } from "../orchestrator/dirty.js";
+import { iterationOf } from "../orchestrator/new-task.js";
 import { type ControlContext, control, type Methods } from "./context.js";
 import { anyOf, fitsFilters } from "./filter.js";
 import { checkId } from "./validation/name.js";
@@ -60,12 +61,14 @@ function candidates(read: StoreReader, filters: ListTasksRequest_Filters | undef
   return read.all("task");
 }
 
-/** Whether a task is what its service asks for now. */
+/** Whether a task is what its service asks for now; a job's, whether it belongs to the present run. */
 function upToDateCheck(read: StoreReader): (task: Task) => boolean {
   const checks = new Map<Service, DirtyCheck>();
   return (task) => {
     const service = read.get("service", task.serviceId);
     if (!service) return false;
+    const iteration = iterationOf(service);
+    if (iteration !== undefined) return (task.jobIteration?.index ?? 0) === iteration;
     let check = checks.get(service);
     if (!check) {
       check = new DirtyCheck(service);

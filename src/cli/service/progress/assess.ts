@@ -1,56 +1,18 @@
 import type { Service, Task } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState, UpdateStatus_UpdateState as UpdateState } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import { createdMs, serviceName } from "../../objects.js";
+import { isJob } from "../spec/mode.js";
+import { assessJob } from "./assess-job.js";
+import { type Progress, type ServiceView, type SlotProgress, slotKey, stoppingTasks } from "./view.js";
 
-/** One place for a task of a service: a replica's number, or a node. */
-export interface SlotProgress {
-  /** Stays the same from look to look. */
-  readonly key: string;
-  /** Slot number, or 0 for a global service. */
-  readonly slot: number;
-  readonly nodeId: string;
-  /** Undefined while the slot has no task of the new specification. */
-  readonly state: TaskState | undefined;
-  /** Why it is not running; empty when nothing is known. */
-  readonly reason: string;
-}
-
-/** How far a service is from what was asked. */
-export interface Progress {
-  readonly slots: readonly SlotProgress[];
-  readonly running: number;
-  /** How many tasks shall run; undefined while a global service has none yet. */
-  readonly wanted: number | undefined;
-  /** Tasks that shall end and have not. */
-  readonly stopping: number;
-  /** All that was asked for runs, and nothing else. */
-  readonly converged: boolean;
-  /** The cluster gave up: it will not converge. */
-  readonly failure: string | undefined;
-}
-
-/** What is known of a service at one moment. */
-export interface ServiceView {
-  readonly service: Service;
-  /** All its tasks. */
-  readonly tasks: readonly Task[];
-  /** Ids of the tasks that have the service's present specification. */
-  readonly upToDate: ReadonlySet<string>;
-  /** Ids of nodes that answer; a task cannot be seen to stop elsewhere. */
-  readonly readyNodes: ReadonlySet<string>;
-  /** The change asked for is itself a rollback. */
-  readonly rollbackWanted: boolean;
-}
-
-export function assess({ service, tasks, upToDate, readyNodes, rollbackWanted }: ServiceView): Progress {
+export function assess(view: ServiceView): Progress {
+  const { service, tasks, upToDate, rollbackWanted } = view;
+  if (service.spec !== undefined && isJob(service.spec)) return assessJob(view);
   const slots = slotsOf(tasks, upToDate);
   const running = slots.filter(({ state }) => state === TaskState.RUNNING).length;
   const mode = service.spec?.mode;
   const wanted = mode?.$case === "replicated" ? mode.value.replicas : slots.length > 0 ? slots.length : undefined;
-  const stopping = tasks.filter(
-    ({ desiredState, status, nodeId }) =>
-      desiredState > TaskState.RUNNING && (status?.state ?? 0) <= TaskState.RUNNING && readyNodes.has(nodeId),
-  ).length;
+  const stopping = stoppingTasks(view);
   const state = service.updateStatus?.state ?? UpdateState.UNKNOWN;
   const busy = state === UpdateState.UPDATING || state === UpdateState.ROLLBACK_STARTED;
   return {
@@ -82,7 +44,7 @@ function failureOf(service: Service, rollbackWanted: boolean): string | undefine
 function slotsOf(tasks: readonly Task[], upToDate: ReadonlySet<string>): SlotProgress[] {
   const bySlot = new Map<string, Task[]>();
   for (const task of tasks) {
-    const key = task.slot > 0 ? String(task.slot) : task.nodeId;
+    const key = slotKey(task);
     bySlot.set(key, [...(bySlot.get(key) ?? []), task]);
   }
   const slots: SlotProgress[] = [];

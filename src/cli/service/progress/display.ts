@@ -4,7 +4,7 @@ import { Redraw } from "../../render/redraw.js";
 import { visible } from "../../render/table.js";
 import { taskState } from "../../render/words.js";
 import type { Terminal } from "../../terminal.js";
-import type { Progress, SlotProgress } from "./assess.js";
+import type { Progress, SlotProgress } from "./view.js";
 
 /** Shows how a service converges. */
 export interface Display {
@@ -41,9 +41,14 @@ export function progressLines(
   return [`overall: ${overall(progress)}`, ...shown.map((slot) => slotLine(slot, serviceName, nodeOf))];
 }
 
-function overall({ running, wanted, stopping }: Progress): string {
-  const total = wanted === undefined ? "no node takes a task so far" : `${running} of ${wanted} tasks running`;
+function overall({ running, completed, wanted, stopping }: Progress): string {
+  const total = wanted === undefined ? "no node takes a task so far" : totalText(running, completed, wanted);
   return stopping > 0 ? `${total}, ${stopping} stopping` : total;
+}
+
+function totalText(running: number, completed: number | undefined, wanted: number): string {
+  if (completed === undefined) return `${running} of ${wanted} tasks running`;
+  return `${completed} of ${wanted} tasks completed, ${running} running`;
 }
 
 function slotLine(slot: SlotProgress, serviceName: string, nodeOf: NameOf): string {

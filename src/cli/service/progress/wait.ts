@@ -1,14 +1,15 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { ControlService } from "../../../api/generated/docker/swarmkit/v1/control.js";
-import { NodeStatus_State as NodeState, TaskState } from "../../../api/generated/docker/swarmkit/v1/types.js";
+import { NodeStatus_State as NodeState } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import type { Connection } from "../../connection.js";
 import { CommandError, ExitCode } from "../../failure.js";
 import { FlagReader } from "../../flag-reader.js";
 import type { Invocation } from "../../invocation.js";
 import { listNodes, listTasks, nodeName } from "../../objects.js";
 import { durationMs, parseDuration } from "../../values/duration.js";
-import { assess, type ServiceView } from "./assess.js";
+import { assess } from "./assess.js";
 import { type Display, progressDisplay, silentDisplay } from "./display.js";
+import { isStopping, type ServiceView } from "./view.js";
 
 /** Pause between looks; a look that takes long makes it longer, so that waiting never loads the cluster. */
 const POLL_MS = 50;
@@ -84,7 +85,9 @@ async function untilStable(
     display.show(progress);
     convergedAtMs = progress.converged ? (convergedAtMs ?? now()) : undefined;
     const leftMs = convergedAtMs === undefined ? Number.POSITIVE_INFINITY : convergedAtMs + verifyMs - now();
-    if (leftMs <= 0) return display.end("verify: service converged");
+    if (leftMs <= 0) {
+      return display.end(progress.completed === undefined ? "verify: service converged" : "job complete");
+    }
     const pauseMs = Math.max(POLL_MS, (now() - beganMs) / MAX_LOAD);
     await sleep(Math.min(pauseMs, leftMs), undefined, { signal });
   }
@@ -102,10 +105,7 @@ async function look(connection: Connection, awaited: Awaited, nodeNames: Map<str
   const tasks = all.filter(({ serviceId }) => serviceId === awaited.id);
   const upToDate = new Set(current.filter(({ serviceId }) => serviceId === awaited.id).map(({ id }) => id));
   const readyNodes = new Set<string>();
-  const isStopping = tasks.some(
-    ({ desiredState, status }) => desiredState > TaskState.RUNNING && (status?.state ?? 0) <= TaskState.RUNNING,
-  );
-  if (isStopping || tasks.some(({ nodeId }) => nodeId !== "" && !nodeNames.has(nodeId))) {
+  if (tasks.some(isStopping) || tasks.some(({ nodeId }) => nodeId !== "" && !nodeNames.has(nodeId))) {
     for (const node of await listNodes(connection)) {
       nodeNames.set(node.id, nodeName(node) || node.id);
       if (node.status?.state === NodeState.READY) readyNodes.add(node.id);

@@ -1,12 +1,15 @@
 import { type ServiceSpec, ServiceSpec as ServiceSpecCodec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
 import { UsageError } from "../../failure.js";
 import { FlagReader } from "../../flag-reader.js";
-import { oneOf, parseWhole } from "../../values/amount.js";
+import { oneOf } from "../../values/amount.js";
 import { type NetworkFlag, parseNetworkFlag } from "../../values/network-attachment.js";
 import { parseEnv, parseLabels, readEnvFile } from "../../values/pair.js";
 import { parsePublish } from "../../values/port.js";
-import { parseConstraint, parseName, parseSpread } from "../../values/text.js";
+import { parseName } from "../../values/text.js";
+import { readBehaviourLabels } from "./behaviour.js";
 import { editEndpoint } from "./endpoint.js";
+import { readMode } from "./mode.js";
+import { readPlacement } from "./placement.js";
 import { readResourceEdit, readRestartEdit, readUpdateEdit } from "./policy.js";
 import {
   editRuntime,
@@ -50,8 +53,8 @@ export function draftService(
   const publish = flags.texts("--publish").flatMap((text) => parsePublish(text, "--publish"));
   const mode = flags.value("--endpoint-mode", oneOf("vip", "dnsrr"));
   const spec = ServiceSpecCodec.fromPartial({
-    annotations: { name, labels: parseLabels(flags.texts("--label"), "--label") },
-    task: { placement: readPlacement(flags), restart: readRestartEdit(flags)(undefined) },
+    annotations: { name, labels: { ...parseLabels(flags.texts("--label"), "--label"), ...readBehaviourLabels(flags) } },
+    task: {},
   });
   return {
     networks,
@@ -61,6 +64,8 @@ export function draftService(
         ...spec.task!,
         runtime: buildRuntime(runtime, args, readEnv(flags, ownEnv), flags),
         resources: readResourceEdit(flags)(undefined),
+        placement: readPlacement(flags),
+        restart: readRestartEdit(flags)(undefined),
       },
       mode: readMode(flags),
       update: readUpdateEdit(flags, "update")(undefined),
@@ -93,30 +98,4 @@ function readEnv(flags: FlagReader, ownEnv: Readonly<Record<string, string | und
     return parseEnv(readEnvFile(path, "--env-file"), `--env-file ${path}`, ownEnv);
   });
   return parseEnv([...fromFiles, ...flags.texts("--env")], "--env", ownEnv);
-}
-
-function readMode(flags: FlagReader): ServiceSpec["mode"] {
-  const mode = flags.value("--mode", oneOf("replicated", "global")) ?? "replicated";
-  if (mode === "global") {
-    flags.refuse(
-      ["--replicas", "--replicas-max-per-node"],
-      "a global service runs one task on each node: leave it out, or use --mode replicated",
-    );
-    return { $case: "global", value: {} };
-  }
-  return { $case: "replicated", value: { replicas: flags.value("--replicas", parseWhole) ?? 1 } };
-}
-
-function readPlacement(flags: FlagReader) {
-  const constraints = flags.values("--constraint", parseConstraint);
-  const spreads = flags.values("--placement-pref", parseSpread);
-  const maxReplicas = flags.value("--replicas-max-per-node", parseWhole) ?? 0;
-  if (constraints.length + spreads.length + maxReplicas === 0) return undefined;
-  return {
-    constraints,
-    preferences: spreads.map((spreadDescriptor) => ({
-      Preference: { $case: "spread" as const, value: { spreadDescriptor } },
-    })),
-    maxReplicas,
-  };
 }

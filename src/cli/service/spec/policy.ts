@@ -11,6 +11,7 @@ import { UsageError } from "../../failure.js";
 import type { FlagReader } from "../../flag-reader.js";
 import { formatCpus, formatSize, oneOf, parseCpus, parseMemory, parseRatio, parseWhole } from "../../values/amount.js";
 import { parseDuration } from "../../values/duration.js";
+import { readGenericEdit } from "./generic-resource.js";
 import { withoutUndefined } from "./runtime.js";
 
 const CONDITIONS = { none: Condition.NONE, "on-failure": Condition.ON_FAILURE, any: Condition.ANY } as const;
@@ -68,24 +69,32 @@ export function readUpdateEdit(flags: FlagReader, prefix: "update" | "rollback")
   return over(DEFAULT_UPDATE, given);
 }
 
-/** Reads --limit-* and --reserve-*. @throws UsageError */
+/** Reads --limit-*, --reserve-* and --generic-resource*. @throws UsageError */
 export function readResourceEdit(flags: FlagReader): Edit<ResourceRequirements> {
   const limits = amounts(flags, "limit");
   const reservations = amounts(flags, "reserve");
+  const generic = readGenericEdit(flags);
+  const asksForGeneric = GENERIC_FLAGS.some((flag) => flags.has(flag));
   return (current) => {
-    if (Object.keys(limits).length + Object.keys(reservations).length === 0) return current;
+    if (Object.keys(limits).length + Object.keys(reservations).length === 0 && !asksForGeneric) return current;
     const result: ResourceRequirements = {
       swapBytes: undefined,
       memorySwappiness: undefined,
       ...current,
       limits: { ...NO_RESOURCES, ...current?.limits, ...limits },
-      reservations: { ...NO_RESOURCES, ...current?.reservations, ...reservations },
+      reservations: {
+        ...NO_RESOURCES,
+        ...current?.reservations,
+        ...reservations,
+        generic: generic(current?.reservations?.generic ?? []),
+      },
     };
     refuseMoreReservedThanAllowed(result.limits!, result.reservations!);
     return result;
   };
 }
 
+const GENERIC_FLAGS = ["--generic-resource", "--generic-resource-add", "--generic-resource-rm"];
 const NO_RESOURCES: Resources = { nanoCpus: 0, memoryBytes: 0, generic: [] };
 
 function amounts(flags: FlagReader, prefix: "limit" | "reserve"): Partial<Resources> {

@@ -1,13 +1,15 @@
-import type { ServiceSpec, TaskSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
+import type { ServiceSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
 import type { NetworkAttachmentConfig } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import { UsageError } from "../../failure.js";
 import { FlagReader, nonEmpty } from "../../flag-reader.js";
-import { oneOf, parseWhole } from "../../values/amount.js";
+import { oneOf } from "../../values/amount.js";
 import { type NetworkFlag, parseNetworkFlag } from "../../values/network-attachment.js";
 import { parseEnv, parseLabels } from "../../values/pair.js";
 import { parsePortSelector, parsePublish } from "../../values/port.js";
-import { parseConstraint } from "../../values/text.js";
+import { readBehaviourLabels } from "./behaviour.js";
 import { editEndpoint } from "./endpoint.js";
+import { readModeEdit } from "./mode.js";
+import { readPlacementEdit } from "./placement.js";
 import { readResourceEdit, readRestartEdit, readUpdateEdit } from "./policy.js";
 import { editRuntime, type RuntimeEdit, readRuntimeFlags } from "./runtime.js";
 
@@ -55,9 +57,9 @@ export function readServiceUpdate(
     publish: flags.texts("--publish-add").flatMap((text) => parsePublish(text, "--publish-add")),
     unpublish: flags.texts("--publish-rm").flatMap((text) => parsePortSelector(text, "--publish-rm")),
   };
-  const labelsToAdd = parseLabels(flags.texts("--label-add"), "--label-add");
+  const labelsToAdd = { ...parseLabels(flags.texts("--label-add"), "--label-add"), ...readBehaviourLabels(flags) };
   const labelsToRemove = flags.values("--label-rm", nonEmpty);
-  const replicas = flags.value("--replicas", parseWhole);
+  const mode = readModeEdit(flags);
   const placement = readPlacementEdit(flags);
   const resources = readResourceEdit(flags);
   const restart = readRestartEdit(flags);
@@ -84,44 +86,12 @@ export function readServiceUpdate(
           networks: editNetworks(task.networks, added, removed),
           forceUpdate: task.forceUpdate + (flags.isSet("--force") ? 1 : 0),
         },
-        mode: replicas === undefined ? spec.mode : withReplicas(spec, replicas, "--replicas"),
+        mode: mode(spec),
         update: update(spec.update),
         rollback: rollback(spec.rollback),
         endpoint: editEndpoint(spec.endpoint, endpoint, "--publish-add"),
       };
     },
-  };
-}
-
-/** The mode of a replicated service with another number of replicas. @throws UsageError for another mode */
-export function withReplicas(spec: ServiceSpec, replicas: number, flag: string): ServiceSpec["mode"] {
-  if (spec.mode !== undefined && spec.mode.$case !== "replicated") {
-    throw new UsageError(
-      `${flag}: service ${spec.annotations?.name} is not replicated: the number of its tasks follows from its mode`,
-    );
-  }
-  return { $case: "replicated", value: { replicas } };
-}
-
-function readPlacementEdit(flags: FlagReader): (current: TaskSpec["placement"]) => TaskSpec["placement"] {
-  const add = flags.values("--constraint-add", parseConstraint);
-  const remove = flags.values("--constraint-rm", parseConstraint);
-  const maxReplicas = flags.value("--replicas-max-per-node", parseWhole);
-  return (current) => {
-    if (add.length + remove.length === 0 && maxReplicas === undefined) return current;
-    const constraints = new Set((current?.constraints ?? []).map((text) => text.trim().replace(/\s*(==|!=)\s*/, "$1")));
-    for (const constraint of remove) {
-      if (!constraints.delete(constraint)) {
-        throw new UsageError(`--constraint-rm: the service has no constraint ${constraint}`);
-      }
-    }
-    for (const constraint of add) constraints.add(constraint);
-    return {
-      preferences: current?.preferences ?? [],
-      platforms: current?.platforms ?? [],
-      constraints: [...constraints],
-      maxReplicas: maxReplicas ?? current?.maxReplicas ?? 0,
-    };
   };
 }
 
