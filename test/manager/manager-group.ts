@@ -71,6 +71,8 @@ export class ManagerHost {
       ...(options.issue || this.#isBegun ? {} : { bootstrap: LONG_LIVED }),
       disk: this.disk,
       raft: RAFT,
+      // Agents of these tests send no heartbeats.
+      heartbeatPeriodMs: 3_600_000,
       onRemoved: () => {
         this.removed = true;
       },
