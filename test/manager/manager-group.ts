@@ -35,7 +35,10 @@ export class ManagerHost {
   removed = false;
   failed: Error | undefined;
 
-  constructor(number: number, dir: string) {
+  readonly #settings: Partial<ManagerOptions>;
+
+  constructor(number: number, dir: string, settings: Partial<ManagerOptions>) {
+    this.#settings = settings;
     this.number = number;
     this.dir = join(dir, `host${number}`);
   }
@@ -71,8 +74,7 @@ export class ManagerHost {
       ...(options.issue || this.#isBegun ? {} : { bootstrap: LONG_LIVED }),
       disk: this.disk,
       raft: RAFT,
-      // Agents of these tests send no heartbeats.
-      heartbeatPeriodMs: 3_600_000,
+      ...this.#settings,
       onRemoved: () => {
         this.removed = true;
       },
@@ -129,9 +131,22 @@ export class ManagerGroup {
   readonly agents: FakeAgent[] = [];
   readonly #dir = mkdtempSync(join(tmpdir(), "tsw-managers-"));
 
-  /** @param count managers; the first begins the cluster, the others join it */
-  static async start(t: ExecutionContext, count: number): Promise<ManagerGroup> {
-    const group = new ManagerGroup();
+  readonly #settings: Partial<ManagerOptions>;
+
+  private constructor(settings: Partial<ManagerOptions>) {
+    this.#settings = settings;
+  }
+
+  /**
+   * @param count managers; the first begins the cluster, the others join it
+   * @param settings of each
+   */
+  static async start(
+    t: ExecutionContext,
+    count: number,
+    settings: Partial<ManagerOptions> = {},
+  ): Promise<ManagerGroup> {
+    const group = new ManagerGroup(settings);
     t.teardown(() => group.#end());
     await group.add().start();
     for (let i = 1; i < count; i++) await group.join();
@@ -139,7 +154,7 @@ export class ManagerGroup {
   }
 
   add(): ManagerHost {
-    const host = new ManagerHost(this.hosts.length + 1, this.#dir);
+    const host = new ManagerHost(this.hosts.length + 1, this.#dir, this.#settings);
     this.hosts.push(host);
     return host;
   }

@@ -68,7 +68,8 @@ test("each manager's status is in the store: who leads, who can be reached", asy
 });
 
 test("the leader goes: another takes over, its loops run there, and agents are not disturbed", async (t) => {
-  const group = await ManagerGroup.start(t, 3);
+  // Its agent sends no heartbeats.
+  const group = await ManagerGroup.start(t, 3, { heartbeatPeriodMs: 3_600_000 });
   const [one, two] = await group.followers();
   const leader = await group.leader();
   const agent = await group.agent(9, one!);
