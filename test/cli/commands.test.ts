@@ -365,6 +365,55 @@ test("service inspect tells how an update goes", async (t) => {
   t.regex(page, /^Updates: +2 at once, stop-first, on failure pause$/m);
 });
 
+test("service plan asks what the change would do, and changes nothing", async (t) => {
+  const { peer } = t.context;
+  const nodes = [
+    { nodeId: HOST1.id, tasks: 3 },
+    { nodeId: HOST2.id, tasks: 1 },
+  ];
+  const plan = { replaced: 3, kept: 0, removed: 0, nodes, unplaced: 1, reason: "no suitable node" };
+  peer.overrides.set("planUpdate", () => plan);
+  const text = await output(t, "service", "plan", "web", "--replicas", "5", "--update-parallelism", "2", "--", "true");
+  t.deepEqual(text.split("\n").map(words), [
+    ["web: 0 stay, 3 replaced (2 at once, stop-first, on failure pause, monitor 5s), 0 removed"],
+    ["NODE", "NEW TASKS"],
+    ["host1", "3"],
+    ["host2", "1"],
+    ["1 without a place: no suitable node"],
+    [""],
+  ]);
+  const [{ serviceId, spec }] = peer.requests("planUpdate") as [{ serviceId: string; spec: ServiceSpec }];
+  t.is(serviceId, id("sweb"));
+  t.deepEqual(spec.mode, { $case: "replicated", value: { replicas: 5 } });
+  t.deepEqual(processOf(spec.task)?.command, ["true"]);
+  t.deepEqual(peer.requests("updateService"), []);
+  t.like(await json(t, "service", "plan", "web", "--force", "--format", "json"), {
+    replaced: 3,
+    nodes: [{ node: "host1", tasks: 3 }, { node: "host2" }],
+    reason: "no suitable node",
+  });
+});
+
+test("service rebalance shows what moves, or why nothing does", async (t) => {
+  const { peer } = t.context;
+  const move = { taskId: id("t3web"), slot: 3, fromNodeId: HOST1.id, toNodeId: HOST2.id };
+  peer.overrides.set("rebalance", () => ({ moves: [move], reason: "" }));
+  const lines = (await output(t, "service", "rebalance", "web", "--dry-run")).split("\n");
+  t.deepEqual(lines.slice(0, 2).map(words), [
+    ["TASK", "FROM", "TO"],
+    ["web.3", "host1", "host2"],
+  ]);
+  t.like(await json(t, "service", "rebalance", "web", "--format", "json"), { dryRun: false, moves: [{ slot: 3 }] });
+  t.deepEqual(
+    peer.requests("rebalance").map((request) => (request as { dryRun: boolean }).dryRun),
+    [true, false],
+  );
+  peer.overrides.set("rebalance", () => ({ moves: [], reason: "an update is in progress" }));
+  t.is(await output(t, "service", "rebalance", "web"), "web: nothing to move: an update is in progress\n");
+  peer.overrides.set("rebalance", () => ({ moves: [], reason: "" }));
+  t.is(await output(t, "service", "rebalance", "web"), "web: nothing to move: it is spread evenly\n");
+});
+
 test("scale checks every service before it changes the first", async (t) => {
   const { status, stderr } = await tsctl(t.context.peer, "service", "scale", "web=5", "nope=1");
   t.is(status, 1);

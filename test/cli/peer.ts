@@ -19,6 +19,7 @@ import {
 import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { InspectorService, type NodeObservation } from "../../src/api/generated/tswarm/v1/link.js";
 import { LocalManagerService, ManagerStatusResponse } from "../../src/api/generated/tswarm/v1/manager.js";
+import { PlannerService } from "../../src/api/generated/tswarm/v1/planner.js";
 import { selfSignedCertificate } from "../../src/security/pki/self-signed.js";
 import { serverCredentials } from "../../src/security/transport.js";
 
@@ -70,7 +71,7 @@ export class Peer {
     const socket = join(directory, "control.sock");
     const server = new Server({ "grpc.max_receive_message_length": -1 });
     const peer = new Peer(directory, socket, server);
-    for (const service of [ControlService, InspectorService, LocalManagerService, CAService]) {
+    for (const service of [ControlService, InspectorService, PlannerService, LocalManagerService, CAService]) {
       const names = Object.keys(service);
       server.addService(
         service as never,

@@ -41,6 +41,8 @@ export function addServiceCommands(program: Command, maker: CommandMaker): void 
     ),
   ).addHelpText("after", "\nExample:\n  tsctl service scale web=5 api=2");
   addUpdate(service, maker);
+  addPlan(service, maker);
+  addRebalance(service, maker);
   addWaitFlags(
     maker.leaf(
       service,
@@ -122,11 +124,52 @@ function addUpdate(service: Command, maker: CommandMaker): void {
       "Change a service. A COMMAND after -- replaces the one it has (with --runtime container: the arguments)",
       async () => (await import("../service/update.js")).updateService,
     )
+    .option("--force", "replace all tasks even when nothing changed")
+    .option("--rollback", "go back to the specification before the last update");
+  addChangeFlags(update);
+  addWaitFlags(update).addHelpText(
+    "after",
+    `
+Examples:
+  tsctl service update web --replicas 5
+  tsctl service update web --publish-rm 80 --publish-add 8081:80
+  tsctl service update web --env-add LEVEL=debug -- node server.js --verbose`,
+  );
+}
+
+function addPlan(service: Command, maker: CommandMaker): void {
+  const plan = maker
+    .leaf(
+      service,
+      "plan <service> [command...]",
+      "Show what an update would replace, and where its tasks would go; nothing is changed",
+      async () => (await import("../service/plan.js")).planService,
+    )
+    .option("--force", "as if all tasks were to be replaced");
+  addChangeFlags(plan);
+  plan.addHelpText(
+    "after",
+    "\nExample:\n  tsctl service plan web --replicas 50 --constraint-add node.labels.disk==ssd",
+  );
+}
+
+function addRebalance(service: Command, maker: CommandMaker): void {
+  maker
+    .leaf(
+      service,
+      "rebalance <service>",
+      "Spread a service over the nodes anew, as its updates go; its tasks move where others have less to do",
+      async () => (await import("../service/rebalance.js")).rebalanceService,
+    )
+    .option("--dry-run", "only show what would move");
+}
+
+/** What `update` changes and `plan` looks ahead for. */
+function addChangeFlags(command: Command): void {
+  command
     .option("--image <image>", "image of a container service")
     .option("--replicas <number>", "how many tasks; of a replicated job, how many completions")
     .option("--max-concurrent <number>", "tasks of a replicated job that run at once")
-    .option("--force", "replace all tasks even when nothing changed")
-    .option("--rollback", "go back to the specification before the last update")
     .option("--label-add <key=value>", "add or change a label (may be repeated)", repeated)
     .option("--label-rm <key>", "remove a label (may be repeated)", repeated)
     .optionsGroup("Networks:")
@@ -138,16 +181,8 @@ function addUpdate(service: Command, maker: CommandMaker): void {
     .optionsGroup("Command:")
     .option("--env-add <name=value>", "add or change an environment variable (may be repeated)", repeated)
     .option("--env-rm <name>", "remove an environment variable (may be repeated)", repeated);
-  addCommandFlags(update);
-  addResourceFlags(update, "update");
-  addPlacementFlags(update, "update");
-  addPolicyFlags(update);
-  addWaitFlags(update).addHelpText(
-    "after",
-    `
-Examples:
-  tsctl service update web --replicas 5
-  tsctl service update web --publish-rm 80 --publish-add 8081:80
-  tsctl service update web --env-add LEVEL=debug -- node server.js --verbose`,
-  );
+  addCommandFlags(command);
+  addResourceFlags(command, "update");
+  addPlacementFlags(command, "update");
+  addPolicyFlags(command);
 }

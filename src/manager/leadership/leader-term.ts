@@ -24,6 +24,7 @@ import { RoleManager } from "../membership/role-manager.js";
 import { StatusKeeper } from "../membership/status-keeper.js";
 import { ServiceOrchestrator } from "../orchestrator/service-orchestrator.js";
 import { ConstraintEnforcer } from "../scheduler/constraint-enforcer.js";
+import { Planner, type Planning } from "../scheduler/planner-service.js";
 import { Rebalancer } from "../scheduler/rebalancer.js";
 import { Scheduler } from "../scheduler/scheduler.js";
 import type { Term } from "./terms.js";
@@ -51,6 +52,8 @@ export interface LeaderServices {
   readonly relay: UntypedServiceImplementation;
   readonly links: UntypedServiceImplementation;
   readonly inspector: UntypedServiceImplementation;
+  /** tswarm.v1.Planner */
+  readonly planner: UntypedServiceImplementation;
   readonly membership: UntypedServiceImplementation;
   /** tswarm.v1.NodeIdentity */
   readonly nodeIdentity: UntypedServiceImplementation;
@@ -66,6 +69,7 @@ export class LeaderTerm implements Term {
   readonly #links: LinkService;
   readonly #authority: LeaderAuthority;
   readonly #options: LeaderTermOptions;
+  #planning: Planning | undefined;
   #loops: readonly ControlLoop[] = [];
   #ended = false;
 
@@ -80,6 +84,7 @@ export class LeaderTerm implements Term {
       relay: this.#relay.service(),
       links: this.#links.handlers(),
       inspector: new Inspector(store, this.#links, log).service(),
+      planner: new Planner({ store, clock, planning: () => this.#planning, log }).service(),
       membership: new MembershipService({ store, raft, identity, log }).service(),
       nodeIdentity: this.#authority.nodeIdentity,
       nodeCa: this.#authority.nodeCa,
@@ -97,13 +102,15 @@ export class LeaderTerm implements Term {
     const loop = (...reconcilers: ConstructorParameters<typeof ControlLoop>[2]) =>
       new ControlLoop(store, clock, reconcilers, log);
     const scheduler = new Scheduler(store, clock);
+    const rebalancer = new Rebalancer({ store, clock, random, scheduler });
+    this.#planning = { scheduler, rebalancer };
     const work = loop(
       // First, so that the reason is on a task before it is replaced.
       new ConstraintEnforcer(store),
       new ServiceOrchestrator({ store, clock, random }),
       new Allocator({ store, clock, subnetSources: subnetSources(store), log }),
       scheduler,
-      new Rebalancer({ store, clock, random, scheduler }),
+      rebalancer,
     );
     // Loops of their own: they wait for other managers.
     const roles = loop(new RoleManager({ store, clock, raft, selfNodeId: nodeId, log }));

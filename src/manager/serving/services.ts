@@ -10,6 +10,7 @@ import { NodeSessionService, SessionRelayService } from "../../api/generated/tsw
 import { NodeIdentityService } from "../../api/generated/tswarm/v1/identity.js";
 import { InspectorService } from "../../api/generated/tswarm/v1/link.js";
 import { LocalManagerService } from "../../api/generated/tswarm/v1/manager.js";
+import { PlannerService } from "../../api/generated/tswarm/v1/planner.js";
 import { CallProxy } from "../../api/proxy/call-proxy.js";
 import type { RawService } from "../../api/proxy/raw-service.js";
 import { switchable } from "../../api/proxy/switchable.js";
@@ -64,6 +65,7 @@ export class Services {
     this.#addNodeServices(server);
     add(server, this.#waiting(this.#service(ControlService, (member) => controlHere(member), this.#own)));
     add(server, this.#waiting(this.#service(InspectorService, (member) => member.leading?.inspector, this.#own)));
+    add(server, this.#waiting(this.#service(PlannerService, (member) => member.leading?.planner, this.#own)));
     add(
       server,
       this.#service(WatchService, () => manager.watch, this.#own),
@@ -84,6 +86,7 @@ export class Services {
       );
     add(server, this.#waiting(led(ControlService, ({ control }) => control)));
     add(server, this.#waiting(led(InspectorService, ({ leading }) => leading?.inspector)));
+    add(server, this.#waiting(led(PlannerService, ({ leading }) => leading?.planner)));
     add(
       server,
       led(SessionRelayService, ({ leading }) => leading?.relay),
