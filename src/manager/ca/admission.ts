@@ -1,8 +1,7 @@
-/** What a caller brings along: a join token, a request for a certificate. */
+/** What a caller brings along: a join token. */
 import type { NodeRole } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { invalidArgument, resourceExhausted, type StatusError } from "../../api/status-error.js";
 import type { AttemptLimiter } from "../../security/attempt-limiter.js";
-import { type CertificateRequest, CsrError, readCsr } from "../../security/pki/csr.js";
 import type { Store } from "../../store/store.js";
 import { roleOfToken } from "./token-role.js";
 
@@ -28,14 +27,4 @@ export function admit({ store, attempts }: Admission, token: string, peer: strin
 
 export function tokenNeeded(): StatusError {
   return invalidArgument("A valid join token is necessary to join this cluster");
-}
-
-/** @throws StatusError (INVALID_ARGUMENT) */
-export function checkedCsr(pem: string): CertificateRequest {
-  try {
-    return readCsr(pem);
-  } catch (error) {
-    if (error instanceof CsrError) throw invalidArgument(`invalid argument: ${error.message}`);
-    throw error;
-  }
 }

@@ -11,6 +11,7 @@ import { managerPeers } from "../dispatcher/manager-list.js";
 import type { Reconciler } from "../loop/reconciler.js";
 import { CertificateLoop } from "./certificate-loop.js";
 import { ClusterSigner, type ExternalSigner } from "./cluster-signer.js";
+import { CsrDesk } from "./csr-desk.js";
 import { IssueQueue } from "./issue-queue.js";
 import { NodeCaRpcs } from "./node-ca-service.js";
 import { NodeIdentityRpcs } from "./node-identity-service.js";
@@ -43,11 +44,13 @@ export class LeaderAuthority {
     const { store, clock, external, log } = options;
     const signer = new ClusterSigner(clock, external);
     const attempts = new AttemptLimiter(WRONG_TOKENS, () => clock.now());
+    const desk = new CsrDesk();
     const queue = new IssueQueue(store, signer);
     this.#queue = queue;
-    this.#requests = new NodeCaRpcs({ ...options, attempts });
+    this.#requests = new NodeCaRpcs({ ...options, desk, attempts });
     this.nodeIdentity = new NodeIdentityRpcs({
       ...options,
+      desk,
       queue,
       attempts,
       managers: (read) => managerPeers(read.find("node", "role", String(NodeRole.MANAGER))),

@@ -22,8 +22,9 @@ import { newObjectId, type RandomBytes } from "../../store/object-id.js";
 import type { Store } from "../../store/store.js";
 import { newNode } from "../new-node.js";
 import { writing } from "../write-error.js";
-import { type Admission, admit, checkedCsr } from "./admission.js";
+import { type Admission, admit } from "./admission.js";
 import { isRequested, issuanceOf, requestedRecord } from "./certificate-record.js";
+import type { CsrDesk } from "./csr-desk.js";
 import { renewalRefusal } from "./renewal-rules.js";
 
 export interface NodeCaOptions {
@@ -31,6 +32,7 @@ export interface NodeCaOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
+  readonly desk: CsrDesk;
   /** Of wrong tokens. */
   readonly attempts: Admission["attempts"];
   readonly log: (line: string) => void;
@@ -94,12 +96,12 @@ export class NodeCaRpcs {
   }
 
   /** A node that the cluster does not know. */
-  #join({ token, csr, availability }: IssueNodeCertificateRequest, peer: string): Promise<string> {
-    const { store, random } = this.#options;
+  async #join({ token, csr, availability }: IssueNodeCertificateRequest, peer: string): Promise<string> {
+    const { store, random, desk } = this.#options;
     const role = admit(this.#options, token, peer);
-    checkedCsr(csr.toString("latin1"));
+    await desk.check(csr.toString("latin1"));
     const nodeId = newObjectId(random);
-    return store.update((tx) => {
+    return await store.update((tx) => {
       const [cluster] = tx.all("cluster");
       const node = newNode(nodeId, role, cluster, availability);
       tx.create("node", { ...node, certificate: requestedRecord({ nodeId, role }, csr, Issuance.PENDING) });
@@ -108,9 +110,9 @@ export class NodeCaRpcs {
   }
 
   /** Another certificate, of the role that the node has by now. */
-  #renew({ csr }: IssueNodeCertificateRequest, nodeId: string): Promise<string> {
-    checkedCsr(csr.toString("latin1"));
-    return this.#options.store.update((tx) => {
+  async #renew({ csr }: IssueNodeCertificateRequest, nodeId: string): Promise<string> {
+    await this.#options.desk.check(csr.toString("latin1"));
+    return await this.#options.store.update((tx) => {
       const refusal = renewalRefusal(tx, nodeId, NodeRole.WORKER);
       if (refusal) throw refusal;
       const node = tx.get("node", nodeId)!;

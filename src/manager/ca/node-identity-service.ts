@@ -16,8 +16,9 @@ import type { StoreReader } from "../../store/reader.js";
 import type { Store } from "../../store/store.js";
 import type { Transaction } from "../../store/transaction.js";
 import { newNode } from "../new-node.js";
-import { type Admission, admit, checkedCsr, tokenNeeded } from "./admission.js";
+import { type Admission, admit, tokenNeeded } from "./admission.js";
 import { issuedRecord } from "./certificate-record.js";
+import type { CsrDesk } from "./csr-desk.js";
 import type { IssueQueue } from "./issue-queue.js";
 import { renewalRefusal } from "./renewal-rules.js";
 import { roleOfToken } from "./token-role.js";
@@ -26,6 +27,7 @@ export interface NodeIdentityOptions {
   readonly store: Store;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
+  readonly desk: CsrDesk;
   readonly queue: IssueQueue;
   /** Of wrong tokens. */
   readonly attempts: Admission["attempts"];
@@ -50,10 +52,10 @@ export class NodeIdentityRpcs {
   }
 
   async #join(request: JoinClusterRequest, context: CallContext): Promise<JoinClusterResponse> {
-    const { store, random, identity, queue, managers, log } = this.#options;
+    const { store, random, identity, desk, queue, managers, log } = this.#options;
     const role = admit(this.#options, request.token, identity.origin(context).peer);
     const csrPem = request.csr.toString("latin1");
-    const csr = checkedCsr(csrPem);
+    const csr = await desk.check(csrPem);
     const nodeId = newObjectId(random);
     const { token, availability } = request;
     // The agent's certificate is a worker's, always.
@@ -77,7 +79,7 @@ export class NodeIdentityRpcs {
   }
 
   async #renew({ role, csr }: RenewCertificateRequest, context: CallContext): Promise<RenewCertificateResponse> {
-    const { store, identity, queue } = this.#options;
+    const { store, identity, desk, queue } = this.#options;
     const { nodeId } = identity.identify(context);
     if (role !== NodeRole.WORKER && role !== NodeRole.MANAGER) throw invalidArgument("invalid argument: no such role");
     const refusal = store.view((read) => renewalRefusal(read, nodeId, role));
@@ -91,7 +93,8 @@ export class NodeIdentityRpcs {
       tx.update("node", { ...tx.get("node", nodeId)!, certificate: issuedRecord({ nodeId, role }, csrPem, chainPem) });
       return undefined;
     };
-    const { chainPem, rootsPem } = await queue.issue({ nodeId, role, csrPem, csr: checkedCsr(csrPem), record });
+    const checked = await desk.check(csrPem);
+    const { chainPem, rootsPem } = await queue.issue({ nodeId, role, csrPem, csr: checked, record });
     return { certificate: Buffer.from(chainPem), rootCa: Buffer.from(rootsPem) };
   }
 }

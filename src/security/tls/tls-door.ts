@@ -11,6 +11,7 @@ import {
   type Server as TlsServer,
 } from "node:tls";
 import { type CertificateSubject, subjectOf } from "../../api/peer-certificate.js";
+import { Turnstile } from "../turnstile.js";
 import {
   type Admitted,
   ConnectionGate,
@@ -52,6 +53,8 @@ interface Connection extends Admitted {
 }
 
 const LOG_INTERVAL_MS = 10_000;
+/** A handshake holds the event loop for about a millisecond. */
+const HANDSHAKES_PER_TURN = 8;
 
 export class TlsDoor {
   readonly #options: TlsDoorOptions;
@@ -64,6 +67,9 @@ export class TlsDoor {
   readonly #logged = new Map<Refusal, number>();
   readonly #now: () => number;
   readonly #endChanges: () => void;
+  readonly #turnstile = new Turnstile<Socket>(HANDSHAKES_PER_TURN, (raw) => {
+    if (!raw.destroyed) this.#tls.emit("connection", raw);
+  });
 
   constructor(options: TlsDoorOptions) {
     this.#options = options;
@@ -156,7 +162,9 @@ export class TlsDoor {
       this.#gate.closed(connection);
       this.#connections.delete(key);
     });
-    this.#tls.emit("connection", raw);
+    // While it waits nobody else listens.
+    raw.on("error", () => raw.destroy());
+    this.#turnstile.enter(raw);
   }
 
   #secured(socket: TLSSocket): void {
