@@ -302,6 +302,29 @@ test("generic resources", (t) => {
   t.deepEqual(generic(change({ reserveCpu: "1" }, [], made)), ["gpu=2", "fpga=1"], "they stay");
 });
 
+test("lists of the surroundings grow and shrink, in a process and in a container", (t) => {
+  const begun = change({ host: ["db:10.0.0.9"], dns: ["10.0.0.53"], group: ["audio"] });
+  const more = { hostAdd: ["api:10.0.0.8"], dnsAdd: ["10.0.0.54", "10.0.0.53"], dnsSearchAdd: ["example.com"] };
+  const process = processOf(change({ ...more, groupRm: ["audio"], hostRm: ["db:10.0.0.9"] }, [], begun).task);
+  t.deepEqual(process?.hosts, ["10.0.0.8 api"]);
+  t.deepEqual(process?.dnsNameservers, ["10.0.0.53", "10.0.0.54"]);
+  t.deepEqual(process?.dnsSearch, ["example.com"]);
+  t.deepEqual(process?.groups, []);
+  const container = { $case: "container", value: { ...emptyContainer(), image: "a", groups: ["audio"] } } as const;
+  const from = { ...web, task: { ...web.task!, runtime: container } };
+  const changed = change({ ...more, dnsOptionAdd: ["ndots:1"] }, [], from).task?.runtime;
+  t.deepEqual(changed?.value, {
+    ...container.value,
+    hosts: ["10.0.0.8 api"],
+    dnsConfig: { nameservers: ["10.0.0.54", "10.0.0.53"], search: ["example.com"], options: ["ndots:1"] },
+  });
+  t.deepEqual(change({ groupRm: ["audio"] }, [], from).task?.runtime?.value, { ...container.value, groups: [] });
+  t.throws(() => change({ dnsRm: ["10.0.0.1"] }), {
+    instanceOf: UsageError,
+    message: "--dns-rm: the service has no 10.0.0.1",
+  });
+});
+
 test("what the cluster reads from labels is written as it reads it", (t) => {
   const labels = (flags: Record<string, unknown>) => spec({ name: "web", ...flags }).annotations?.labels;
   for (const [text, written] of [

@@ -182,6 +182,17 @@ function addChangeFlags(command: Command): void {
     .option("--env-add <name=value>", "add or change an environment variable (may be repeated)", repeated)
     .option("--env-rm <name>", "remove an environment variable (may be repeated)", repeated);
   addCommandFlags(command);
+  for (const [flag, value, what] of [
+    ["group", "group", "a further group"],
+    ["host", "name:address", "a line of /etc/hosts"],
+    ["dns", "address", "a name server"],
+    ["dns-search", "domain", "a search domain"],
+    ["dns-option", "option", "an option of the resolver"],
+  ] as const) {
+    command
+      .option(`--${flag}-add <${value}>`, `add ${what} (may be repeated)`, repeated)
+      .option(`--${flag}-rm <${value}>`, `remove ${what} (may be repeated)`, repeated);
+  }
   addResourceFlags(command, "update");
   addPlacementFlags(command, "update");
   addPolicyFlags(command);

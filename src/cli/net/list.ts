@@ -57,7 +57,7 @@ export function networkUse(
     if (node.attachment?.network) entry(node.attachment.network.id).nodes.add(node.id);
   }
   for (const task of tasks) {
-    if (task.nodeId === "" || task.desiredState > TaskState.RUNNING || (task.status?.state ?? 0) > TaskState.RUNNING)
+    if (task.nodeId === "" || task.desiredState > TaskState.COMPLETE || (task.status?.state ?? 0) > TaskState.RUNNING)
       continue;
     for (const { network } of task.networks) {
       if (!network) continue;

@@ -19,7 +19,7 @@ export const inspectNodes: Action = async (invocation) => {
     toJson: Node.toJSON,
     describe: async (node) => {
       const tasks = await listTasks(connection, { nodeIds: [node.id] });
-      const shown = tasks.filter((task) => task.nodeId === node.id && task.desiredState <= TaskState.RUNNING);
+      const shown = tasks.filter((task) => task.nodeId === node.id && task.desiredState <= TaskState.COMPLETE);
       return (
         describe(node, certificate(node).text) + renderTasks(invocation, shown, { withNode: false, nodeOf: (id) => id })
       );

@@ -12,6 +12,7 @@ import { parseWhole } from "../../values/amount.js";
 import { parseDuration } from "../../values/duration.js";
 import { splitPair } from "../../values/pair.js";
 import { parseDirectory, parseHostname, parseSignal, parseUser } from "../../values/text.js";
+import { asksForDns, asksForLists, editLists, type ListEdits } from "./lists.js";
 
 export const PROCESS_KIND = "process";
 export const PROCESS_TYPE_URL = "type.googleapis.com/tswarm.v1.ProcessSpec";
@@ -34,6 +35,8 @@ export interface RuntimeEdit {
   readonly dnsNameservers?: readonly string[];
   readonly dnsSearch?: readonly string[];
   readonly dnsOptions?: readonly string[];
+  /** Changes of lists that are not replaced as a whole. */
+  readonly lists?: ListEdits;
 }
 
 /** Reads the flags that create and update share. @throws UsageError */
@@ -88,23 +91,45 @@ export function editRuntime(task: TaskSpec, edit: RuntimeEdit): TaskSpec["runtim
   throw new UsageError("the service runs neither a process nor a container: its command cannot be changed from here");
 }
 
-function editProcess(process: ProcessSpec, { image, envAdd, envRemove, ...rest }: RuntimeEdit): ProcessSpec {
+function editProcess(process: ProcessSpec, { image, envAdd, envRemove, lists, ...rest }: RuntimeEdit): ProcessSpec {
   if (image !== undefined) throw new UsageError("--image: the service runs a process, it has no image");
-  return { ...process, ...rest, env: editEnv(process.env, envAdd, envRemove) };
+  return {
+    ...process,
+    ...rest,
+    ...editLists({ ...process, ...rest }, lists),
+    env: editEnv(process.env, envAdd, envRemove),
+  };
 }
 
 function editContainer(container: ContainerSpec, edit: RuntimeEdit): ContainerSpec {
-  const { command, envAdd, envRemove, dnsNameservers, dnsSearch, dnsOptions, ...rest } = edit;
+  const { command, envAdd, envRemove, dnsNameservers, dnsSearch, dnsOptions, lists, ...rest } = edit;
   const dns = withoutUndefined({ nameservers: dnsNameservers, search: dnsSearch, options: dnsOptions });
-  const hasDns = Object.keys(dns).length > 0;
+  const before = { ...(container.dnsConfig ?? { nameservers: [], search: [], options: [] }), ...dns };
+  const {
+    groups,
+    hosts,
+    dnsNameservers: nameservers,
+    dnsSearch: search,
+    dnsOptions: options,
+  } = editLists(
+    {
+      groups: rest.groups ?? container.groups,
+      hosts: rest.hosts ?? container.hosts,
+      dnsNameservers: before.nameservers,
+      dnsSearch: before.search,
+      dnsOptions: before.options,
+    },
+    lists,
+  );
+  const hasDns = Object.keys(dns).length > 0 || asksForDns(lists);
   return {
     ...container,
     ...rest,
+    groups,
+    hosts,
     args: command ?? container.args,
     env: editEnv(container.env, envAdd, envRemove),
-    dnsConfig: hasDns
-      ? { ...(container.dnsConfig ?? { nameservers: [], search: [], options: [] }), ...dns }
-      : container.dnsConfig,
+    dnsConfig: hasDns ? { nameservers, search, options } : container.dnsConfig,
   };
 }
 
@@ -117,8 +142,13 @@ function editEnv(env: readonly string[], add: readonly string[], remove: readonl
   return [...values.values()];
 }
 
-function isEmptyEdit({ envAdd, envRemove, ...rest }: RuntimeEdit): boolean {
-  return envAdd.length === 0 && envRemove.length === 0 && Object.keys(withoutUndefined(rest)).length === 0;
+function isEmptyEdit({ envAdd, envRemove, lists, ...rest }: RuntimeEdit): boolean {
+  return (
+    envAdd.length === 0 &&
+    envRemove.length === 0 &&
+    !asksForLists(lists) &&
+    Object.keys(withoutUndefined(rest)).length === 0
+  );
 }
 
 /** Leaves out what is undefined, so that spreading the rest over an object keeps its own values. */

@@ -8,6 +8,7 @@ import { parseEnv, parseLabels } from "../../values/pair.js";
 import { parsePortSelector, parsePublish } from "../../values/port.js";
 import { readBehaviourLabels } from "./behaviour.js";
 import { editEndpoint } from "./endpoint.js";
+import { readListEdits } from "./lists.js";
 import { readModeEdit } from "./mode.js";
 import { readPlacementEdit } from "./placement.js";
 import { readResourceEdit, readRestartEdit, readUpdateEdit } from "./policy.js";
@@ -47,6 +48,7 @@ export function readServiceUpdate(
   const flags = new FlagReader(values);
   const runtime: RuntimeEdit = {
     ...readRuntimeFlags(flags),
+    lists: readListEdits(flags),
     ...(command.length > 0 ? { command } : {}),
     ...(flags.has("--image") ? { image: flags.value("--image", nonEmpty) } : {}),
     envAdd: parseEnv(flags.texts("--env-add"), "--env-add", ownEnv),
