@@ -148,7 +148,11 @@ test("folders and files that do not fit", async (t) => {
   const third = folder(t);
   mkdirSync(join(third, "state", "certificates"), { recursive: true });
   writeFileSync(join(third, "state", "certificates", "swarm-node.key"), "{");
-  await oneLine(t, flags(third), /swarm-node\.crt is missing: it belongs to swarm-node\.key and .*asks for another certificate then/);
+  await oneLine(
+    t,
+    flags(third),
+    /swarm-node\.crt is missing: it belongs to swarm-node\.key and .*asks for another certificate then/,
+  );
 });
 
 test("one that is of no cluster does not make one by itself", async (t) => {
