@@ -66,10 +66,9 @@ test("a follower holds sessions: what its nodes say is written by the leader, wh
   t.is(other.refused[0]?.taskId, task?.id);
   t.is(leader.manager.store.view((read) => read.get("task", task!.id))?.status?.state, TaskState.RUNNING);
   agent.stop();
-  await group.until(
-    "the leader knows that it looks for a manager",
-    () => stateOf(leader, 9) === NodeState.DISCONNECTED,
-  );
+  await group.until("the leader knows that it has gone", () => stateOf(leader, 9) !== NodeState.READY);
+  // To one that has taken over meanwhile it is a node that was not heard of.
+  t.is(stateOf(leader, 9), leader.manager.isLeading ? NodeState.DISCONNECTED : NodeState.UNKNOWN);
   await group.until("and then that it is down", () => stateOf(leader, 9) === NodeState.DOWN);
 });
 

@@ -10,6 +10,7 @@ import {
 } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { admit, agentIdentity } from "../admitted-nodes.js";
 import { nodeId, processService, TestCluster } from "../test-cluster.js";
+import { StallingDisk } from "./stalling-disk.js";
 import { StreamAgent } from "./stream-agent.js";
 
 async function join(t: ExecutionContext, cluster: TestCluster, number: number): Promise<StreamAgent> {
@@ -95,12 +96,16 @@ test("assignments can be asked for anew on the same stream: all of them, then a 
 });
 
 test("who does not keep to the protocol is told so and let go", async (t) => {
-  const cluster = await TestCluster.start(t, 0);
+  const disk = new StallingDisk();
+  const cluster = await TestCluster.start(t, 0, { disk });
   const flooding = await join(t, cluster, 2);
   const web = await cluster.createService(processService("web", 1));
   const [task] = await cluster.untilRunning(web.id, 1);
-  for (const state of [TaskState.COMPLETE, TaskState.SHUTDOWN, TaskState.FAILED]) flooding.report(task!.id, state);
+  await cluster.until("its report is written", () => flooding.taken === 1);
+  const goOn = disk.stall();
+  for (const state of [TaskState.COMPLETE, TaskState.FAILED]) flooding.report(task!.id, state);
   await cluster.until("it is let go", () => flooding.ended !== undefined);
+  goOn();
   t.is(flooding.ended?.code, status.RESOURCE_EXHAUSTED);
   const twice = await join(t, cluster, 3);
   twice.say({ $case: "begin", value: { sessionId: "", description: undefined } });
