@@ -6,7 +6,7 @@ import { invalidArgument, resourceExhausted } from "../../api/status-error.js";
 import { type CertificateRequest, CsrError, readCsr } from "../../security/pki/csr.js";
 import { Turnstile } from "../../security/turnstile.js";
 
-const CHECKS_PER_TURN = 8;
+const CHECKS_PER_TURN = 4;
 const MAX_WAITING = 2000;
 
 export class CsrDesk {

@@ -53,8 +53,8 @@ interface Connection extends Admitted {
 }
 
 const LOG_INTERVAL_MS = 10_000;
-/** A handshake holds the event loop for about a millisecond. */
-const HANDSHAKES_PER_TURN = 8;
+/** A handshake, and what follows from one, hold the event loop for some milliseconds: heartbeats of the log must get through between them. */
+const HANDSHAKES_PER_TURN = 2;
 
 export class TlsDoor {
   readonly #options: TlsDoorOptions;
