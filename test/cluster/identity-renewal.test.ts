@@ -84,9 +84,9 @@ class Bed {
     await bed.#first();
     for (let at = 1; at < managers; at++) await bed.#join("manager");
     for (let at = 0; at < workers; at++) await bed.#join("worker");
-    // Each at another manager.
+    // At the leader: a follower that has lost its way to the leader finds it again after a pause, and here no time passes while messages travel.
+    const { address } = bed.managers[0]!;
     for (const [at, node] of bed.nodes.entries()) {
-      const { address } = bed.managers[at % managers]!;
       const { tls, certificate } = node.identity!;
       const { commonName } = certificateFacts(certificate.certificatePem).subject;
       node.agent = new FakeAgent(address, commonName!, `host${at}`, tls.channelCredentials());
