@@ -43,7 +43,8 @@ test("tasks survive a killed agent and are adopted by the next one", async (t) =
 test("the end of a task that ended while no agent ran is told by the next one", async (t) => {
   const bed = makeTaskBed(t);
   await startAndKillAgent(bed, { one: up("exit 6") });
-  await until(() => cgroupPids(bed.nodeId, "one").length === 0);
+  // Its supervisor notes the end a moment after the task's own processes are gone.
+  await until(() => cgroupPids(bed.nodeId, "one").length === 0 && !isAlive(supervisorOf(bed)));
   const task = bed.executor.controller(processTask("one", ["sh"]));
   t.false(await task.isRunning());
   t.is((await task.wait()).code, 6);
@@ -68,8 +69,7 @@ test("the adopting agent sees at once when the supervisor of an adopted task is 
   const [pid] = await startAndKillAgent(bed, { one: ["sleep", "600"] });
   const task = bed.executor.controller(processTask("one", ["sleep", "600"]));
   await task.start(bed.sandbox);
-  const supervisor = Number(readFileSync(join(bed.stateDir, "tasks", "one", "pid"), "utf8").split(" ")[0]);
-  process.kill(supervisor, "SIGKILL");
+  process.kill(supervisorOf(bed), "SIGKILL");
   t.is((await task.wait()).code, 137);
   await until(() => !runs(pid!));
   t.false(runs(pid!));
@@ -100,3 +100,16 @@ test("an executor that starts finds the tasks of an earlier one, and purges thos
   t.false(runs(two!));
   t.true(runs(one!));
 });
+
+function supervisorOf({ stateDir }: { readonly stateDir: string }): number {
+  return Number(readFileSync(join(stateDir, "tasks", "one", "pid"), "utf8").split(" ")[0]);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
