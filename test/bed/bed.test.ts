@@ -6,7 +6,7 @@ import { fileURLToPath } from "node:url";
 import test from "ava";
 import { runKernelSuites } from "../../scripts/bed/kernel-run.js";
 
-const TIMEOUT_MS = 20 * 60_000;
+const TIMEOUT_MS = 30 * 60_000;
 
 const project = fileURLToPath(new URL("../../../", import.meta.url)).replace(/\/$/, "");
 const consolePath = `${project}/build/bed-console.log`;

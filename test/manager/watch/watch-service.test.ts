@@ -348,7 +348,7 @@ test("what is compacted is refused with a clear text", async (t) => {
 test("a slow client loses nothing while the history holds it, and is cut off when it does not", async (t) => {
   const { store, watch } = await newBed(t);
   const secret = (i: number) =>
-    Secret.fromPartial({ id: `s${i}`, spec: { annotations: { name: `s${i}` }, data: Buffer.alloc(200_000) } });
+    Secret.fromPartial({ id: `s${i}`, spec: { annotations: { name: `s${i}` }, data: Buffer.alloc(100_000) } });
   const slow = watch({ entries: [{ kind: "secret", action: CREATE }] });
   const lost = watch({ entries: [{ kind: "secret", action: CREATE }] });
   await Promise.all([slow.got(1), lost.got(1)]);
