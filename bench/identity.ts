@@ -14,6 +14,7 @@ import { makeCsr } from "../src/security/pki/csr.js";
 import { issueCertificate } from "../src/security/pki/issue.js";
 import { makeRootCa } from "../src/security/pki/root-ca.js";
 import { TlsIdentity } from "../src/security/tls/tls-identity.js";
+import { joiningFigures } from "./identity/joining.js";
 import type { ServerReply } from "./identity/server.js";
 import { type Figure, printFigures, spread } from "./table.js";
 
@@ -150,6 +151,9 @@ const resumed = await rateOf(HANDSHAKES, AT_ONCE, () => handshake(port, mutual, 
 const credentials = new TlsIdentity(certificate("m2", NodeRole.MANAGER)).channelCredentials();
 const plain = await calls(plainPort, credentials);
 const admitted = await calls(port, credentials);
+server.disconnect();
+server.kill();
+const joining = await joiningFigures();
 printFigures([
   ...figures,
   ...rows("mutual TLS handshakes, both sides on this machine", full),
@@ -158,6 +162,5 @@ printFigures([
   admission(),
   ...rows("unary calls of one client, gRPC with TLS and nothing else", plain),
   ...rows("unary calls of one client, at the port for nodes", admitted, "its admission included"),
+  ...joining,
 ]);
-server.disconnect();
-server.kill();

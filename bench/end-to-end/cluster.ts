@@ -1,7 +1,7 @@
 /** Real managers, a process each, and light agents in one process more. */
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, readFileSync, rmSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { joinTokens } from "../../scripts/fabric/control-client.js";
 import { callUnary, openChannel } from "../../src/api/client-call.js";
@@ -13,13 +13,12 @@ import { grpcTarget, trustingCredentials } from "../../src/security/transport.js
 import { Managers } from "../raft/managers.js";
 import type { AgentsOrder, AgentsReply } from "./agents.js";
 import type { LoopDelays } from "./loop-probe.js";
+import { loopDelays, withProbes } from "./probes.js";
 
 const AGENTS = resolve(import.meta.dirname, "agents.js");
-const PROBE = resolve(import.meta.dirname, "loop-probe.js");
 const CALL_TIMEOUT_MS = 120_000;
 /** Of the kernel's accounts (USER_HZ). */
 const TICK_MS = 10;
-const PROBE_TIMEOUT_MS = 5000;
 
 type Member = Managers["all"][number];
 
@@ -38,14 +37,7 @@ export class EndToEnd {
   static async start(folder: string, managers: number): Promise<EndToEnd> {
     const probes = join(folder, `probes-${process.hrtime.bigint()}`);
     mkdirSync(probes, { recursive: true });
-    process.env.TSWARM_BENCH_PROBE = probes;
-    process.env.NODE_OPTIONS = `--import=${PROBE}`;
-    try {
-      return new EndToEnd(await Managers.start(folder, managers), probes);
-    } finally {
-      delete process.env.NODE_OPTIONS;
-      delete process.env.TSWARM_BENCH_PROBE;
-    }
+    return new EndToEnd(await withProbes(probes, () => Managers.start(folder, managers)), probes);
   }
 
   async stop(): Promise<void> {
@@ -116,17 +108,7 @@ export class EndToEnd {
 
   /** How long the leader's event loop was held up since the last time. */
   async leaderDelays(): Promise<LoopDelays> {
-    const { pid } = (await this.leader()).process;
-    const file = join(this.#probes, `${pid}.json`);
-    rmSync(file, { force: true });
-    process.kill(pid!, "SIGUSR2");
-    const end = Date.now() + PROBE_TIMEOUT_MS;
-    for (;;) {
-      const text = existsSync(file) ? readFileSync(file, "utf8") : "";
-      if (text.endsWith("}")) return JSON.parse(text) as LoopDelays;
-      if (Date.now() > end) throw new Error("the manager does not say how its loop does");
-      await new Promise((wake) => setTimeout(wake, 10));
-    }
+    return loopDelays((await this.leader()).process.pid!, this.#probes);
   }
 
   async #leaderFirst(): Promise<readonly Member[]> {
