@@ -122,7 +122,8 @@ test("it is renewed in its time, by any manager that answers, and shown from the
   const { identity, clock, until, before, file } = await agent(t, authority, { managers: ["127.0.0.1:1", busy, good] });
   identity.start();
   t.is(identity.tls.current?.certificatePem, before.certificatePem);
-  clock.advance(20 * DAY_MS);
+  // At once: the question that it asks then takes real time, and has none to run out of.
+  clock.sleep(20 * DAY_MS);
   await until(/^this node's certificate is valid until /);
   t.not(identity.certificate.certificatePem, before.certificatePem);
   t.is(identity.tls.current?.certificatePem, identity.certificate.certificatePem);
