@@ -237,6 +237,17 @@ test("--ca-cert and --ca-key need each other, and are PEM files; what they hold 
   t.is(stderr, `tsctl: --ca-key: ${secret} is not a PEM file\n`);
 });
 
+test("the present root breaks a rotation off, without its key, and nobody is waited for", async (t) => {
+  const { peer, directory } = t.context;
+  const certificate = join(directory, "present.crt");
+  writeFileSync(certificate, OLD.certificatePem);
+  peer.clusters = [clusterWith(OLD)];
+  peer.nodes = [certified(HOST1, NEW), certified(HOST2, OLD)];
+  t.is(await output(t, "ca", "--rotate", "--ca-cert", certificate), OLD.certificatePem);
+  const [{ spec } = {}] = peer.requests("updateCluster");
+  t.is((spec as Cluster["spec"])?.caConfig?.signingCaCert.toString(), OLD.certificatePem);
+});
+
 test("what the cluster refuses of a root is shown", async (t) => {
   t.context.peer.overrides.set("updateCluster", () => {
     throw new Refusal(status.INVALID_ARGUMENT, "must provide both the CA certificate and the key");

@@ -25,8 +25,10 @@ export const ca: Action = async (invocation) => {
   const connection = await invocation.connect();
   let cluster: Cluster;
   if (change) {
+    if (isAlone(change)) checkPresent(await theCluster(connection), change.certificate);
     cluster = (await changeCluster(connection, (spec) => withNewRoot(spec, change))).after;
-    if (!flags.isSet("--detach")) {
+    // Where the swarm stays with its root nobody gets another certificate.
+    if (!flags.isSet("--detach") && isRotating(cluster)) {
       const rotated = await waitForRotation(invocation, connection, cluster, flags.isSet("--quiet"));
       if (!rotated) return ExitCode.interrupted;
       cluster = rotated;
@@ -62,10 +64,19 @@ function readChange(flags: FlagReader): NewRoot {
     throw new UsageError(
       'rotating to an external CA requires the --ca-cert flag to specify its certificate; to add one with the present root, use "tsctl update"',
     );
-  if (certificate !== "" && key === "" && !externalCas)
-    throw new UsageError("--ca-cert: it needs --ca-key or --external-ca too");
   if (key !== "" && certificate === "") throw new UsageError("--ca-key: it needs --ca-cert too");
   return { certificate, key, certExpiry: flags.value("--cert-expiry", parseCertExpiry), externalCas };
+}
+
+/** Without a key, or anybody who has it. */
+function isAlone({ certificate, key, externalCas }: NewRoot): boolean {
+  return certificate !== "" && key === "" && !externalCas;
+}
+
+/** The root that the cluster has needs no key: asking for it ends a rotation to another. @throws UsageError */
+function checkPresent({ rootCa }: Cluster, certificate: string): void {
+  if (rootCa?.caCert.toString().trim() === certificate.trim()) return;
+  throw new UsageError("--ca-cert: it needs --ca-key or --external-ca too, unless it is the root that the swarm has");
 }
 
 /** A root of one's own is named in the specification; for one that the cluster makes a counter goes up. */

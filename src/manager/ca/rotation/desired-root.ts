@@ -39,12 +39,14 @@ export async function desiredRoot(change: RootChange): Promise<RootCA> {
   const hasKey = rootCa.caKey.length > 0;
   // Who brings the key of the present root needs no authority any more, and no other root.
   if (!hasKey && given?.keyPem !== undefined && given.certificatePem === presentPem) {
-    return keptRoot(rootCa, given, config);
+    return keptRoot(rootCa, Buffer.from(given.keyPem), config);
   }
   const present = hasKey ? [] : await reachable(change, presentPem, "current");
   if (!given) return withoutWish(change, present);
+  // The key of a root that the cluster made is in nobody's hands: its certificate is enough to stay with it.
+  if (hasKey && isPresentAlone(given, presentPem, change)) return keptRoot(rootCa, rootCa.caKey, config);
   if (given.keyPem === undefined) await reachable(change, given.certificatePem, "desired");
-  if (given.certificatePem === presentPem) return keptRoot(rootCa, given, config);
+  if (given.certificatePem === presentPem) return keptRoot(rootCa, Buffer.from(given.keyPem ?? ""), config);
   if (haveSameKey(given.certificatePem, presentPem)) {
     throw invalidArgument("Cannot update to a cert with an identical key");
   }
@@ -77,9 +79,19 @@ function generatedRoot({ caKey }: RootCA, nowMs: number): NewRoot {
   return makeRootCa(nowMs, { commonName: CA_NAME, organization: `swarm ${randomBytes(8).toString("hex")}` });
 }
 
+/** The certificate of the root that the cluster has, without its key, and nobody outside who has that. */
+function isPresentAlone(
+  { certificatePem, keyPem }: NewRoot,
+  presentPem: string,
+  { cluster, config }: RootChange,
+): boolean {
+  if (keyPem !== undefined || certificatePem !== presentPem) return false;
+  return authoritiesFor(presentPem, config, cluster.rootCa!).length === 0;
+}
+
 /** The root that the cluster has: a change to another, if there is one, is given up. */
-function keptRoot(rootCa: RootCA, { keyPem }: NewRoot, { forceRotate }: CAConfig): RootCA {
-  const caKey = Buffer.from(keyPem ?? "");
+function keptRoot(rootCa: RootCA, caKey: Buffer, { forceRotate }: CAConfig): RootCA {
+  if (!rootCa.rootRotation && rootCa.caKey.equals(caKey) && rootCa.lastForcedRotation === forceRotate) return rootCa;
   return { ...rootCa, caKey, rootRotation: undefined, lastForcedRotation: forceRotate };
 }
 

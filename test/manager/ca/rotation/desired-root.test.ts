@@ -117,6 +117,15 @@ test("the present root asked for again ends the change, and the present one stay
   t.is(kept.lastForcedRotation, 9);
 });
 
+test("so does its certificate alone, where the cluster has its key: of a root that it made nobody else does", async (t) => {
+  const first = await turning(next);
+  const kept = await ask(first, given(present, false));
+  t.is(kept.rootRotation, undefined);
+  t.is(kept.caKey.toString(), present.keyPem);
+  t.is(await ask(kept, given(present, false)), kept, "asked for again, as by any later change of settings");
+  await refused(t, ask(first, given(third, false)), /external CA corresponding to the desired CA certificate/);
+});
+
 test("the next root asked for again changes nothing but who has its key", async (t) => {
   const first = await turning(next);
   const again = await ask(
