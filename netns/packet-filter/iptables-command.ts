@@ -74,7 +74,10 @@ function run(file: string, args: readonly string[], input?: string): string {
     stdio: [input === undefined ? "ignore" : "pipe", "pipe", "pipe"],
   });
   const command = [file, ...args].join(" ");
-  if (result.error) throw new PacketFilterError(`${command}: ${result.error.message}`, { cause: result.error });
+  // A program that ends before it has read its input says why by its status: the broken pipe is but a consequence.
+  const hasEnded = result.status !== null && result.status !== 0;
+  if (result.error && !hasEnded)
+    throw new PacketFilterError(`${command}: ${result.error.message}`, { cause: result.error });
   if (result.status !== 0) {
     const outcome = result.status === null ? `ended by ${result.signal}` : `exit status ${result.status}`;
     const said = result.stderr.trim();

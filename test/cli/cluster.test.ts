@@ -146,8 +146,13 @@ const refused: readonly (readonly [string, readonly string[], number, RegExp])[]
     1,
     /port 4789\/udp is used by the cluster/,
   ],
-  ["unknown network", ["service", "create", "--name", "b", "--network", "x", "--", "x"], 1, /no such network: x/],
-  ["unknown service", ["service", "ps", "nope"], 1, /no such service: nope/],
+  [
+    "unknown network",
+    ["service", "create", "--name", "b", "--network", "no-such", "--", "x"],
+    1,
+    /no such network: no-such/,
+  ],
+  ["unknown service", ["service", "ps", "no-such"], 1, /no such service: no-such/],
   ["network name taken", ["network", "create", "shop"], 1, /network shop already exists/],
   ["overlapping subnet", ["network", "create", "--subnet", "10.0.0.0/16", "b"], 1, /subnet 10\.0\.0\.0\/16 overlaps/],
   [

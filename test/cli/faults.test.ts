@@ -193,8 +193,8 @@ test("the server's refusal is shown in its own words, on one line", async (t) =>
 });
 
 test("an unknown network keeps a service from being made", async (t) => {
-  const outcome = await tsctl(t.context.peer, "service", "create", "--name", "x", "--network", "nope", "--", "true");
-  t.deepEqual(outcome, { status: 1, stdout: "", stderr: "tsctl: no such network: nope\n" });
+  const outcome = await tsctl(t.context.peer, "service", "create", "--name", "x", "--network", "no-such", "--", "true");
+  t.deepEqual(outcome, { status: 1, stdout: "", stderr: "tsctl: no such network: no-such\n" });
   t.deepEqual(t.context.peer.requests("createService"), []);
 });
 
