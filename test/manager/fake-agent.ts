@@ -122,7 +122,7 @@ export class FakeAgent {
     const known = this.reported.get(task.id) ?? TaskState.ASSIGNED;
     if (known > TaskState.RUNNING) return;
     const wanted =
-      task.desiredState > TaskState.RUNNING
+      task.desiredState > TaskState.COMPLETE
         ? TaskState.SHUTDOWN
         : task.desiredState === TaskState.READY
           ? TaskState.READY

@@ -23,22 +23,32 @@ export function presenceOf(task: Task, around: Surroundings): Presence {
   if (isDrained(node)) return "leaving";
   if (node.status?.state === NodeState.DOWN) return "silent";
   const isJudged = node.spec?.availability === Availability.ACTIVE && stateOf(task) >= TaskState.ASSIGNED;
-  return isJudged && !nodeMatches(constraintsOf(task.spec), node) ? "leaving" : "here";
+  if (!isJudged) return "here";
+  return nodeMatches(bindingConstraints(task.spec, around.constraints), node) ? "here" : "leaving";
 }
 
 export function isUp(task: Task, around: Surroundings): boolean {
   return stateOf(task) === TaskState.RUNNING && presenceOf(task, around) === "here";
 }
 
-const parsed = new WeakMap<TaskSpec, readonly Constraint[]>();
+interface Binding {
+  /** Of the service, when this was found out. */
+  readonly present: readonly string[] | undefined;
+  readonly constraints: readonly Constraint[];
+}
+
+const bindings = new WeakMap<TaskSpec, Binding>();
 const NONE: readonly Constraint[] = [];
 
-function constraintsOf(spec: TaskSpec | undefined): readonly Constraint[] {
-  if (!spec?.placement?.constraints.length) return NONE;
-  let constraints = parsed.get(spec);
-  if (!constraints) {
-    constraints = parseConstraints(spec.placement.constraints);
-    parsed.set(spec, constraints);
+/** Those of the task that its service still has. What the service asks for besides is the update's to bring, at its own pace. */
+function bindingConstraints(spec: TaskSpec | undefined, present: readonly string[] | undefined): readonly Constraint[] {
+  const own = spec?.placement?.constraints ?? [];
+  if (!spec || own.length === 0) return NONE;
+  let binding = bindings.get(spec);
+  if (!binding || binding.present !== present) {
+    const asked = present ? own.filter((expression) => present.includes(expression)) : own;
+    binding = { present, constraints: parseConstraints(asked) };
+    bindings.set(spec, binding);
   }
-  return constraints;
+  return binding.constraints;
 }

@@ -3,6 +3,7 @@ import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { isOver, isWanted } from "../task-life.js";
 import { restartRules } from "./defaults.js";
+import { restarts } from "./restart.js";
 import { newestTask, type Slot } from "./slot.js";
 import { hasFailedIn, isMadeBy } from "./task-marks.js";
 
@@ -29,9 +30,12 @@ function surplusHistory(slot: Slot, historyLimit: number, update: string | undef
   // The newest stays: it says that the slot was served. While it waits to start, so does the one that it follows.
   const least = newest.desiredState === TaskState.READY ? 2 : 1;
   if (limit < 0 || slot.tasks.length <= Math.max(limit, least)) return NONE;
+  // Tasks that were moved, or lost their nodes, lie between those that count.
+  const attempts = maxAttempts > 0 ? restarts(slot, newest).slice(-maxAttempts) : [];
+  const counted = new Set(attempts.map(({ ended }) => ended));
   return slot.tasks
     .slice(0, slot.tasks.length - Math.max(limit, least))
-    .filter((task) => isOver(task) && isPast(task) && task.desiredState !== TaskState.REMOVE)
+    .filter((task) => isOver(task) && isPast(task) && task.desiredState !== TaskState.REMOVE && !counted.has(task))
     .filter((task) => update === undefined || !(isMadeBy(task, update) || hasFailedIn(task, update)))
     .map(({ id }) => id);
 }

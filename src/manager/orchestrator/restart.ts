@@ -7,6 +7,7 @@ import {
   RestartPolicy_RestartCondition as RestartCondition,
   TaskState,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { evictionReason } from "../scheduler/eviction.js";
 import { isDrained, isNodeLost, isOver, isWanted, stateOf } from "../task-life.js";
 import { desire, type Outcome } from "./action.js";
 import { restartRules, stopGraceMs } from "./defaults.js";
@@ -47,21 +48,30 @@ export function mayRestart(slot: Slot, task: Task): boolean {
 function restartsBefore(slot: Slot, task: Task, windowMs: number): number {
   const endMs = changedMs(task);
   const sinceMs = windowMs > 0 ? endMs - windowMs : Number.NEGATIVE_INFINITY;
-  let isFirst = true;
-  let count = 0;
+  return restarts(slot, task).filter(({ replacement }) => {
+    const atMs = createdMs(replacement);
+    return atMs > sinceMs && (windowMs === 0 || atMs <= endMs);
+  }).length;
+}
+
+/** An attempt: a task that ended by itself, and the one that was made for that. */
+export interface Restart {
+  readonly ended: Task;
+  readonly replacement: Task;
+}
+
+/** The restarts of a task's version in its slot since an update last put a task there, oldest first. What was taken away, or lost its node, is none. */
+export function restarts(slot: Slot, task: Task): readonly Restart[] {
+  let found: Restart[] = [];
+  let before: Task | undefined;
   for (const one of slot.tasks) {
     if (one.specVersion?.index !== task.specVersion?.index || one.desiredState === TaskState.REMOVE) continue;
     if (one.jobIteration?.index !== task.jobIteration?.index) continue;
-    if (isFirst) {
-      isFirst = false;
-    } else if (isMadeByUpdate(one)) {
-      // An update has put it there: the count begins anew.
-      count = 0;
-    } else if (createdMs(one) > sinceMs && (windowMs === 0 || createdMs(one) <= endMs)) {
-      count++;
-    }
+    if (isMadeByUpdate(one)) found = [];
+    else if (before && endedByItself(before)) found.push({ ended: before, replacement: one });
+    before = one;
   }
-  return count;
+  return found;
 }
 
 /** Starts a task that waits in READY, once its time has come and its predecessors have stopped. */
@@ -99,8 +109,9 @@ function startDelayMs(slot: Slot, task: Task, around: Surroundings): number {
   return restartRules(task.spec).delayMs;
 }
 
+/** Not because somebody has called it off, or taken it from its node. */
 function endedByItself(task: Task): boolean {
-  if (task.desiredState === TaskState.REMOVE) return false;
+  if (task.desiredState === TaskState.REMOVE || evictionReason(task) !== undefined) return false;
   const state = stateOf(task);
   return state === TaskState.COMPLETE || state === TaskState.FAILED || state === TaskState.REJECTED;
 }

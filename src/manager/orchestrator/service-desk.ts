@@ -38,6 +38,7 @@ export interface Pass {
 const STRIDE = 50;
 /** Transactions' worth of one pass: others get their turn in between. */
 const MAX_STEPS = 2000;
+const NO_CONSTRAINTS: readonly string[] = [];
 
 export class ServiceDesk {
   readonly id: string;
@@ -122,14 +123,15 @@ export class ServiceDesk {
   }
 
   /** What is to be done now. It pauses now and then; what changes meanwhile is for the next pass, and so is what exceeds the limit. */
-  *pass(view: DeskView): Generator<undefined, Pass> {
-    if (!this.#isLoaded) yield* this.#load(view);
-    if (this.#mustLookAtAll) yield* this.#noteAll(view);
+  *pass(cluster: DeskView): Generator<undefined, Pass> {
+    if (!this.#isLoaded) yield* this.#load(cluster);
+    if (this.#mustLookAtAll) yield* this.#noteAll(cluster);
     this.#isDue = false;
     const keys = [...this.#dirty];
     this.#dirty.clear();
     const service = this.#service;
     if (!service) return { steps: yield* this.#endSlots(keys), alarms: [] };
+    const view = { ...cluster, constraints: service.spec?.task?.placement?.constraints ?? NO_CONSTRAINTS };
     const rules = new ServiceRules(service, (id) => view.node(id), this.#rules);
     this.#rules = rules;
     const alarms: Alarm[] = [];

@@ -17,6 +17,8 @@ export interface Slot {
 /** What the orchestrators see of the cluster besides the service and its tasks. */
 export interface Surroundings {
   readonly nowMs: number;
+  /** What the service asks of nodes now: a constraint that it has dropped binds its tasks no more. Undefined: what each task asks. */
+  readonly constraints?: readonly string[] | undefined;
   node(id: string): Node | undefined;
 }
 

@@ -128,6 +128,42 @@ test("reports: states only grow, other nodes' tasks are refused, what is gone or
   t.deepEqual([taskState("a"), taskState("b")], [TaskState.SHUTDOWN, TaskState.FAILED]);
 });
 
+test("when more fall silent than could have died, half are given up and the others are not; whoever comes again is ready", async (t) => {
+  const ids = Array.from({ length: 10 }, (_, i) => `n${i}`);
+  const { clock, registrar, open, stateOf, store, arrival } = await bed(t);
+  await store.update((tx) => {
+    for (const id of ids) tx.create("node", Node.fromPartial({ id }));
+  });
+  const hold = open("m2");
+  for (const id of ids) await hold.arrive(arrival(id));
+  const inState = (state: string) => ids.filter((id) => stateOf(id) === state);
+  t.is(inState("READY").length, 10);
+  // As when the managers are cut off from the agents.
+  registrar.close(hold);
+  const pass = async (ms: number) => {
+    clock.advance(ms);
+    await settled();
+    await settled();
+  };
+  await pass(PERIOD_MS);
+  t.is(inState("DISCONNECTED").length, 10);
+  await pass(2 * PERIOD_MS + 200);
+  const [down, withheld] = [inState("DOWN"), inState("UNKNOWN")];
+  t.deepEqual([down.length, withheld.length], [5, 5]);
+  const message = store.view((read) => read.get("node", withheld[0]!))?.status?.message ?? "";
+  t.regex(message, /too many nodes fell silent at once/);
+  await pass(200_000);
+  t.is(inState("DOWN").length, 5, "as long as nothing changes");
+  const again = open("m3");
+  again.claim(withheld.slice(1));
+  await again.arrive(arrival(down[0]!));
+  await settled();
+  t.deepEqual(inState("READY").sort(), [down[0]!, ...withheld.slice(1)].sort(), "they are there again");
+  await pass(101_000);
+  t.deepEqual(inState("DOWN").length, 5, "who stays away is given up in the end");
+  t.is(stateOf(withheld[0]!), "DOWN");
+});
+
 test("a term that is over takes nothing in any more", async (t) => {
   const { registrar, open, arrival, clock, stateOf } = await bed(t, { n1: NodeState.READY });
   const hold = open("m2");

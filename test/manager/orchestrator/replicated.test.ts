@@ -1,4 +1,5 @@
 import test from "ava";
+import type { TaskSpec } from "../../../src/api/generated/docker/swarmkit/v1/specs.js";
 import { RestartPolicy_RestartCondition as Condition } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { alarms, lines, type NodeRow, reconcile, replicated, type TaskRow, taskSpec } from "./service-model.js";
 
@@ -7,6 +8,8 @@ const A = { a: "ready", b: "ready", c: "ready" } as const satisfies Record<strin
 interface Case {
   readonly name: string;
   readonly replicas: number;
+  /** What the service asks for now, as another version than that of its tasks; as its tasks, when absent. */
+  readonly asks?: TaskSpec;
   readonly tasks: readonly TaskRow[];
   readonly nodes?: Readonly<Record<string, NodeRow>>;
   readonly now?: number;
@@ -141,6 +144,20 @@ const CASES: readonly Case[] = [
     tasks: [{ ...run("t1", 1, "a"), spec: onlyZoneX }],
     nodes: { a: "labelled" },
     expected: [],
+  },
+  {
+    name: "a constraint that the service has dropped binds its tasks no more",
+    replicas: 1,
+    asks: taskSpec("one"),
+    tasks: [{ ...run("t1", 1, "a"), spec: onlyZoneX }],
+    expected: [],
+  },
+  {
+    name: "a constraint that the service has now is the update's to bring, at its own pace",
+    replicas: 2,
+    asks: onlyZoneX,
+    tasks: [run("t1", 1, "a"), run("t2", 2, "b")],
+    expected: ["update in progress"],
   },
   {
     name: "a node that is drained",
@@ -344,6 +361,63 @@ const CASES: readonly Case[] = [
     expected: ["t3 → SHUTDOWN"],
   },
   {
+    name: "a limit on attempts: tasks that were taken from their nodes are no attempts",
+    replicas: 1,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", node: "a", state: "SHUTDOWN", wanted: "SHUTDOWN", spec: twice, at: 2, evicted: "moved" },
+      { id: "t3", node: "b", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 3, evicted: "moved" },
+      { id: "t4", node: "a", state: "FAILED", spec: twice, at: 4 },
+    ],
+    expected: ["t4 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a limit on attempts: those before a move count all the same",
+    replicas: 1,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", node: "a", state: "SHUTDOWN", wanted: "SHUTDOWN", spec: twice, at: 2, evicted: "moved" },
+      { id: "t3", node: "b", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 3 },
+      { id: "t4", node: "a", state: "FAILED", spec: twice, at: 4 },
+    ],
+    expected: ["t4 → SHUTDOWN"],
+  },
+  {
+    name: "a limit on attempts: tasks of nodes that were lost or drained are none either",
+    replicas: 1,
+    tasks: [
+      { id: "t1", node: "a", state: "ORPHANED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", node: "b", state: "RUNNING", wanted: "SHUTDOWN", spec: twice, at: 2 },
+      { id: "t3", node: "c", state: "SHUTDOWN", wanted: "SHUTDOWN", spec: twice, at: 3 },
+      { id: "t4", node: "a", state: "FAILED", spec: twice, at: 4 },
+    ],
+    expected: ["delete t1", "t4 → SHUTDOWN, create 1 READY"],
+  },
+  {
+    name: "a limit on attempts: what was taken from its node is replaced however many there were, without a pause",
+    replicas: 1,
+    now: 10,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", node: "a", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 2 },
+      { id: "t3", node: "a", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 3, evicted: "moved" },
+      { id: "t4", node: "b", state: "READY", wanted: "READY", spec: twice, at: 10 },
+    ],
+    expected: ["t4 → RUNNING"],
+  },
+  {
+    name: "a limit on attempts: what counts is kept however often the task was moved, and nothing besides",
+    replicas: 1,
+    tasks: [
+      { id: "t1", node: "a", state: "FAILED", wanted: "SHUTDOWN", spec: twice, at: 1 },
+      { id: "t2", node: "a", state: "SHUTDOWN", wanted: "SHUTDOWN", spec: twice, at: 2, evicted: "moved" },
+      { id: "t3", node: "b", state: "SHUTDOWN", wanted: "SHUTDOWN", spec: twice, at: 3, evicted: "moved" },
+      { id: "t4", node: "a", state: "SHUTDOWN", wanted: "SHUTDOWN", spec: twice, at: 4, evicted: "moved" },
+      { id: "t5", node: "b", state: "RUNNING", spec: twice, at: 5 },
+    ],
+    expected: ["delete t2"],
+  },
+  {
     name: "a limit on attempts: what an update put there begins anew",
     replicas: 1,
     tasks: [
@@ -365,11 +439,11 @@ const CASES: readonly Case[] = [
   },
 ];
 
-for (const { name, replicas, tasks, nodes = A, now = 1000, expected, wakeAt } of CASES) {
+for (const { name, replicas, asks, tasks, nodes = A, now = 1000, expected, wakeAt } of CASES) {
   test(name, (t) => {
     const specs = new Set(tasks.map(({ spec }) => spec));
     const [spec] = specs.size === 1 ? specs : [undefined];
-    const service = replicated(replicas, spec ? { task: spec } : {});
+    const service = asks ? replicated(replicas, { task: asks }, 2) : replicated(replicas, spec ? { task: spec } : {});
     const pass = reconcile(service, tasks, { now, nodes });
     t.deepEqual(lines(pass), expected);
     t.deepEqual(alarms(pass), wakeAt === undefined ? [] : [wakeAt]);

@@ -62,6 +62,8 @@ export interface TaskRow {
   readonly update?: number;
   /** The update in which it counts as failed. */
   readonly failed?: number;
+  /** Why it was taken from its node. */
+  readonly evicted?: string;
   /** Of a job. */
   readonly iteration?: number;
   readonly err?: string;
@@ -85,11 +87,12 @@ export function tasksOf(rows: readonly TaskRow[]): readonly Task[] {
   );
 }
 
-function marks({ update, failed }: Pick<TaskRow, "update" | "failed">, version: number): Record<string, string> {
+function marks({ update, failed, evicted }: Partial<TaskRow>, version: number): Record<string, string> {
   const moment = (seconds: number) => `${new Date(seconds * 1000).toISOString()} ${version}`;
   return {
     ...(update === undefined ? {} : { "tswarm.update": moment(update) }),
     ...(failed === undefined ? {} : { "tswarm.update.failed": moment(failed) }),
+    ...(evicted === undefined ? {} : { "tswarm.evicted": evicted }),
   };
 }
 
