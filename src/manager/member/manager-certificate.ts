@@ -84,7 +84,11 @@ export class ManagerCertificate {
   follow(cluster: Store): void {
     const { store, identity, clock, random, log } = this.#options;
     const renewer = new CertificateRenewer({
-      store,
+      // Whoever reads in the files that this manager has it may rely on that: others may trust nothing else from then on.
+      store: {
+        save: (next) => store.save(next, () => identity.replace(next)),
+        saveRoots: (rootPem) => store.saveRoots(rootPem),
+      },
       certificate: identity.current!,
       request: (csrPem) => this.#renew(csrPem),
       clock,
@@ -96,10 +100,11 @@ export class ManagerCertificate {
       },
     });
     this.#renewer = renewer;
+    let said = identity.current?.certificatePem;
     renewer.onChange((next) => {
-      const isSame = next.certificatePem === identity.current?.certificatePem;
-      identity.replace(next);
-      if (isSame) return;
+      if (next !== identity.current) identity.replace(next);
+      if (next.certificatePem === said) return;
+      said = next.certificatePem;
       const until = new Date(certificateFacts(next.certificatePem).notAfterMs).toISOString();
       log(`the manager's certificate is valid until ${until}`);
     });

@@ -117,6 +117,7 @@ export class MemberStarter {
       store: replicated.store,
       raft,
       keys: sealedKeys(keys, storage, certificate),
+      channelTo: (address) => openChannel(grpcTarget(address), tls.channelCredentials(), true),
       ownCertificate: () => tls.current,
       address: this.#options.address(),
       remotePort: this.#options.remotePort(),

@@ -2,13 +2,12 @@
  * A member of the cluster's log that runs: the log, the store that it makes, the terms in which this member leads, and what keeps its
  * keys and settings as the cluster says.
  */
-import type { UntypedServiceImplementation } from "@grpc/grpc-js";
+import type { Client, UntypedServiceImplementation } from "@grpc/grpc-js";
 import { unavailable } from "../../api/status-error.js";
 import { NOBODY } from "../../raft/core/member-id.js";
 import type { Raft } from "../../raft/node/raft.js";
 import type { CallerIdentity } from "../../security/identity.js";
 import type { NodeCertificate } from "../../security/node-certificate/node-certificate.js";
-import type { TlsIdentity } from "../../security/tls/tls-identity.js";
 import type { Clock } from "../../store/clock.js";
 import type { RandomBytes } from "../../store/object-id.js";
 import type { Proposal } from "../../store/proposer.js";
@@ -35,8 +34,8 @@ export interface RunningMemberOptions {
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
-  /** Of this manager. */
-  readonly tls: TlsIdentity;
+  /** Opens a channel to another manager, in the name of this one. */
+  readonly channelTo: (address: string) => Client;
   readonly nodeId: string;
   /** Where other nodes reach this manager. */
   readonly address: string;
@@ -74,7 +73,7 @@ export class RunningMember {
   #onChange: () => void = () => {};
 
   constructor(options: RunningMemberOptions) {
-    const { store, raft, keys, tls, clock, random, identity, nodeId, address, log } = options;
+    const { store, raft, keys, channelTo, clock, random, identity, nodeId, address, log } = options;
     this.#options = options;
     this.store = store;
     this.raft = raft;
@@ -86,7 +85,7 @@ export class RunningMember {
       (error) => log(`this manager leads, but its work cannot begin: ${textOf(error)}`),
       () => this.#changed(),
     );
-    const route = new LeaderRoute(raft, tls);
+    const route = new LeaderRoute(raft, channelTo);
     const manager = { managerNodeId: nodeId, managerAddress: address };
     this.#dispatcher = new Dispatcher({ store, clock, random, identity, ...manager, log });
     this.#dispatcher.start();

@@ -80,12 +80,14 @@ export class CertificateStore {
 
   /**
    * In place of what there is; sealed if that was. Durable once resolved.
+   * @param beforeWriting called once nobody has read it here yet, and what was stored before is done
    * @throws CertificateFilesError for one whose parts do not fit
    */
-  save(certificate: NodeCertificate): Promise<void> {
+  save(certificate: NodeCertificate, beforeWriting: () => void = () => {}): Promise<void> {
     return this.#inTurn(async () => {
       this.#check(certificate);
       await this.#finish();
+      beforeWriting();
       const keyPem = this.#kek ? sealKey(certificate.keyPem, this.#kek) : certificate.keyPem;
       await this.#folder.replace(NEXT_FILE, encodeNextSet({ ...certificate, keyPem }));
       await this.#finish();

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { chmod, mkdir, mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -47,6 +48,23 @@ test("nothing is there at first; what is saved comes back, and replaces what was
     t.deepEqual(await CertificateStore.at(folder).look(), { certificatePem, rootPem, isSealed: false });
   }
   t.deepEqual((await readdir(folder)).sort(), [CERTIFICATE_FILE, KEY_FILE, ROOT_FILE].sort());
+});
+
+test("who shows a certificate is told of it before others can read it, and after other roots for the one before are stored", async (t) => {
+  const folder = await emptyFolder(t);
+  const store = CertificateStore.at(folder);
+  await store.save(first);
+  const seen: string[] = [];
+  const certificate = () => readFileSync(join(folder, CERTIFICATE_FILE), "utf8");
+  const both = first.rootPem + second.rootPem;
+  const roots = store.saveRoots(both).then(() => seen.push("roots are stored"));
+  await store.save(second, () => {
+    seen.push(certificate() === first.certificatePem ? "the one before is read" : "the next is read");
+    t.is(readFileSync(join(folder, ROOT_FILE), "utf8"), both);
+  });
+  await roots;
+  t.deepEqual(seen, ["roots are stored", "the one before is read"]);
+  t.is(certificate(), second.certificatePem);
 });
 
 test("nobody else reads any of it, whatever the folder was like before", async (t) => {
