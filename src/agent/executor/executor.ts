@@ -2,6 +2,7 @@
  * What runs a task. One Executor per runtime (process, container …); one TaskController per task.
  */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { HealthCheck } from "../health/health-watch.js";
 
 /** How a task ended. */
 export interface TaskExit {
@@ -39,6 +40,8 @@ export interface TaskController {
   prepare(): Promise<void>;
   /** Starts the command in the sandbox; a task that already runs (agent restart) is adopted. @throws TaskError */
   start(sandbox: TaskSandbox): Promise<{ readonly pid: number }>;
+  /** Checks of the running task's health; undefined when it has none. Whoever asks closes them. */
+  health?(): HealthCheck | undefined;
   /** Whether anything of the task runs now, whichever agent started it. */
   isRunning(): Promise<boolean>;
   /** Resolves when the task has ended; also for a task that ended while no agent ran. @throws TaskError when it left no trace */

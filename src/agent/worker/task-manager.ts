@@ -1,13 +1,15 @@
 /**
  * Drives one task along: asks the machine what is next, has the executor and the network do it, says what became of it.
  *
- * Order: connect → start → activate → RUNNING is told. To stop: drain → stop signal, grace, kill → withdraw → release. When the task
+ * Order: connect → start → healthy, where there is a check → activate → RUNNING is told. To stop: drain → stop signal, grace, kill → withdraw → release. When the task
  * ends by itself: withdraw at once → the end is told → the sandbox stays a while, so that its kernel answers late packets with resets.
  */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { type TaskController, TaskError } from "../executor/executor.js";
 import { taskLabel } from "../executor/task-label.js";
+import type { HealthWatch } from "../health/health-watch.js";
+import { TaskHealth } from "../health/task-health.js";
 import { backOffMs } from "./back-off.js";
 import type { Clock } from "./clock.js";
 import { SandboxKeeper } from "./sandbox-keeper.js";
@@ -42,6 +44,7 @@ export class TaskManager {
   readonly #around: TaskSurroundings;
   readonly #label: string;
   readonly #sandbox: SandboxKeeper;
+  readonly #health: TaskHealth;
   #task: Task;
   #controller: TaskController | undefined;
   #facts: ProcessFacts | undefined;
@@ -56,6 +59,7 @@ export class TaskManager {
     this.#around = around;
     this.#label = taskLabel(task);
     this.#facts = processFacts(task.status);
+    this.#health = new TaskHealth(around.clock);
     this.#sandbox = new SandboxKeeper(around.network, around, task.id, this.#label, this.#state >= TaskState.STARTING);
   }
 
@@ -86,6 +90,7 @@ export class TaskManager {
   detach(): void {
     this.#detached = true;
     this.#sandbox.detach();
+    this.#health.end();
     this.#controller?.detach();
     this.#wake();
   }
@@ -135,8 +140,8 @@ export class TaskManager {
           await this.#around.starts.run(() => controller.prepare());
           return { kind: "done" };
         case "start":
-          await this.#around.starts.run(() => this.#start(controller));
-          return { kind: "done" };
+          if (!this.#health.isWatched) await this.#around.starts.run(() => this.#start(controller));
+          return await this.#comeUp(controller, change);
         case "wait":
           return await this.#wait(controller, change);
         case "shutdown":
@@ -159,27 +164,69 @@ export class TaskManager {
       this.#sandbox.ended();
       throw error;
     }
+  }
+
+  /** A task that has a health check gets no traffic, and does not count as running, before it is healthy. */
+  async #comeUp(controller: TaskController, change: AbortSignal): Promise<CallOutcome> {
+    const watch = this.#health.watch(controller, "starting");
+    if (watch) {
+      const outcome = await this.#untilOver(controller, watch, change, watch.healthy);
+      if (outcome) return outcome;
+    }
     // It may end while the network waits for it to serve; that is told by the wait which comes next.
     const ended = controller.wait().then(ignore, ignore);
     await Promise.race([this.#sandbox.activate(this.#task), ended]);
+    return { kind: "done" };
   }
 
   async #wait(controller: TaskController, change: AbortSignal): Promise<CallOutcome> {
     if (!this.#sandbox.connected && (await controller.isRunning())) this.#sandbox.adopt(() => this.#task);
-    const exit = await Promise.race([controller.wait(), aborted(change)]).catch((error: unknown) => {
+    return (await this.#untilOver(controller, this.#health.watch(controller, "healthy"), change)) ?? INTERRUPTED;
+  }
+
+  /**
+   * Waits for the end of a task: by itself, or because it is unhealthy and therefore stopped.
+   * @param up resolves when that is not waited for any more @returns undefined then
+   */
+  async #untilOver(
+    controller: TaskController,
+    watch: HealthWatch | undefined,
+    change: AbortSignal,
+    up?: Promise<void>,
+  ): Promise<CallOutcome | undefined> {
+    const how = await Promise.race([
+      controller.wait(),
+      aborted(change).then(() => null),
+      ...(watch ? [watch.unhealthy] : []),
+      ...(up ? [up.then(() => undefined)] : []),
+    ]).catch((error: unknown) => {
+      this.#health.end();
       this.#sandbox.ended();
       throw error;
     });
-    if (!exit) return { kind: "interrupted" };
+    if (how === undefined) return undefined;
+    if (how === null) return INTERRUPTED;
+    const isUnhealthy = typeof how === "string";
+    if (isUnhealthy) {
+      this.#around.log(`task ${this.#task.id}: ${how}`);
+      await this.#stop(controller);
+    }
+    this.#health.end();
     this.#sandbox.ended();
+    const exit = isUnhealthy ? await controller.wait() : how;
     this.#facts = { pid: this.#facts?.pid ?? 0, exitCode: exit.code };
-    const error = exitError(exit);
+    const error = isUnhealthy ? how : exitError(exit);
     return error === undefined ? { kind: "done" } : { kind: "fatal", error };
   }
 
-  async #shutdown(controller: TaskController): Promise<void> {
+  async #stop(controller: TaskController): Promise<void> {
+    this.#health.end();
     if (this.#state === TaskState.RUNNING) await this.#sandbox.drain(this.#task);
     await controller.shutdown();
+  }
+
+  async #shutdown(controller: TaskController): Promise<void> {
+    await this.#stop(controller);
     if (this.#state >= TaskState.STARTING) await this.#sandbox.stopped();
   }
 
@@ -234,3 +281,5 @@ function aborted(signal: AbortSignal): Promise<undefined> {
 }
 
 function ignore(): void {}
+
+const INTERRUPTED: CallOutcome = { kind: "interrupted" };

@@ -1,6 +1,7 @@
 /** A network, an executor and assignment messages for the worker's tests; every call is written down in one list. */
 import { EventEmitter } from "node:events";
 import type { Executor, TaskController, TaskExit, TaskSandbox } from "../../../src/agent/executor/executor.js";
+import type { HealthCheck } from "../../../src/agent/health/health-watch.js";
 import type { Clock } from "../../../src/agent/worker/clock.js";
 import type { TaskNetwork } from "../../../src/agent/worker/task-network.js";
 import {
@@ -71,6 +72,9 @@ export class FakeExecutor implements Executor {
   readonly faults: Faults = {};
   readonly running = new Map<string, { readonly exit: Promise<TaskExit>; readonly end: (exit: TaskExit) => void }>();
   readonly traces = new Set<string>();
+  readonly #exits = new Map<string, TaskExit>();
+  /** Gives tasks a health check. */
+  health: ((task: Task) => HealthCheck | undefined) | undefined;
   starting = 0;
   mostStarting = 0;
 
@@ -99,8 +103,9 @@ export class FakeExecutor implements Executor {
         this.begin(task.id);
         return { pid: 42 };
       },
+      health: () => this.health?.(task),
       isRunning: async () => this.running.has(task.id),
-      wait: async () => (await this.running.get(task.id)?.exit) ?? { code: 1 },
+      wait: async () => (await this.running.get(task.id)?.exit) ?? this.#exits.get(task.id) ?? { code: 1 },
       shutdown: async () => {
         await call("shutdown");
         end({ code: 143 });
@@ -125,6 +130,7 @@ export class FakeExecutor implements Executor {
       exit,
       end: (how) => {
         this.running.delete(taskId);
+        this.#exits.set(taskId, how);
         resolve(how);
       },
     });

@@ -19,10 +19,15 @@ export interface CgroupPlan {
   readonly joinLast: readonly string[];
   /** Where the kernel counts out-of-memory kills. */
   readonly outOfMemoryCounter?: string;
+  /** Below one of the task's: health checks, so that they can be killed without the task. */
+  readonly probes?: string;
 }
 
-/** The process of ours that stays in the task's cgroup. */
-const OWN_PROCESSES = 1;
+/** Its name below the task's. */
+export const PROBE_CGROUP = "probe";
+/** Processes of ours that stay in the task's cgroup: its supervisor, and the shell that runs health checks. */
+const SUPERVISOR = 1;
+const PROBER = 1;
 const CPU_PERIOD_US = 100_000;
 /** The kernel refuses less. */
 const LEAST_QUOTA_US = 1000;
@@ -30,12 +35,14 @@ const LEAST_QUOTA_US = 1000;
 /**
  * @param relativePath "tswarm/NODE/TASK"
  * @param fail called with a reason when a limit cannot be kept here
+ * @param hasProbes whether the task has a health check
  */
 export function planCgroups(
   hierarchies: readonly CgroupHierarchy[],
   relativePath: string,
   limits: ResourceLimits,
   fail: (reason: string) => never,
+  hasProbes = false,
 ): CgroupPlan {
   const limited: Readonly<Record<TaskController, boolean>> = {
     cpu: limits.nanoCpus > 0,
@@ -74,12 +81,16 @@ export function planCgroups(
     if (folder.hierarchy.version === 2) fail("cgroup version 2 has no swappiness of a group");
     write(folder, "memory.swappiness", limits.memorySwappiness);
   }
-  if (limited.pids) write(need("pids", "process"), "pids.max", limits.pids + OWN_PROCESSES);
+  if (limited.pids) write(need("pids", "process"), "pids.max", limits.pids + SUPERVISOR + (hasProbes ? PROBER : 0));
 
   const counting = find("pids");
   const procs = (folder: CgroupFolder) => join(folder.path, "cgroup.procs");
   const memory = find("memory");
+  // Where they can be killed at once, or at least frozen first.
+  const probing = folders.find(({ hierarchy }) => hierarchy.version === 2) ?? find("freezer") ?? folders[0];
+  if (hasProbes && !probing) fail("a health check needs cgroups, which this node does not have");
   return {
+    ...(hasProbes && probing ? { probes: join(probing.path, PROBE_CGROUP) } : {}),
     folders,
     writes,
     joinFirst: folders.filter((folder) => folder !== counting).map(procs),

@@ -6,11 +6,13 @@
  * `setup` is process 1 of the task's PID namespace with all the agent's rights: it joins the cgroups, mounts, and gives
  * its rights away. `init` is the same process afterwards: it starts the command, waits, and writes the exit status. It
  * collects orphans, and its own end takes every process of the namespace along. `run` sets environment and folder and becomes the
- * command. Descriptors: 2 what goes wrong during set-up, 3 the
- * lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr, 6 a counter of the
- * task's cgroup.
+ * command. Where there is a health check, a child of `init` runs it whenever the agent asks, as the same user as the command.
+ *
+ * Descriptors: 2 what goes wrong during set-up, 3 the lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr, 6 a
+ * counter of the task's cgroup, 8 the cgroup of health checks; in the prober 4 its answers and 7 its orders (see process-health.ts).
  */
 import type { Account } from "./accounts.js";
+import { PROBE_ANSWERS, PROBE_ORDERS } from "./probe-answer.js";
 
 export interface LaunchFacts {
   /** "web.1.k2j…" */
@@ -28,6 +30,12 @@ export interface LaunchFacts {
   readonly env: ReadonlyMap<string, string>;
   readonly dir: string;
   readonly command: readonly string[];
+  /** The task's health check. */
+  readonly probe?: {
+    readonly command: readonly string[];
+    /** The file by which a check joins its cgroup. */
+    readonly join: string;
+  };
 }
 
 /** What Docker leaves to a container's root. */
@@ -70,6 +78,7 @@ export function setupScript(facts: LaunchFacts): string {
     ...facts.joinFirst.map((file) => `echo 0 >${quote(file)}`),
     ...facts.joinLast.map((file) => `exec 4>${quote(file)}`),
     ...(facts.outOfMemoryCounter ? [`exec 6<${quote(facts.outOfMemoryCounter)}`] : []),
+    ...(facts.probe ? [`exec 8>${quote(facts.probe.join)}`] : []),
     'echo "$pid $start" >pid',
     "read -r adjustment </proc/self/oom_score_adj",
     'if [ "$adjustment" -lt 0 ]; then echo 0 >/proc/self/oom_score_adj; fi',
@@ -83,20 +92,16 @@ export function setupScript(facts: LaunchFacts): string {
 }
 
 export function initScript(facts: LaunchFacts): string {
-  const { uid, gid } = facts.account;
-  const become =
-    uid === 0 && gid === 0
-      ? ". ./run"
-      : `exec setpriv --reuid ${uid} --regid ${gid} ${groupsOption(facts.account)} -- /bin/sh -s <./run`;
   return [
     ...(facts.joinLast.length > 0 ? ["echo 0 >&4 || exit"] : []),
     "exec 4>&-",
+    ...(facts.probe ? [...proberLines(facts), "exec 8>&-"] : []),
     "(",
     "  read -r self _ </proc/self/stat",
     '  echo "$self" >started',
     "  echo run >&3",
     "  exec 2>&5 3>&- 5>&- 6<&-",
-    `  ${become}`,
+    `  ${become("run", facts.account)}`,
     ")",
     "status=$?",
     // Words of the shell's own: there may be no memory, and no place among the processes, for another program.
@@ -106,6 +111,40 @@ export function initScript(facts: LaunchFacts): string {
     'echo "$status" >exit',
     "",
   ].join("\n");
+}
+
+/** A line that turns a shell of init's into one of the task's user, which reads on in a script. */
+function become(script: "run" | "probe", account: Account): string {
+  const { uid, gid } = account;
+  if (uid === 0 && gid === 0) return `. ./${script}`;
+  return `exec setpriv --reuid ${uid} --regid ${gid} ${groupsOption(account)} -- /bin/sh -s <./${script}`;
+}
+
+/**
+ * Waits for orders, which are words that no check knows, and encloses in them what a check writes. Words of the shell's own as far as
+ * may be: a check that forks often costs the machine.
+ */
+function proberLines({ account }: LaunchFacts): readonly string[] {
+  return [
+    "(",
+    `  exec 3>&- 5>&- 6<&- 7<>${PROBE_ORDERS} 4<>${PROBE_ANSWERS}`,
+    "  while read -r token <&7; do",
+    `    printf '\\000%s(\\n' "$token" >&4`,
+    "    (",
+    "      exec >&4 2>&1 4>&- 7<&-",
+    "      echo 0 >&8 || exit",
+    "      exec 8>&-",
+    `      ${become("probe", account)}`,
+    "    )",
+    `    printf '\\000%s)%s\\n' "$token" "$?" >&4`,
+    "  done",
+    ") &",
+  ];
+}
+
+/** The health check as {@link runScript} has the command. */
+export function probeScript(facts: LaunchFacts): string {
+  return runScript({ ...facts, command: facts.probe?.command ?? [] });
 }
 
 /** Sets up the command's environment and becomes it. Read by the shell from a file, so that no value shows in an argument list. */

@@ -1,15 +1,19 @@
 /** Runs one task as a process on the host's files, in a sandbox of its own. */
 import { closeSync, existsSync, readFileSync } from "node:fs";
 import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
+import type { HealthCheck } from "../../health/health-watch.js";
 import { type TaskController, TaskError, type TaskExit, type TaskSandbox } from "../executor.js";
 import { type Account, findAccount } from "./accounts.js";
 import { type CgroupPlan, planCgroups } from "./cgroup-plan.js";
 import { DEFAULT_PATH, taskEnvironment } from "./environment.js";
 import { describeExit, LOST_SUPERVISOR_STATUS } from "./exit-status.js";
-import { initScript, type LaunchFacts, runScript, setupScript } from "./launch-scripts.js";
+import { initScript, type LaunchFacts, probeScript, runScript, setupScript } from "./launch-scripts.js";
 import type { Lifeline } from "./lifeline.js";
 import { mountTarget, OWN_FILES } from "./mount-targets.js";
+import { PROBE_ANSWERS, PROBE_ORDERS } from "./probe-answer.js";
+import { ProcessHealth } from "./process-health.js";
 import { signalProcess } from "./process-identity.js";
 import type { ProcessTask } from "./process-task.js";
 import { findProgram } from "./program-lookup.js";
@@ -39,15 +43,30 @@ export class ProcessController implements TaskController {
     this.#task = task;
     this.#starter = starter;
     this.#supervision = supervision;
-    this.#cgroups = planCgroups(supervision.hierarchies, supervision.place.cgroup, task.limits, (reason) =>
-      this.#fail(reason),
+    this.#cgroups = planCgroups(
+      supervision.hierarchies,
+      supervision.place.cgroup,
+      task.limits,
+      (reason) => this.#fail(reason),
+      task.health !== undefined,
     );
+  }
+
+  health(): HealthCheck | undefined {
+    const { health, label } = this.#task;
+    const { probes } = this.#cgroups;
+    return health && probes ? new ProcessHealth(health.times, this.#supervision.files, probes, label) : undefined;
   }
 
   async prepare(): Promise<void> {
     await this.#check();
     await this.#supervision.files.make();
     await this.#starter.makeFifo(this.#supervision.files.lifeline);
+    if (this.#task.health) {
+      for (const name of [PROBE_ORDERS, PROBE_ANSWERS]) {
+        await this.#starter.makeFifo(this.#supervision.files.path(name));
+      }
+    }
     await this.#createCgroups();
   }
 
@@ -140,6 +159,9 @@ export class ProcessController implements TaskController {
       env: taskEnvironment(this.#task.env, sandbox.hostname, account.home),
       dir: this.#task.dir,
       command: this.#task.command,
+      ...(this.#task.health && this.#cgroups.probes
+        ? { probe: { command: this.#task.health.command, join: join(this.#cgroups.probes, "cgroup.procs") } }
+        : {}),
     };
     const bound = OWN_FILES.map((name) => ({ source: files.path(name), target: mountTargets[name] }));
     await files.write({
@@ -151,6 +173,7 @@ export class ProcessController implements TaskController {
       setup: setupScript(facts),
       init: initScript(facts),
       run: runScript(facts),
+      ...(facts.probe ? { probe: probeScript(facts) } : {}),
     });
     const fd = this.#supervision.openLifeline();
     try {

@@ -2,6 +2,7 @@
 import type { Task } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { Duration } from "../../../api/generated/google/protobuf/duration.js";
 import { ProcessSpec } from "../../../api/generated/tswarm/v1/process.js";
+import { type HealthSpec, readHealthSpec } from "../../health/health-spec.js";
 import { TaskError } from "../executor.js";
 import { taskLabel } from "../task-label.js";
 import { parseEnvironment } from "./environment.js";
@@ -34,6 +35,7 @@ export interface ProcessTask {
   readonly stopSignal: SignalName;
   readonly stopGraceMs: number;
   readonly limits: ResourceLimits;
+  readonly health?: HealthSpec;
 }
 
 const DEFAULT_GRACE_MS = 10_000;
@@ -69,6 +71,7 @@ export function readProcessTask(task: Task): ProcessTask {
     stopSignal,
     stopGraceMs: Math.min(graceMs, LONGEST_GRACE_MS),
     limits: readLimits(task, spec, fail),
+    health: readHealthSpec(spec.healthcheck, fail),
   };
 }
 

@@ -2,10 +2,12 @@
  * A task's processes as seen from the agent, whichever agent started them: its supervisor, its cgroups, its files.
  * Knows the task by its id only, so that traces of tasks nobody remembers can be removed too.
  */
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { TaskError } from "../executor.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
+import { PROBE_CGROUP } from "./cgroup-plan.js";
 import { Lifeline } from "./lifeline.js";
 import { findChild, type ProcessIdentity, readStat, signalProcess } from "./process-identity.js";
 import type { Starter } from "./starter.js";
@@ -88,7 +90,8 @@ export class Supervision {
         await Promise.race([ended, pause(LOOK_AGAIN_MS)]);
       }
     }
-    await emptyCgroups(this.#cgroupFolders, this.label);
+    const probes = this.#cgroupFolders.map((folder) => join(folder, PROBE_CGROUP)).filter(existsSync);
+    await emptyCgroups([...this.#cgroupFolders, ...probes], this.label);
     if (lifeline) await this.#awaitEnd(lifeline);
   }
 

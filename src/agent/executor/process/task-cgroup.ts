@@ -5,7 +5,7 @@ import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { TaskError } from "../executor.js";
 import { type CgroupHierarchy, findHierarchies } from "./cgroup-hierarchies.js";
-import { type CgroupPlan, outOfMemoryKills } from "./cgroup-plan.js";
+import { type CgroupPlan, outOfMemoryKills, PROBE_CGROUP } from "./cgroup-plan.js";
 import type { TaskPlace } from "./task-place.js";
 
 /** How long killed processes may take to go, one stuck in the kernel for example. */
@@ -28,6 +28,7 @@ export async function createCgroups(plan: CgroupPlan, label: string): Promise<vo
     await makeFolder(path);
     if (enable.length > 0) await enableControllers(hierarchy.mountPoint, path, enable, label);
   }
+  if (plan.probes) await makeFolder(plan.probes);
   for (const { file, value, optional } of plan.writes) {
     try {
       await writeFile(file, value, { flag: "r+" });
@@ -118,6 +119,7 @@ export async function removeCgroups(
   label: string,
 ): Promise<void> {
   for (const { mountPoint } of hierarchies) {
+    await removeIfEmpty(join(mountPoint, cgroup, PROBE_CGROUP));
     await removeFolder(join(mountPoint, cgroup), label);
     let parent = dirname(cgroup);
     while (parent !== keptAbove && (await removeIfEmpty(join(mountPoint, parent)))) parent = dirname(parent);

@@ -98,6 +98,7 @@ export function cgroupLines(plan: CgroupPlan): readonly string[] {
           ]
         : []),
     ]),
+    ...(plan.probes ? [`mkdir -p ${quote(plan.probes)}`] : []),
     ...plan.writes.map(({ file, value, optional }) => {
       const line = `echo ${quote(value)} >${quote(file)}`;
       return optional ? `if [ -e ${quote(file)} ]; then ${line}; fi` : line;
