@@ -28,10 +28,12 @@ import { isAllocated } from "../allocator/published-ports.js";
 import { DEFAULT_RESTART, DEFAULT_UPDATE } from "../orchestrator/defaults.js";
 import { nextJobStatus } from "../orchestrator/job-status.js";
 import { isJob } from "../orchestrator/new-task.js";
+import { withReferences } from "../task-references.js";
 import { atVersion, type ControlContext, control, type Methods } from "./context.js";
 import { anyOf, fitsFilters } from "./filter.js";
 import { serviceStatus } from "./service-status.js";
 import { checkPortConflicts } from "./validation/endpoint-spec.js";
+import { checkFilesExist } from "./validation/file-references.js";
 import { checkId } from "./validation/name.js";
 import { checkServiceSpec } from "./validation/service-spec.js";
 
@@ -153,8 +155,10 @@ function listStatuses(
   return store.view((read) => ({ statuses: services.map((id) => serviceStatus(id, read)) }));
 }
 
-/** What a service needs of the cluster. @returns the specification with its networks by id @throws StatusError */
-function checkReferences(serviceId: string, spec: ServiceSpec, read: StoreReader): ServiceSpec {
+/** What a service needs of the cluster. @returns the specification with its networks by id, and what its process names as references @throws StatusError */
+function checkReferences(serviceId: string, asked: ServiceSpec, read: StoreReader): ServiceSpec {
+  const spec = withReferences(asked);
+  if (spec.task) checkFilesExist(spec.task, read);
   checkPortConflicts(serviceId, spec.endpoint, read);
   const needsIngress = (spec.endpoint?.ports ?? []).some(isAllocated);
   if (needsIngress && !read.all("network").some((network) => network.spec?.ingress)) {

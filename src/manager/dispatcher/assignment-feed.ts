@@ -10,8 +10,9 @@ import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { StoreReader } from "../../store/reader.js";
 import { stateOf } from "../task-life.js";
+import type { Need } from "../task-references.js";
 import { sameOrder } from "./same-order.js";
-import { type Need, type NeededObject, neededObject, needsOf } from "./task-needs.js";
+import { type NeededObject, neededObject, needsOf } from "./task-needs.js";
 
 /** An object of the store that the node is given, or of what is taken back the id. */
 export type FeedChange =

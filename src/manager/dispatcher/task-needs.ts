@@ -1,17 +1,10 @@
 /** The secrets and configs that a task cannot run without. Pure. */
 import type { Config, Secret, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { TaskSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
-import { ResourceType, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { StoreReader } from "../../store/reader.js";
 import { isWanted, stateOf } from "../task-life.js";
-
-/** A secret or a config, by its id. */
-export interface Need {
-  readonly kind: "secret" | "config";
-  readonly id: string;
-  /** Of both. */
-  readonly key: string;
-}
+import { type Need, needsOfSpec } from "../task-references.js";
 
 export type NeededObject =
   | { readonly kind: "secret"; readonly object: Secret }
@@ -27,27 +20,10 @@ export function needsOf(task: Task): readonly Need[] {
   if (!task.spec || state < TaskState.ASSIGNED || state > TaskState.RUNNING || !isWanted(task)) return NOTHING;
   let needs = known.get(task.spec);
   if (!needs) {
-    needs = namedBy(task.spec);
+    needs = needsOfSpec(task.spec);
     known.set(task.spec, needs);
   }
   return needs;
-}
-
-function namedBy({ runtime, resourceReferences }: TaskSpec): readonly Need[] {
-  const needs = new Map<string, Need>();
-  const add = (kind: Need["kind"], id: string) => {
-    const key = `${kind}/${id}`;
-    if (id !== "") needs.set(key, { kind, id, key });
-  };
-  if (runtime?.$case === "container") {
-    for (const { secretId } of runtime.value.secrets) add("secret", secretId);
-    for (const { configId } of runtime.value.configs) add("config", configId);
-  }
-  for (const { resourceId, resourceType } of resourceReferences) {
-    if (resourceType === ResourceType.SECRET) add("secret", resourceId);
-    else if (resourceType === ResourceType.CONFIG) add("config", resourceId);
-  }
-  return needs.size === 0 ? NOTHING : [...needs.values()];
 }
 
 /**

@@ -1,23 +1,17 @@
 /** What a service may ask for. Texts are SwarmKit's where its clients show them. */
-import type { ContainerSpec, ServiceSpec, TaskSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
-import {
-  type GenericResource,
-  Mount_Type as MountType,
-  type Resources,
-} from "../../../api/generated/docker/swarmkit/v1/types.js";
-import { ProcessSpec } from "../../../api/generated/tswarm/v1/process.js";
-import { invalidArgument, unimplemented } from "../../../api/status-error.js";
+import type { ServiceSpec, TaskSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
+import type { GenericResource, Resources } from "../../../api/generated/docker/swarmkit/v1/types.js";
+import { invalidArgument } from "../../../api/status-error.js";
 import { ConstraintError, parseConstraints } from "../../scheduler/constraint.js";
-import { checkDuration, checkRestart, checkUpdate } from "./change-policy.js";
+import { checkRestart, checkUpdate } from "./change-policy.js";
 import { type ClusterPort, checkEndpoint } from "./endpoint-spec.js";
 import { checkName } from "./name.js";
+import { checkRuntime } from "./runtime-spec.js";
 import { checkServiceLabels } from "./service-labels.js";
 
 const MIN_NANO_CPUS = 1e6;
 const MIN_MEMORY_BYTES = 4 * 1024 * 1024;
 const MAX_REPLICAS = 1_000_000;
-const RESERVED_KINDS: ReadonlySet<string> = new Set(["container", "attachment"]);
-const MIN_KIND_LENGTH = 3;
 
 /** @throws StatusError: INVALID_ARGUMENT, or UNIMPLEMENTED for what this version cannot run */
 export function checkServiceSpec(spec: ServiceSpec, clusterPorts: readonly ClusterPort[]): void {
@@ -65,51 +59,6 @@ function checkTask(task: TaskSpec): void {
     if (!(error instanceof ConstraintError)) throw error;
     throw invalidArgument(error.message);
   }
-}
-
-function checkRuntime({ runtime }: TaskSpec): void {
-  switch (runtime?.$case) {
-    case "container":
-      checkContainer(runtime.value);
-      return;
-    case "generic": {
-      const { kind, payload } = runtime.value;
-      if (RESERVED_KINDS.has(kind)) throw invalidArgument(`Generic runtime: ${kind} is a reserved keyword`);
-      if (kind.length < MIN_KIND_LENGTH) throw invalidArgument(`Generic runtime: Invalid name ${JSON.stringify(kind)}`);
-      if (!payload) throw invalidArgument("Generic runtime is missing payload");
-      if (kind === "process") checkProcess(payload.value);
-      return;
-    }
-    case "attachment":
-      throw unimplemented("TaskSpec: network attachments are not available in this version of tswarm");
-    default:
-      throw invalidArgument("TaskSpec: missing runtime");
-  }
-}
-
-function checkContainer(container: ContainerSpec): void {
-  if (container.image === "") throw invalidArgument("ContainerSpec: image reference must be provided");
-  if (container.secrets.length + container.configs.length > 0) {
-    throw unimplemented("secrets and configs are not available in this version of tswarm");
-  }
-  const targets = new Set<string>();
-  for (const { target, type } of container.mounts) {
-    if (targets.has(target)) throw invalidArgument(`ContainerSpec: duplicate mount point: ${target}`);
-    if (type === MountType.CLUSTER) throw unimplemented("cluster volumes are not available in this version of tswarm");
-    targets.add(target);
-  }
-  checkDuration(container.stopGracePeriod, "stop-grace-period");
-}
-
-function checkProcess(payload: Uint8Array): void {
-  let process: ProcessSpec;
-  try {
-    process = ProcessSpec.decode(payload);
-  } catch (error) {
-    throw invalidArgument(`Generic runtime: the payload is no process: ${(error as Error).message}`);
-  }
-  if ((process.command[0] ?? "") === "") throw invalidArgument("ProcessSpec: a command must be provided");
-  checkDuration(process.stopGracePeriod, "stop-grace-period");
 }
 
 function checkResources(resources: Resources | undefined): void {
