@@ -111,7 +111,10 @@ async function allInOneProcess(): Promise<void> {
 /** Turn by turn, each alone on the machine: their idle peers take next to nothing. */
 async function besideEtcd(): Promise<void> {
   const etcd = await Etcd.start(folder);
-  const managers = await Managers.start(folder, 3);
+  const managers = await Managers.start(folder, 3).catch(async (error: unknown) => {
+    await etcd.stop();
+    throw error;
+  });
   try {
     const theirs: LoadResult[] = [];
     const ours: LoadResult[] = [];

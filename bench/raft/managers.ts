@@ -37,8 +37,11 @@ export class Managers {
     const managers = new Managers(mkdtempSync(join(folder, "managers-")));
     try {
       const ports = await freePorts(count);
-      for (const [index, port] of ports.entries()) await managers.#add(index, port);
-      await managers.allVote();
+      for (const [index, port] of ports.entries()) {
+        await managers.#add(index, port);
+        // The next one comes to a cluster that has a leader for sure.
+        await managers.allVote();
+      }
       return managers;
     } catch (error) {
       await managers.stop();

@@ -22,8 +22,10 @@ interface Shared {
 const weigh = ({ bytes }: { readonly bytes: Buffer }) => bytes.length + OVERHEAD_BYTES;
 
 export class SharedMessages {
-  /** By a hash of the bytes; a message with the hash of another one pushes that out. */
+  /** By a hash of type and bytes; a message with the hash of another one pushes that out. */
   readonly #decoded = new Recent<number, Shared>(MAX_KEPT_BYTES, weigh);
+  /** So that equal bytes of two types, such as none at all, do not push each other out. */
+  readonly #salts = new Map<unknown, number>();
   readonly #encoded = new Recent<object, { readonly bytes: Buffer }>(MAX_KEPT_BYTES, weigh);
   readonly #lists = new Recent<string, readonly string[]>(MAX_STRINGS);
   readonly #strings = new Recent<string, string>(MAX_STRINGS);
@@ -31,7 +33,7 @@ export class SharedMessages {
   /** @returns the message that stands at [start, end), frozen */
   decode<T extends object>(source: Buffer, start: number, end: number, fns: MessageFns<T>): T {
     if (end - start > MAX_SHARED_BYTES) return fns.decode(source.subarray(start, end));
-    const hash = hashOf(source, start, end);
+    const hash = hashOf(source, start, end, this.#saltOf(fns));
     const known = this.#decoded.get(hash);
     if (known && known.fns === fns && known.bytes.compare(source, start, end) === 0) return known.message as T;
     // A copy: the source is a large buffer that must not stay.
@@ -49,6 +51,14 @@ export class SharedMessages {
     const bytes = Buffer.from(encoded.buffer, encoded.byteOffset, encoded.byteLength);
     if (bytes.length <= MAX_SHARED_BYTES) this.#encoded.set(message, { bytes });
     return bytes;
+  }
+
+  #saltOf(fns: unknown): number {
+    const known = this.#salts.get(fns);
+    if (known !== undefined) return known;
+    const salt = Math.imul(this.#salts.size + 1, 0x9e3779b1);
+    this.#salts.set(fns, salt);
+    return salt;
   }
 
   /** Equal lists, of names and the like, as one frozen list. */
@@ -70,8 +80,8 @@ export class SharedMessages {
 }
 
 /** Four bytes at a time, mixed as in FNV-1a with a turn, so that high bits matter. */
-function hashOf(bytes: Buffer, start: number, end: number): number {
-  let hash = 0x811c9dc5 ^ (end - start);
+function hashOf(bytes: Buffer, start: number, end: number, salt: number): number {
+  let hash = 0x811c9dc5 ^ salt ^ (end - start);
   let at = start;
   for (; at + 4 <= end; at += 4) {
     const word = bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24);
