@@ -1,5 +1,4 @@
 /** Between grpc-js and handlers: promises for unary calls, a small stream object for streams, one place for errors. */
-import { setImmediate } from "node:timers/promises";
 import type { PeerCertificate } from "node:tls";
 import {
   type handleBidiStreamingCall,
@@ -175,7 +174,7 @@ async function* requestsOf<Request>(call: ServerReadableStream<Request, unknown>
  * afterwards.
  */
 export async function wasReset(call: { readonly cancelled: boolean }): Promise<boolean> {
-  await setImmediate();
+  await new Promise((resolve) => setImmediate(resolve));
   return call.cancelled;
 }
 

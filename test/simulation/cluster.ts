@@ -145,7 +145,7 @@ export class Cluster {
         this.#isBusy = false;
         this.trace.note("operator", `${member.nodeId} (${member.raftId}) ${what}`);
       };
-      this.#inTime(leader.raft.removeMember(member.raftId)).then(
+      this.#inTime(this.takeOut(leader, member)).then(
         () => done("is removed"),
         (error: Error) => done(`is not removed: ${error.message}`),
       );
@@ -207,13 +207,23 @@ export class Cluster {
       const leader = this.leader();
       if (!leader || host.isLeaving) continue;
       try {
-        const result = await this.#inTime(leader.raft.join(host.nodeId, host.name, { hasEmptyLog: true }));
+        const result = await this.#inTime(this.takeIn(leader, host));
         this.trace.note(host.name, `is taken in as ${result.id}`);
         return result;
       } catch (error) {
         this.trace.note(host.name, `is not taken in: ${(error as Error).message}`);
       }
     }
+  }
+
+  /** Has the leader take a host in. */
+  protected takeIn(leader: Manager, host: SimulatedHost): Promise<JoinResult> {
+    return leader.raft.join(host.nodeId, host.name, { hasEmptyLog: true });
+  }
+
+  /** Has the leader remove a member. */
+  protected takeOut(leader: Manager, member: Member): Promise<void> {
+    return leader.raft.removeMember(member.raftId);
   }
 
   #pause(): Promise<void> {

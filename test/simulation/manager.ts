@@ -27,8 +27,6 @@ export interface ManagerSurroundings {
   readonly probe: (address: string) => Promise<void>;
 }
 
-const SEGMENT_BYTES = 8 << 10;
-
 export async function startManager(around: ManagerSurroundings): Promise<Manager> {
   const { world, host, process, disk, random, start, probe } = around;
   const { planted, rules, trace, switchboard } = world;
@@ -36,11 +34,12 @@ export async function startManager(around: ManagerSurroundings): Promise<Manager
     if (process.isAlive) trace.note(host.name, line);
   };
   const replicated = new ReplicatedStore({ clock: process, random: random.bytes, log });
+  world.made(replicated.store);
   const watched = new WatchedMachine(host.name, replicated.machine, replicated.store, rules, () => process.isAlive);
   const storage = openLogStorage({
     disk,
     keyRing: host.keys,
-    segmentBytes: SEGMENT_BYTES,
+    segmentBytes: world.segmentBytes,
     randomBytes: random.bytes,
     now: () => process.now(),
   });

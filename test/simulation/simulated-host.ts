@@ -8,7 +8,7 @@ import type { Store } from "../../src/store/store.js";
 import { MemoryDisk } from "../raft/disk/memory-disk.js";
 import { type ManagerStart, startManager } from "./manager.js";
 import { type DiskPace, type ProcessDisk, processDisk } from "./process-disk.js";
-import { ProcessHost, type SimulatedProcess } from "./process-host.js";
+import type { ProcessHost, SimulatedProcess } from "./process-host.js";
 import { SeededRandom } from "./random.js";
 import type { WatchedMachine } from "./watched-machine.js";
 import type { World } from "./world.js";
@@ -61,7 +61,7 @@ export class SimulatedHost {
     this.#world = world;
     this.#random = new SeededRandom(world.seed, `host ${name}`);
     this.nodeId = `node-${name}`;
-    this.machine = new ProcessHost(name, world.time, (type) => this.sent(type));
+    this.machine = world.makeMachine(name, (type) => this.sent(type));
     this.keys = new MemoryKeyRing(makeDataKey(this.#random.bytes));
   }
 
@@ -79,9 +79,11 @@ export class SimulatedHost {
     this.#processDisk = disk;
     this.state = "starting";
     this.#world.trace.note(this.name, `starts (${how.kind})`);
-    startManager({ world: this.#world, host: this, process, disk, random: this.#random, start: how, probe }).then(
+    const around = { world: this.#world, host: this, process, disk, random: this.#random, start: how, probe };
+    startManager(around).then(
       (manager) => {
         if (!process.isAlive) return;
+        this.#world.begun(manager, around);
         this.manager = manager;
         this.state = "running";
         this.hasRun = true;
@@ -112,7 +114,7 @@ export class SimulatedHost {
     const { manager } = this;
     if (!manager) return;
     this.#world.trace.note(this.name, "is asked to stop");
-    manager.raft.stop().then(
+    this.#world.end(manager).then(
       () => {
         if (!manager.process.isAlive) return;
         this.#processDisk?.kill();

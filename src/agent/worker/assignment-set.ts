@@ -40,6 +40,7 @@ const emptySets = (): Sets => ({ tasks: new Map(), secrets: new Map(), configs: 
 export class AssignmentSet {
   #sets: Sets = emptySets();
   #revision: string | undefined;
+  #isComplete = false;
 
   /** @param tasks those of an earlier run: in force until a manager says otherwise */
   constructor(tasks: Iterable<Task> = []) {
@@ -48,6 +49,11 @@ export class AssignmentSet {
 
   get current(): Assignments {
     return this.#sets;
+  }
+
+  /** Whether a manager has said all that is assigned; an agent that starts knows its tasks alone. */
+  get isComplete(): boolean {
+    return this.#isComplete;
   }
 
   /** A new stream begins with a COMPLETE message; nothing before it counts as its predecessor. */
@@ -82,6 +88,7 @@ export class AssignmentSet {
     const before = this.#sets;
     this.#sets = emptySets();
     this.#revision = message.resultsIn;
+    this.#isComplete = true;
     for (const change of message.changes) applyChange(this.#sets, change);
     const removedIds = [...before.tasks.keys()].filter((id) => !this.#sets.tasks.has(id));
     return { kind: "applied", changes: { updated: [...this.#sets.tasks.values()], removedIds } };

@@ -15,7 +15,16 @@ const SUFFIX = ".task";
 const GATHER_MS = 20;
 const WRITES_AT_ONCE = 4;
 
-export class TaskStore {
+/** Where a node's tasks stand while no agent runs. */
+export interface TaskRecords {
+  load(): Promise<readonly Task[]>;
+  save(task: Task): void;
+  delete(taskId: string): void;
+  /** Resolves when all that was marked before is written, or has been reported as impossible to write. */
+  flush(): Promise<void>;
+}
+
+export class TaskStore implements TaskRecords {
   readonly #folder: string;
   readonly #log: (line: string) => void;
   /** What is to be written; undefined: to be deleted. */

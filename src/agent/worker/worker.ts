@@ -7,6 +7,7 @@ import type { AssignmentsMessage } from "../../api/generated/docker/swarmkit/v1/
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { TaskStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { type Executor, type TaskController, TaskError } from "../executor/executor.js";
+import type { Payloads } from "../executor/payloads.js";
 import { taskLabel } from "../executor/task-label.js";
 import { AssignmentSet, type Assignments, type TaskChanges } from "./assignment-set.js";
 import { backOffMs } from "./back-off.js";
@@ -14,10 +15,12 @@ import { type Clock, systemClock } from "./clock.js";
 import { Slots } from "./slots.js";
 import { TaskManager, type TaskSurroundings } from "./task-manager.js";
 import type { TaskNetwork } from "./task-network.js";
-import { TaskStore } from "./task-store.js";
+import { type TaskRecords, TaskStore } from "./task-store.js";
 
 export interface WorkerOptions {
   readonly stateDir: string;
+  /** Default: files in the state folder. */
+  readonly records?: TaskRecords;
   readonly executors: readonly Executor[];
   readonly network: TaskNetwork;
   /** A task's status changed: managers should hear of it. */
@@ -36,16 +39,21 @@ const PURGE_ATTEMPTS = 20;
 export class Worker {
   readonly #options: WorkerOptions;
   readonly #around: TaskSurroundings;
-  readonly #store: TaskStore;
+  readonly #store: TaskRecords;
   readonly #managers = new Map<string, TaskManager>();
   /** Managers of tasks that were taken back, until their traces are gone. */
   readonly #leaving = new Map<string, { readonly manager: TaskManager; readonly gone: Promise<void> }>();
   #assigned = new AssignmentSet();
+  readonly #payloads: Payloads = {
+    secret: (id) => this.#assigned.current.secrets.get(id)?.spec?.data,
+    config: (id) => this.#assigned.current.configs.get(id)?.spec?.data,
+    isComplete: () => this.#assigned.isComplete,
+  };
   #stopped = false;
 
   constructor(options: WorkerOptions) {
     this.#options = options;
-    this.#store = new TaskStore(options.stateDir, options.log);
+    this.#store = options.records ?? new TaskStore(options.stateDir, options.log);
     this.#around = {
       controllerFor: (task) => this.#controllerFor(task),
       network: options.network,
@@ -156,7 +164,7 @@ export class Worker {
   #controllerFor(task: Task): TaskController {
     const runtime = runtimeOf(task);
     const executor = this.#options.executors.find((candidate) => candidate.runtime === runtime);
-    if (executor) return executor.controller(task);
+    if (executor) return executor.controller(task, this.#payloads);
     const names = this.#options.executors.map((candidate) => candidate.runtime).join(", ") || "none";
     throw new TaskError(
       `${taskLabel(task)}: this node cannot run tasks of runtime ${runtime} (it has: ${names})`,

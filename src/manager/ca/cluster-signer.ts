@@ -1,5 +1,4 @@
 /** Signs with the cluster's own key, or has it done by the external authority that holds it. */
-import { setImmediate } from "node:timers/promises";
 import type { Cluster } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { RootCA } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { CertificateAuthority } from "../../security/pki/certified-key.js";
@@ -41,7 +40,7 @@ export class ClusterSigner implements CertificateSigner {
     let sliceEnd = performance.now() + SLICE_MS;
     for (const { csr, nodeId, role } of requests) {
       if (performance.now() >= sliceEnd) {
-        await setImmediate();
+        await new Promise((resolve) => setImmediate(resolve));
         sliceEnd = performance.now() + SLICE_MS;
       }
       const subject = { nodeId, role, clusterId: cluster.id };

@@ -1,11 +1,8 @@
 /** The way to the manager that leads, when it is another one. */
 import type { Client } from "@grpc/grpc-js";
-import { openChannel } from "../../api/client-call.js";
 import type { ProxyTarget } from "../../api/proxy/call-proxy.js";
 import { NOBODY } from "../../raft/core/member-id.js";
 import type { Raft } from "../../raft/node/raft.js";
-import type { TlsIdentity } from "../../security/tls/tls-identity.js";
-import { grpcTarget } from "../../security/transport.js";
 
 interface Way {
   readonly address: string;
@@ -14,13 +11,13 @@ interface Way {
 
 export class LeaderRoute {
   readonly #raft: Raft<unknown>;
-  readonly #identity: TlsIdentity;
+  readonly #channelTo: (address: string) => Client;
   #way: Way | undefined;
 
-  /** @param identity of this manager: it vouches for what it passes on */
-  constructor(raft: Raft<unknown>, identity: TlsIdentity) {
+  /** @param channelTo opens a channel to the manager at an address, on which this one vouches for what it passes on */
+  constructor(raft: Raft<unknown>, channelTo: (address: string) => Client) {
     this.#raft = raft;
-    this.#identity = identity;
+    this.#channelTo = channelTo;
   }
 
   /** @returns undefined while nobody leads, or this manager does */
@@ -40,7 +37,7 @@ export class LeaderRoute {
   #clientTo(address: string): Client {
     if (this.#way?.address !== address) {
       this.#way?.client.close();
-      this.#way = { address, client: openChannel(grpcTarget(address), this.#identity.channelCredentials(), true) };
+      this.#way = { address, client: this.#channelTo(address) };
     }
     return this.#way.client;
   }
