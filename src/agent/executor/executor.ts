@@ -3,6 +3,7 @@
  */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { HealthCheck } from "../health/health-watch.js";
+import type { Payloads } from "./payloads.js";
 
 /** How a task ended. */
 export interface TaskExit {
@@ -59,7 +60,8 @@ export interface TaskController {
 export interface Executor {
   /** Runtime kind, "process" for example. */
   readonly runtime: string;
-  controller(task: Task): TaskController;
+  /** @param payloads what the node has of secrets and configs, as it is when they are asked for; default: none */
+  controller(task: Task, payloads?: Payloads): TaskController;
   /** Ids of tasks that this executor has traces of, running or not: after a restart, those that nobody wants are removed. */
   list(): Promise<readonly string[]>;
   /** Removes all traces of a task that is no longer known. Kills what still runs of it. */

@@ -3,10 +3,10 @@ import test from "ava";
 import fc from "fast-check";
 import { findAccount } from "../../../src/agent/executor/process/accounts.js";
 import { describeExit } from "../../../src/agent/executor/process/exit-status.js";
-import { quote } from "../../../src/agent/executor/process/launch-scripts.js";
 import { planTrim } from "../../../src/agent/executor/process/output-trimmer.js";
 import { isAlive, parseStat, readStat, signalProcess } from "../../../src/agent/executor/process/process-identity.js";
 import { namespaceMounts, sandboxFstab } from "../../../src/agent/executor/process/sandbox-mounts.js";
+import { quote } from "../../../src/agent/executor/process/shell-words.js";
 import { parseSignal } from "../../../src/agent/executor/process/signals.js";
 
 test("stat lines are read whatever the program calls itself", (t) => {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ExecutionContext } from "ava";
 import type { TaskController, TaskExit, TaskSandbox } from "../../../src/agent/executor/executor.js";
+import type { Payloads } from "../../../src/agent/executor/payloads.js";
 import { ProcessExecutor } from "../../../src/agent/executor/process/process-executor.js";
 import { readStat } from "../../../src/agent/executor/process/process-identity.js";
 import { PROCESS_TYPE_URL } from "../../../src/agent/executor/process/process-task.js";
@@ -38,6 +39,12 @@ export function processTask(id: string, command: readonly string[], spec: Spec =
 }
 
 export interface TaskBed {
+  /** What the node has of secrets and configs, by id; not all that it is to have while `isComplete` is false. */
+  readonly payloads: {
+    readonly secrets: Map<string, Buffer>;
+    readonly configs: Map<string, Buffer>;
+    isComplete: boolean;
+  };
   readonly stateDir: string;
   readonly nodeId: string;
   readonly executor: ProcessExecutor;
@@ -78,7 +85,14 @@ export function makeTaskBed(t: ExecutionContext): TaskBed {
     rmSync(stateDir, { recursive: true, force: true });
   });
   let tasks = 0;
+  const payloads: TaskBed["payloads"] = { secrets: new Map(), configs: new Map(), isComplete: true };
+  const given: Payloads = {
+    secret: (id) => payloads.secrets.get(id),
+    config: (id) => payloads.configs.get(id),
+    isComplete: () => payloads.isComplete,
+  };
   const bed: TaskBed = {
+    payloads,
     stateDir,
     nodeId,
     executor,
@@ -90,7 +104,7 @@ export function makeTaskBed(t: ExecutionContext): TaskBed {
     },
     controller(command, spec, resources) {
       const id = `task${++tasks}x${nodeId}`;
-      return Object.assign(executor.controller(processTask(id, command, spec, resources)), { id });
+      return Object.assign(executor.controller(processTask(id, command, spec, resources), given), { id });
     },
     async started(command, spec, resources) {
       const task = bed.controller(command, spec, resources);

@@ -9,10 +9,11 @@
  * command. Where there is a health check, a child of `init` runs it whenever the agent asks, as the same user as the command.
  *
  * Descriptors: 2 what goes wrong during set-up, 3 the lifeline (see lifeline.ts), 4 a cgroup joined late, 5 the task's stderr, 6 a
- * counter of the task's cgroup, 8 the cgroup of health checks; in the prober 4 its answers and 7 its orders (see process-health.ts).
+ * counter of the task's cgroup, 7 secrets and configs during set-up, 8 the cgroup of health checks; in the prober 4 its answers and 7 its orders (see process-health.ts).
  */
 import type { Account } from "./accounts.js";
 import { PROBE_ANSWERS, PROBE_ORDERS } from "./probe-answer.js";
+import { quote } from "./shell-words.js";
 
 export interface LaunchFacts {
   /** "web.1.k2j…" */
@@ -27,6 +28,11 @@ export interface LaunchFacts {
   /** Mounts of the host that the task must not hold on to. */
   readonly unmount: readonly string[];
   readonly account: Account;
+  /** See rights.ts. */
+  readonly boundingSet: string;
+  readonly limitOptions: readonly string[];
+  /** Lines that bring secrets and configs, see payload-files.ts. */
+  readonly payloads: readonly string[];
   readonly env: ReadonlyMap<string, string>;
   readonly dir: string;
   readonly command: readonly string[];
@@ -38,38 +44,16 @@ export interface LaunchFacts {
   };
 }
 
-/** What Docker leaves to a container's root. */
-const CAPABILITIES = [
-  "chown",
-  "dac_override",
-  "fsetid",
-  "fowner",
-  "mknod",
-  "net_raw",
-  "setgid",
-  "setuid",
-  "setfcap",
-  "setpcap",
-  "net_bind_service",
-  "sys_chroot",
-  "kill",
-  "audit_write",
-];
-
 /** Names that the shell keeps for itself or cannot hold: they go through env(1). */
 const SHELL_OWN = new Set(["OPTIND", "LINENO", "PPID", "PWD", "OLDPWD", "IFS", "ENV"]);
-
-/** One word for the shell, whatever is in it. */
-export function quote(text: string): string {
-  return `'${text.replaceAll("'", `'\\''`)}'`;
-}
 
 export function setupScript(facts: LaunchFacts): string {
   const setpriv = [
     "setpriv --pdeathsig clear --inh-caps=-all --ambient-caps=-all",
-    `--bounding-set=${["-all", ...CAPABILITIES.map((name) => `+${name}`)].join(",")}`,
+    `--bounding-set=${facts.boundingSet}`,
     groupsOption(facts.account),
   ].join(" ");
+  const limits = facts.limitOptions.length > 0 ? `prlimit ${facts.limitOptions.join(" ")} ` : "";
   return [
     "set -e",
     "umask 077",
@@ -85,8 +69,9 @@ export function setupScript(facts: LaunchFacts): string {
     `echo ${quote(facts.hostname)} >/proc/sys/kernel/hostname`,
     ...(facts.unmount.length > 0 ? [`umount -l ${facts.unmount.map(quote).join(" ")} || :`] : []),
     "mount -a -T fstab",
+    ...facts.payloads,
     // The path is relative because a mount may hide the folder by now; the task's name is for whoever looks at ps(1).
-    `exec ${setpriv} -- /bin/sh ./init ${quote(facts.name)}`,
+    `exec ${limits}${setpriv} -- /bin/sh ./init ${quote(facts.name)}`,
     "",
   ].join("\n");
 }

@@ -2,8 +2,9 @@
  * The check of the tasks' own mounts as a program of the shell, for an agent in a sandbox: to look into the mounts of a task whose
  * capabilities it has not itself, or to mount there, is not for it to do. Pure.
  */
-import { quote } from "./launch-scripts.js";
+
 import type { GuardedTask, OwnFileMount } from "./mount-guard.js";
+import { quote } from "./shell-words.js";
 
 /** A script that says "TASK NAME" for each mount that was missing and is there again, and on standard error what it cannot mount. */
 export function repairScript(tasks: readonly GuardedTask[], wanted: readonly OwnFileMount[]): string {

@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { HealthCheck } from "../../health/health-watch.js";
 import { type TaskController, TaskError, type TaskExit, type TaskSandbox } from "../executor.js";
+import type { Payloads } from "../payloads.js";
 import { type Account, findAccount } from "./accounts.js";
 import { type CgroupPlan, planCgroups } from "./cgroup-plan.js";
 import { DEFAULT_PATH, taskEnvironment } from "./environment.js";
@@ -12,6 +13,8 @@ import { describeExit, LOST_SUPERVISOR_STATUS } from "./exit-status.js";
 import { initScript, type LaunchFacts, probeScript, runScript, setupScript } from "./launch-scripts.js";
 import type { Lifeline } from "./lifeline.js";
 import { mountTarget, OWN_FILES } from "./mount-targets.js";
+import { PayloadFeed } from "./payload-feed.js";
+import { PAYLOADS, payloadLines } from "./payload-files.js";
 import { PROBE_ANSWERS, PROBE_ORDERS } from "./probe-answer.js";
 import { ProcessHealth } from "./process-health.js";
 import { signalProcess } from "./process-identity.js";
@@ -21,6 +24,7 @@ import { namespaceMounts, sandboxFstab } from "./sandbox-mounts.js";
 import { SETUP_PATH, type Starter } from "./starter.js";
 import type { Supervision } from "./supervision.js";
 import { countOutOfMemoryKills, createCgroups } from "./task-cgroup.js";
+import { checkTaskMounts, pathOnHost } from "./task-mounts.js";
 import { cgroupLines, unitScript } from "./task-unit.js";
 
 const SETUP_DEADLINE_MS = 30_000;
@@ -37,10 +41,12 @@ export class ProcessController implements TaskController {
   readonly #supervision: Supervision;
   readonly #cgroups: CgroupPlan;
   readonly #starter: Starter;
+  readonly #payloads: Payloads;
 
   /** @throws TaskError when a limit cannot be kept on this node */
-  constructor(task: ProcessTask, supervision: Supervision, starter: Starter) {
+  constructor(task: ProcessTask, supervision: Supervision, starter: Starter, payloads: Payloads) {
     this.#task = task;
+    this.#payloads = payloads;
     this.#starter = starter;
     this.#supervision = supervision;
     this.#cgroups = planCgroups(
@@ -60,6 +66,7 @@ export class ProcessController implements TaskController {
 
   async prepare(): Promise<void> {
     await this.#check();
+    this.#payloadData();
     await this.#supervision.files.make();
     await this.#starter.makeFifo(this.#supervision.files.lifeline);
     if (this.#task.health) {
@@ -67,6 +74,7 @@ export class ProcessController implements TaskController {
         await this.#starter.makeFifo(this.#supervision.files.path(name));
       }
     }
+    if (this.#task.files.length > 0) await this.#starter.makeFifo(this.#supervision.files.path(PAYLOADS));
     await this.#createCgroups();
   }
 
@@ -117,13 +125,16 @@ export class ProcessController implements TaskController {
   async #check(): Promise<Checked> {
     const { command, dir, env, user, groups } = this.#task;
     const fail = (reason: string) => this.#fail(reason);
-    const folder = await stat(dir).catch((error: NodeJS.ErrnoException) =>
+    const onHost = (path: string) => pathOnHost(this.#task.mounts, path);
+    await checkTaskMounts(this.#task.mounts, fail);
+    const folder = await stat(onHost(dir)).catch((error: NodeJS.ErrnoException) =>
       fail(`working folder ${dir}: ${error.code}`),
     );
     if (!folder.isDirectory()) fail(`working folder ${dir} is not a folder`);
-    await findProgram(command[0], env.get("PATH") ?? DEFAULT_PATH, dir, fail);
+    await findProgram(command[0], env.get("PATH") ?? DEFAULT_PATH, dir, fail, onHost);
     const [passwd, group] = await Promise.all([readIfThere("/etc/passwd"), readIfThere("/etc/group")]);
     const account = findAccount(user, groups, passwd, group, fail);
+    await this.#checkTargets(onHost, fail);
     try {
       const [resolvConf, hosts, hostname] = await Promise.all(OWN_FILES.map((name) => mountTarget(`/etc/${name}`)));
       return { account, mountTargets: { "resolv.conf": resolvConf!, hosts: hosts!, hostname: hostname! } };
@@ -132,17 +143,44 @@ export class ProcessController implements TaskController {
     }
   }
 
+  /** In place of a file of the host's there must be one: nothing is made on the host. */
+  async #checkTargets(onHost: (path: string) => string, fail: (reason: string) => never): Promise<void> {
+    for (const { kind, name, target, folder } of this.#task.files) {
+      if (!target.startsWith("/")) continue;
+      const found = await stat(onHost(target)).catch(() => undefined);
+      if (found?.isFile()) continue;
+      fail(
+        `${kind} ${name}: ${target} is ${found ? "no file" : "not there"} on this host: make it an empty file, or take a name below ${folder}`,
+      );
+    }
+  }
+
+  /** What the task's files hold, in their order. @throws TaskError when the node has not got it, fatal when it will not come */
+  #payloadData(): readonly Uint8Array[] {
+    return this.#task.files.map(({ kind, id, name }) => {
+      const data = this.#payloads[kind](id);
+      if (data) return data;
+      const isComplete = this.#payloads.isComplete();
+      const reason = isComplete ? "was not given to this node" : "is not on this node until a manager has been reached";
+      throw new TaskError(`${this.#task.label}: ${kind} ${name} ${reason}`, isComplete);
+    });
+  }
+
   /** Another agent started it, or this one earlier. */
   async #adopt(): Promise<void> {
     const lifeline = this.#supervision.lifeline();
     if (!lifeline) return;
-    if (this.#supervision.files.startedPid() === undefined) await this.#awaitStarted(lifeline);
-    else this.#supervision.dismissLauncher();
+    if (this.#supervision.files.startedPid() === undefined) {
+      // Nobody goes on with what another agent did not finish: the set-up notices, and fails.
+      if (this.#task.files.length > 0) PayloadFeed.hangUp(this.#supervision.files.path(PAYLOADS));
+      await this.#awaitStarted(lifeline);
+    } else this.#supervision.dismissLauncher();
   }
 
   async #launch(sandbox: TaskSandbox): Promise<void> {
     const { files } = this.#supervision;
     const { account, mountTargets } = await this.#check();
+    const data = this.#payloadData();
     // A task may have waited long for its start, and somebody may have tidied up meanwhile.
     await this.#createCgroups();
     const { unit, unitCgroup } = this.#supervision.place;
@@ -156,6 +194,12 @@ export class ProcessController implements TaskController {
       joinLast: this.#cgroups.joinLast,
       unmount: namespaceMounts(readFileSync("/proc/self/mountinfo", "utf8"), sandbox.namespacePath),
       account,
+      boundingSet: this.#task.boundingSet,
+      limitOptions: this.#task.limitOptions,
+      payloads: payloadLines(
+        this.#task.files,
+        data.map(({ length }) => length),
+      ),
       env: taskEnvironment(this.#task.env, sandbox.hostname, account.home),
       dir: this.#task.dir,
       command: this.#task.command,
@@ -169,15 +213,26 @@ export class ProcessController implements TaskController {
       "resolv.conf": sandbox.resolvConf,
       hosts: sandbox.hosts,
       hostname: `${sandbox.hostname}\n`,
-      fstab: sandboxFstab(bound, existsSync, readFileSync("/proc/filesystems", "utf8")),
+      fstab: sandboxFstab(bound, existsSync, readFileSync("/proc/filesystems", "utf8"), this.#task.mounts),
       setup: setupScript(facts),
       init: initScript(facts),
       run: runScript(facts),
       ...(facts.probe ? { probe: probeScript(facts) } : {}),
     });
+    const feed = data.length > 0 ? new PayloadFeed(files.path(PAYLOADS), data) : undefined;
+    try {
+      await this.#launchSetup(facts.name, sandbox);
+    } finally {
+      feed?.close();
+    }
+  }
+
+  async #launchSetup(name: string, sandbox: TaskSandbox): Promise<void> {
+    const { files, place } = this.#supervision;
+    const { unit } = place;
     const fd = this.#supervision.openLifeline();
     try {
-      if (unit) await this.#starter.startUnit(unit, facts.name, files.path(UNIT_SCRIPT));
+      if (unit) await this.#starter.startUnit(unit, name, files.path(UNIT_SCRIPT));
       else await this.#starter.startTask(files.folder, files.outputFolder, sandbox.namespacePath);
     } catch (error) {
       this.#supervision.release();

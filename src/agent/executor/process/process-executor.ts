@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Task } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import { isUnitProcess } from "../../own-unit.js";
 import type { Executor, TaskController } from "../executor.js";
+import { NO_PAYLOADS, type Payloads } from "../payloads.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
 import { DirectMounts } from "./direct-mounts.js";
 import { MountGuard } from "./mount-guard.js";
@@ -34,6 +35,8 @@ const DEFAULT_KEPT_OUTPUT_BYTES = 8 * 1024 * 1024;
 
 export class ProcessExecutor implements Executor {
   readonly runtime = "process";
+  /** How much of a task's newest output is kept, each for stdout and stderr. */
+  readonly keptOutputBytes: number;
   readonly #folders: TaskFolders;
   readonly #choosePlace: ChoosePlace;
   readonly #hierarchies: readonly CgroupHierarchy[];
@@ -54,11 +57,8 @@ export class ProcessExecutor implements Executor {
       units ? new OutsideMounts(options.runDir ?? options.stateDir, this.#starter) : new DirectMounts(this.#starter),
       options.log,
     );
-    this.#trimmer = new OutputTrimmer(
-      () => this.#outputs(),
-      options.keptOutputBytes ?? DEFAULT_KEPT_OUTPUT_BYTES,
-      options.log,
-    );
+    this.keptOutputBytes = options.keptOutputBytes ?? DEFAULT_KEPT_OUTPUT_BYTES;
+    this.#trimmer = new OutputTrimmer(() => this.#outputs(), this.keptOutputBytes, options.log);
   }
 
   /** Starts to keep output files within bounds, and the tasks' own files of /etc in their place. */
@@ -74,9 +74,9 @@ export class ProcessExecutor implements Executor {
   }
 
   /** @throws TaskError for a task that this runtime can never run */
-  controller(task: Task): TaskController {
+  controller(task: Task, payloads: Payloads = NO_PAYLOADS): TaskController {
     const facts = readProcessTask(task);
-    return new ProcessController(facts, this.#supervision(task.id, facts.label), this.#starter);
+    return new ProcessController(facts, this.#supervision(task.id, facts.label), this.#starter, payloads);
   }
 
   async list(): Promise<readonly string[]> {
@@ -85,6 +85,11 @@ export class ProcessExecutor implements Executor {
 
   async purge(taskId: string): Promise<void> {
     await this.#supervision(taskId, taskId).remove();
+  }
+
+  /** Has a folder for the output of each task. */
+  get outputFolder(): string {
+    return this.#folders.state;
   }
 
   /** Where a task's output lies. See {@link OutputTrimmer} for what of it is kept. */

@@ -6,7 +6,10 @@ import { type HealthSpec, readHealthSpec } from "../../health/health-spec.js";
 import { TaskError } from "../executor.js";
 import { taskLabel } from "../task-label.js";
 import { parseEnvironment } from "./environment.js";
+import { type PayloadFile, readPayloadFiles } from "./payload-files.js";
+import { boundingSet, limitOptions } from "./rights.js";
 import { parseSignal, type SignalName } from "./signals.js";
+import { readTaskMounts, type TaskMount } from "./task-mounts.js";
 
 export const PROCESS_TYPE_URL = "type.googleapis.com/tswarm.v1.ProcessSpec";
 
@@ -36,6 +39,11 @@ export interface ProcessTask {
   readonly stopGraceMs: number;
   readonly limits: ResourceLimits;
   readonly health?: HealthSpec;
+  readonly files: readonly PayloadFile[];
+  readonly mounts: readonly TaskMount[];
+  /** See rights.ts. */
+  readonly boundingSet: string;
+  readonly limitOptions: readonly string[];
 }
 
 const DEFAULT_GRACE_MS = 10_000;
@@ -72,6 +80,10 @@ export function readProcessTask(task: Task): ProcessTask {
     stopGraceMs: Math.min(graceMs, LONGEST_GRACE_MS),
     limits: readLimits(task, spec, fail),
     health: readHealthSpec(spec.healthcheck, fail),
+    files: readPayloadFiles(spec.secrets, spec.configs, fail),
+    mounts: readTaskMounts(spec.mounts, fail),
+    boundingSet: boundingSet(spec.capabilityAdd, spec.capabilityDrop, fail),
+    limitOptions: limitOptions(spec.ulimits, fail),
   };
 }
 

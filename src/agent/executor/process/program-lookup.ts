@@ -6,6 +6,7 @@ import { resolve } from "node:path";
 /**
  * @param path the PATH that the task will have
  * @param fail called with one line when the program cannot be run
+ * @param onHost where a path of the task is on the host
  * @returns the program's absolute path
  */
 export async function findProgram(
@@ -13,13 +14,14 @@ export async function findProgram(
   path: string,
   dir: string,
   fail: (reason: string) => never,
+  onHost: (path: string) => string = (path) => path,
 ): Promise<string> {
   const candidates = program.includes("/")
     ? [resolve(dir, program)]
     : path.split(":").map((folder) => resolve(dir, folder || ".", program));
   let unusable: string | undefined;
   for (const candidate of candidates) {
-    const problem = await whyNotExecutable(candidate);
+    const problem = await whyNotExecutable(onHost(candidate));
     if (problem === undefined) return candidate;
     if (problem !== "") unusable ??= problem;
   }

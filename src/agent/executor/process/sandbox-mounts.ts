@@ -1,6 +1,7 @@
 /** The mounts of a task's own as an fstab(5), so that one mount(8) makes them all. Pure. */
 import { dirname } from "node:path";
 import { unescapeMountPath } from "./cgroup-hierarchies.js";
+import type { TaskMount } from "./task-mounts.js";
 
 export interface BoundFile {
   /** The task's own file. */
@@ -21,22 +22,30 @@ export const OWN_FILE_SYSTEMS = [
  * them is read-only: for root such files need no capability.
  * @param exists whether the host has such a path
  * @param fileSystems the text of /proc/filesystems
+ * @param mounts that the service asks for; of the host's files before, in memory after what is the task's own
  */
 export function sandboxFstab(
   files: readonly BoundFile[],
   exists: (path: string) => boolean,
   fileSystems: string,
+  mounts: readonly TaskMount[] = [],
 ): string {
   const known = new Set(fileSystems.split(/\s+/));
   const lines = [
     // First, because what comes after may hide where they are.
     ...files.map(({ source, target }) => `${escapeField(source)} ${escapeField(target)} none bind 0 0`),
+    ...mounts
+      .filter(({ type }) => type === "bind")
+      .map(({ source, target, options }) => `${escapeField(source)} ${escapeField(target)} none ${options} 0 0`),
     "tswarm /proc proc nosuid,nodev,noexec 0 0",
     ...READ_ONLY_PROC.filter(exists).map((path) => `${path} ${path} none bind,ro 0 0`),
     "tswarm /sys sysfs ro,nosuid,nodev,noexec 0 0",
     ...OWN_FILE_SYSTEMS.filter(({ target, type }) => known.has(type) && exists(target)).map(
       ({ target, type, options }) => `tswarm ${target} ${type} ${options} 0 0`,
     ),
+    ...mounts
+      .filter(({ type }) => type === "tmpfs")
+      .map(({ target, options }) => `tswarm ${escapeField(target)} tmpfs ${options} 0 0`),
   ];
   return `${lines.join("\n")}\n`;
 }

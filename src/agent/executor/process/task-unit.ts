@@ -8,7 +8,7 @@
 import { join } from "node:path";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
 import type { CgroupPlan } from "./cgroup-plan.js";
-import { quote } from "./launch-scripts.js";
+import { quote } from "./shell-words.js";
 
 /** All tasks' units are below it: `systemctl stop tswarm.slice` ends them all. */
 export const TASK_SLICE = "tswarm.slice";
