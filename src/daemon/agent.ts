@@ -221,7 +221,7 @@ export class Agent {
 function withTemplates(executor: Executor, node: TemplateNode): Executor {
   return {
     runtime: executor.runtime,
-    controller: (task) => executor.controller(expandTask(task, node)),
+    controller: (task, payloads) => executor.controller(expandTask(task, node), payloads),
     list: () => executor.list(),
     purge: (taskId) => executor.purge(taskId),
   };
