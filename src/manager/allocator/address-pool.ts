@@ -1,82 +1,121 @@
-/**
- * The addresses of one subnet, given out one after the other. An address that comes back rests for a while before it is
- * given out again, so that no node still holds a path to whoever had it before.
- */
+/** The addresses of one subnet, as text. What numbers are given out, and when, is the {@link OffsetPool}'s part. */
 import { AllocationError } from "./allocation-error.js";
-import { contains, type Ipv4Range } from "./ipv4-range.js";
-import { SparseBitmap } from "./sparse-bitmap.js";
+import { contains, formatIp, formatRange, type IpAddress, type IpRange } from "./ip-range.js";
+import { ADDRESS_REST_MS, OffsetPool, RESTING } from "./offset-pool.js";
 
-export const ADDRESS_REST_MS = 60_000;
+/** Of a larger range so many addresses are given out. */
+const MAX_SIZE = 2n ** 32n;
 
 export class AddressPool {
-  readonly subnet: Ipv4Range;
-  readonly #taken: SparseBitmap;
-  /** Offsets that came back, oldest first, and until when they rest. */
-  readonly #resting = new Map<number, number>();
-  /** What is given out unasked: offsets start…end-1. */
-  readonly #start: number;
-  readonly #end: number;
-  #cursor: number;
+  readonly subnet: IpRange;
+  /** "10.0.1.0/24" */
+  readonly text: string;
+  readonly #range: IpRange;
+  readonly #suffix: string;
+  readonly #offsets: OffsetPool;
+  /** Taken ones that lie in the subnet, but not in the part that is given out: until when they rest, Infinity while they are held. */
+  readonly #elsewhere = new Map<bigint, number>();
+  /** An earlier leader may have taken back any of them; see {@link OffsetPool}. */
+  #elsewhereRestsUntilMs = Number.NEGATIVE_INFINITY;
 
   /**
    * @param range the part of the subnet that is given out
    * @param excluded addresses that are never given out: the gateway, reserved ones
    */
-  constructor(subnet: Ipv4Range, range: Ipv4Range, excluded: readonly number[]) {
+  constructor(subnet: IpRange, range: IpRange, excluded: readonly IpAddress[]) {
     this.subnet = subnet;
-    this.#taken = new SparseBitmap(subnet.last - subnet.first + 1);
-    this.#start = range.first - subnet.first;
-    this.#end = range.last - subnet.first + 1;
-    this.#cursor = this.#start;
-    // The network's own address and the broadcast address; /31 and /32 have none.
-    const edges = subnet.length < 31 ? [subnet.first, subnet.last] : [];
-    for (const address of [...edges, ...excluded]) {
-      if (contains(subnet, address)) this.#taken.add(address - subnet.first);
-    }
+    this.text = formatRange(subnet);
+    this.#range = range;
+    this.#suffix = `/${subnet.length}`;
+    const all = range.last - range.first + 1n;
+    const size = Number(all < MAX_SIZE ? all : MAX_SIZE);
+    const never = [...edgesOf(subnet), ...excluded].filter((address) => contains(subnet, address));
+    const inside = never.map(({ value }) => value - range.first).filter((offset) => offset >= 0n && offset < size);
+    for (const { value } of never) this.#elsewhere.set(value, Number.POSITIVE_INFINITY);
+    this.#offsets = new OffsetPool(size, inside.map(Number));
   }
 
-  /** @returns the next free address; undefined when there is none now */
-  take(nowMs: number): number | undefined {
-    this.#wake(nowMs);
-    const offset = this.#taken.nextAbsent(this.#cursor, this.#end) ?? this.#taken.nextAbsent(this.#start, this.#cursor);
+  /** See {@link OffsetPool.spare}. */
+  get spare(): string {
+    return this.#offsets.spare;
+  }
+
+  available(nowMs: number): number {
+    return this.#offsets.available(nowMs);
+  }
+
+  begin(): void {
+    this.#offsets.begin();
+  }
+
+  /** See {@link OffsetPool.restore}. */
+  restore(spare: string, nowMs: number): void {
+    this.#offsets.restore(spare, nowMs);
+    this.#elsewhereRestsUntilMs = nowMs + ADDRESS_REST_MS;
+  }
+
+  /** @returns the next free address, "10.0.1.4/24"; undefined when there is none now */
+  take(nowMs: number): string | undefined {
+    const offset = this.#offsets.take(nowMs);
     if (offset === undefined) return undefined;
-    this.#taken.add(offset);
-    this.#cursor = offset + 1;
-    return this.subnet.first + offset;
+    const { family, first } = this.#range;
+    return formatIp(family, first + BigInt(offset)) + this.#suffix;
   }
 
-  /** Takes a certain address, resting or not. @throws AllocationError when it is taken or not of this subnet */
-  claim(address: number): void {
-    if (!contains(this.subnet, address)) throw new AllocationError("the address lies outside of the subnet");
-    const offset = address - this.subnet.first;
-    if (this.#taken.has(offset) && !this.#resting.delete(offset)) throw new AllocationError("the address is in use");
-    this.#taken.add(offset);
-    // After a restart the search goes on behind what was given out: what came back just before is not given out at once.
-    if (offset < this.#end) this.#cursor = Math.max(this.#cursor, offset + 1);
+  /** Takes note of an address that is in use. @throws AllocationError when it is in use already */
+  claim(address: IpAddress): void {
+    const offset = this.#offsetOf(address);
+    if (offset !== undefined) this.#offsets.claim(offset);
+    else this.#claimElsewhere(address);
+  }
+
+  /** Takes an address that was asked for. @throws AllocationError when it is in use, or rests */
+  takeChosen(address: IpAddress, nowMs: number): string {
+    const offset = this.#offsetOf(address);
+    if (offset !== undefined) this.#offsets.takeChosen(offset, nowMs);
+    else this.#takeElsewhere(address, nowMs);
+    return formatIp(address.family, address.value) + this.#suffix;
   }
 
   /** Gives back an address that nobody has used: it need not rest. */
-  giveBack(address: number): void {
-    this.#taken.delete(address - this.subnet.first);
+  giveBack(address: IpAddress, nowMs: number): void {
+    const offset = this.#offsetOf(address);
+    if (offset !== undefined) this.#offsets.giveBack(offset, nowMs);
+    else this.#elsewhere.delete(address.value);
   }
 
-  release(address: number, nowMs: number): void {
-    const offset = address - this.subnet.first;
-    if (this.#taken.has(offset)) this.#resting.set(offset, nowMs + ADDRESS_REST_MS);
+  release(address: IpAddress, nowMs: number): void {
+    const offset = this.#offsetOf(address);
+    if (offset !== undefined) this.#offsets.release(offset, nowMs);
+    else if (this.#elsewhere.has(address.value)) this.#elsewhere.set(address.value, nowMs + ADDRESS_REST_MS);
   }
 
-  /** When the next resting address can be given out; undefined when none rests. */
+  /** When more addresses can be given out; undefined when none rests. */
   nextWakeMs(nowMs: number): number | undefined {
-    this.#wake(nowMs);
-    const [next] = this.#resting.values();
-    return next;
+    return this.#offsets.nextWakeMs(nowMs);
   }
 
-  #wake(nowMs: number): void {
-    for (const [offset, until] of this.#resting) {
-      if (until > nowMs) return;
-      this.#resting.delete(offset);
-      this.#taken.delete(offset);
-    }
+  #offsetOf({ value }: IpAddress): number | undefined {
+    const offset = value - this.#range.first;
+    return offset >= 0n && offset < BigInt(this.#offsets.size) ? Number(offset) : undefined;
   }
+
+  #takeElsewhere(address: IpAddress, nowMs: number): void {
+    const until = Math.max(this.#elsewhere.get(address.value) ?? 0, this.#elsewhereRestsUntilMs);
+    if (until !== Number.POSITIVE_INFINITY && until > nowMs) throw new AllocationError(RESTING);
+    if (until <= nowMs) this.#elsewhere.delete(address.value);
+    this.#claimElsewhere(address);
+  }
+
+  #claimElsewhere(address: IpAddress): void {
+    if (!contains(this.subnet, address)) throw new AllocationError("the address lies outside of the subnet");
+    if (this.#elsewhere.has(address.value)) throw new AllocationError("the address is in use");
+    this.#elsewhere.set(address.value, Number.POSITIVE_INFINITY);
+  }
+}
+
+/** The network's own address and the broadcast address; /31 and /32 have none. IPv6: the routers' anycast address (RFC 4291, 2.6.1). */
+function edgesOf({ family, first, last, length }: IpRange): readonly IpAddress[] {
+  if (family === 6) return length < 127 ? [{ family, value: first }] : [];
+  return length < 31 ? [first, last].map((value) => ({ family, value })) : [];
 }

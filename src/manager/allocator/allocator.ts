@@ -11,10 +11,12 @@ import type { Store } from "../../store/store.js";
 import type { Selector } from "../../store/watch-hub.js";
 import type { Reconciler } from "../loop/reconciler.js";
 import { isOver, isWanted, stateOf, statusAt } from "../task-life.js";
-import { AllocationError } from "./allocation-error.js";
-import { nodeRules, serviceRules, taskRules } from "./grant-rules.js";
+import { AllocationError, type Hindrance } from "./allocation-error.js";
+import { type GrantContext, nodeRules, serviceRules, taskRules, wantedNetworkIds } from "./grant-rules.js";
 import { Grants } from "./grants.js";
-import { isNetworkAllocated, NetworkPools } from "./network-pools.js";
+import { NetworkPools } from "./network-pools.js";
+import { AttachedNetworks, isNetworkAllocated } from "./network-record.js";
+import { NodeNetworks } from "./node-networks.js";
 import { PublishedPorts } from "./published-ports.js";
 import type { SubnetSource } from "./subnet-pool.js";
 import { isEndpointComplete } from "./wanted-endpoint.js";
@@ -35,8 +37,11 @@ export class Allocator implements Reconciler {
     { kind: "task" },
   ];
   readonly #options: AllocatorOptions;
+  readonly #context: GrantContext;
   readonly #pools: NetworkPools;
   readonly #ports = new PublishedPorts();
+  readonly #attached = new AttachedNetworks();
+  readonly #nodeNetworks = new NodeNetworks();
   readonly #dirtyNetworks = new Set<string>();
   /** Networks for which there was no subnet; a network that goes may leave one. */
   readonly #waitingNetworks = new Set<string>();
@@ -44,37 +49,38 @@ export class Allocator implements Reconciler {
   readonly #services: Grants<"service">;
   readonly #tasks: Grants<"task">;
   #ingressId: string | undefined;
-  /** When an address that somebody may wait for has rested: those who wait ask again then. */
-  #wakeMs: number | undefined;
-  /** Addresses came back since the last look. */
+  /** Addresses came back since the last look: when they have rested may be sooner than was known. */
   #hasReleased = false;
 
   constructor(options: AllocatorOptions) {
     const { store, clock, subnetSources } = options;
     this.#options = options;
     this.#pools = new NetworkPools(subnetSources);
-    const ingressId = () => this.#ingressId;
-    this.#nodes = new Grants(nodeRules(ingressId), this.#pools, store, clock);
-    this.#services = new Grants(serviceRules(ingressId, this.#ports), this.#pools, store, clock);
-    const reasonOfService = (serviceId: string) => this.#services.waiting.get(serviceId);
-    this.#tasks = new Grants(
-      taskRules(ingressId, reasonOfService, () => clock.now()),
-      this.#pools,
-      store,
-      clock,
-    );
+    this.#context = {
+      ingressId: () => this.#ingressId,
+      attached: this.#attached,
+      ports: this.#ports,
+      nodeNetworks: this.#nodeNetworks,
+      reasonOfService: (serviceId) => this.#services.waiting.get(serviceId),
+      now: () => clock.now(),
+    };
+    this.#nodes = new Grants(nodeRules(this.#context), this.#pools, store, clock);
+    this.#services = new Grants(serviceRules(this.#context), this.#pools, store, clock);
+    this.#tasks = new Grants(taskRules(this.#context), this.#pools, store, clock);
   }
 
   begin(read: StoreReader): void {
+    const nowMs = this.#options.clock.now();
     const networks = read.all("network");
     this.#ingressId = networks.find((network) => network.spec?.ingress)?.id;
     for (const network of networks) {
-      if (isNetworkAllocated(network)) this.#restore("network", network.id, () => this.#pools.restore(network));
+      if (isNetworkAllocated(network)) this.#restore("network", network.id, () => this.#pools.restore(network, nowMs));
       else this.#dirtyNetworks.add(network.id);
     }
     for (const node of read.all("node")) {
       this.#restore("node", node.id, () => this.#nodes.restore(node));
-      this.#seeNode(node);
+      this.#nodeNetworks.seeNode(node, read);
+      this.#lookAtNode(node);
     }
     for (const service of read.all("service")) {
       this.#restore("service", service.id, () => this.#services.restore(service));
@@ -82,8 +88,8 @@ export class Allocator implements Reconciler {
       this.#seeService(service);
     }
     for (const task of read.all("task")) {
-      if (!isOver(task)) this.#restore("task", task.id, () => this.#tasks.restore(task));
-      this.#seeTask(task);
+      this.#restore("task", task.id, () => this.#tasks.restore(task));
+      this.#lookAtTask(task);
     }
   }
 
@@ -92,35 +98,35 @@ export class Allocator implements Reconciler {
       const removed = event.action === "remove";
       if (event.kind === "network") {
         if (removed) this.#networkGone(event.object);
-        else this.#seeNetwork(event.object);
+        else this.#seeNetwork(event.object, event.previous);
       } else if (event.kind === "node") {
-        if (removed) this.#release(this.#nodes, event.object.id);
-        else this.#seeNode(event.object);
+        if (removed) this.#nodeGone(event.object.id);
+        else this.#seeNode(event.object, event.previous);
       } else if (event.kind === "service") {
         if (removed) this.#serviceGone(event.object.id);
         else this.#seeService(event.object);
       } else if (event.kind === "task") {
-        if (removed || isOver(event.object)) this.#release(this.#tasks, event.object.id);
-        else this.#seeTask(event.object);
+        this.#seeTask(event.object, removed);
       }
     }
     const dirty =
       this.#dirtyNetworks.size + this.#nodes.dirty.size + this.#services.dirty.size + this.#tasks.dirty.size;
-    // Who waits is woken when what came back has rested: the time for that may be new.
-    return dirty > 0 || (this.#hasReleased && this.#waiting > 0);
+    return dirty > 0 || (this.#hasReleased && this.#isShort);
   }
 
   async reconcile(): Promise<number | undefined> {
     const { store, log, clock } = this.#options;
     this.#hasReleased = false;
-    if (this.#wakeMs !== undefined && this.#wakeMs <= clock.now()) this.#retryAll();
+    this.#retryShort();
     await this.#allocateNetworks();
     const [node, ...more] = await this.#nodes.run();
     if (node) log(`allocator: node ${node} and ${more.length} others: ${this.#nodes.waiting.get(node)}`);
     const services = await this.#services.run();
-    for (const id of services) log(`allocator: service ${id}: ${this.#services.waiting.get(id)}`);
-    // Their tasks say why they wait.
-    if (services.length > 0) this.#tasks.retry();
+    for (const id of services) {
+      log(`allocator: service ${id}: ${this.#services.waiting.get(id)}`);
+      // Its tasks say why they wait.
+      this.#tasks.retry("service", id);
+    }
     const tasks = await this.#tasks.run();
     await store.batch(tasks, (tx, id) => {
       const task = tx.get("task", id);
@@ -129,12 +135,35 @@ export class Allocator implements Reconciler {
       const change = { state: TaskState.NEW, message: "waits for what it needs", err: reason };
       tx.update("task", { ...task, status: statusAt(task.status, change, clock.now()) });
     });
-    this.#wakeMs = this.#waiting > 0 ? this.#pools.nextWakeMs(clock.now()) : undefined;
-    return this.#wakeMs;
+    return this.#nextWakeMs();
   }
 
-  get #waiting(): number {
-    return this.#nodes.waiting.size + this.#services.waiting.size + this.#tasks.waiting.size;
+  get #everybody() {
+    return [this.#nodes, this.#services, this.#tasks] as const;
+  }
+
+  /** Networks of which somebody waits for an address. */
+  get #shortNetworks(): ReadonlySet<string> {
+    return new Set(this.#everybody.flatMap(({ waiting }) => [...waiting.hindrances("address")]));
+  }
+
+  get #isShort(): boolean {
+    return this.#shortNetworks.size > 0;
+  }
+
+  /** Looks again at as many as there are addresses for. */
+  #retryShort(): void {
+    const nowMs = this.#options.clock.now();
+    for (const networkId of this.#shortNetworks) {
+      let left = this.#pools.available(networkId, nowMs);
+      for (const grants of this.#everybody) left -= grants.retry("address", networkId, left);
+    }
+  }
+
+  #nextWakeMs(): number | undefined {
+    const nowMs = this.#options.clock.now();
+    const times = [...this.#shortNetworks].flatMap((id) => this.#pools.nextWakeMs(id, nowMs) ?? []);
+    return times.length > 0 ? Math.min(...times) : undefined;
   }
 
   async #allocateNetworks(): Promise<void> {
@@ -159,58 +188,77 @@ export class Allocator implements Reconciler {
     }
   }
 
-  #seeNetwork(network: Network): void {
-    if (isNetworkAllocated(network)) {
-      this.#retryAll();
-    } else {
-      this.#dirtyNetworks.add(network.id);
-    }
+  #seeNetwork(network: Network, previous: Network | undefined): void {
+    if (!isNetworkAllocated(network)) this.#dirtyNetworks.add(network.id);
+    else if (!previous || !isNetworkAllocated(previous)) this.#retry("subnet", network.id);
     if (!network.spec?.ingress || this.#ingressId === network.id) return;
-    this.#ingressId = network.id;
+    this.#useIngress(network.id);
+    this.#services.retry("ingress", "");
+  }
+
+  /** All nodes have an address on it. */
+  #useIngress(networkId: string | undefined): void {
+    this.#ingressId = networkId;
     for (const node of this.#options.store.view((read) => read.all("node"))) this.#nodes.dirty.add(node.id);
   }
 
-  #seeNode(node: Node): void {
-    if (node.attachments[0]?.network?.id !== this.#ingressId) this.#nodes.dirty.add(node.id);
+  #seeNode(node: Node, previous: Node | undefined): void {
+    const isKnown = previous !== undefined && node.attachments === previous.attachments;
+    if (isKnown && node.description === previous.description) return;
+    const isNews = this.#options.store.view((read) => this.#nodeNetworks.seeNode(node, read));
+    if (isNews || !isKnown) this.#lookAtNode(node);
+  }
+
+  #lookAtNode(node: Node): void {
+    const wanted = wantedNetworkIds(node.id, this.#context);
+    const present = new Set(node.attachments.map(({ network }) => network?.id));
+    if (present.size !== wanted.length || !wanted.every((id) => present.has(id))) this.#nodes.dirty.add(node.id);
   }
 
   #seeService(service: Service): void {
-    if (!isEndpointComplete(service, this.#ingressId)) this.#services.dirty.add(service.id);
-    else {
-      this.#services.retry();
-      this.#tasks.retry();
+    if (!isEndpointComplete(service, this.#ingressId)) {
+      this.#services.dirty.add(service.id);
+      return;
     }
+    this.#services.retry("port", "");
+    this.#tasks.retry("service", service.id);
   }
 
-  #seeTask(task: Task): void {
+  #seeTask(task: Task, isRemoved: boolean): void {
+    const nodes = isRemoved ? this.#nodeNetworks.taskGone(task.id) : this.#nodeNetworks.seeTask(task);
+    for (const id of nodes) this.#nodes.dirty.add(id);
+    if (isRemoved || isOver(task)) this.#hasReleased = this.#tasks.release(task.id) || this.#hasReleased;
+    else this.#lookAtTask(task);
+  }
+
+  #lookAtTask(task: Task): void {
     const isNew = stateOf(task) === TaskState.NEW && isWanted(task);
-    if (isNew && !this.#tasks.waiting.has(task.id)) this.#tasks.dirty.add(task.id);
+    if (isNew && this.#tasks.waiting.get(task.id) === undefined) this.#tasks.dirty.add(task.id);
   }
 
   #networkGone(network: Network): void {
     this.#dirtyNetworks.delete(network.id);
     this.#waitingNetworks.delete(network.id);
     this.#pools.release(network.id);
-    if (this.#ingressId === network.id) this.#ingressId = undefined;
+    this.#attached.forget(network.id);
+    if (this.#ingressId === network.id) this.#useIngress(undefined);
     for (const id of this.#waitingNetworks) this.#dirtyNetworks.add(id);
     this.#waitingNetworks.clear();
   }
 
+  #nodeGone(nodeId: string): void {
+    this.#nodeNetworks.nodeGone(nodeId);
+    this.#hasReleased = this.#nodes.release(nodeId) || this.#hasReleased;
+  }
+
   #serviceGone(serviceId: string): void {
     this.#ports.release(serviceId);
-    this.#release(this.#services, serviceId);
-    this.#services.retry();
+    this.#hasReleased = this.#services.release(serviceId) || this.#hasReleased;
+    this.#services.retry("port", "");
   }
 
-  #release(holders: Grants<"node"> | Grants<"service"> | Grants<"task">, id: string): void {
-    holders.release(id);
-    this.#hasReleased = true;
-  }
-
-  #retryAll(): void {
-    this.#nodes.retry();
-    this.#services.retry();
-    this.#tasks.retry();
+  #retry(kind: Hindrance["kind"], id: string): void {
+    for (const grants of this.#everybody) grants.retry(kind, id);
   }
 
   #restore(kind: string, id: string, action: () => void): void {

@@ -2,49 +2,84 @@
 import type { Network, NetworkAttachment, Service, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import type { StoreReader } from "../../store/reader.js";
-import { isWanted, stateOf, statusAt } from "../task-life.js";
+import { isOver, isWanted, stateOf, statusAt } from "../task-life.js";
 import { AllocationError } from "./allocation-error.js";
 import type { GrantRules } from "./grants.js";
-import { type HeldAddress, isNetworkAllocated } from "./network-pools.js";
+import type { HeldAddress } from "./network-pools.js";
+import { type AttachedNetworks, isNetworkAllocated } from "./network-record.js";
+import type { NodeNetworks } from "./node-networks.js";
 import type { PublishedPorts } from "./published-ports.js";
 import { isEndpointComplete, publishesOnIngress, taskNetworkIds, virtualIpNetworkIds } from "./wanted-endpoint.js";
 
-/** The id of the ingress network; undefined while there is none. */
-export type IngressId = () => string | undefined;
+/** What the rules must know besides the store. */
+export interface GrantContext {
+  /** The id of the ingress network; undefined while there is none. */
+  readonly ingressId: () => string | undefined;
+  readonly attached: AttachedNetworks;
+  readonly ports: PublishedPorts;
+  readonly nodeNetworks: NodeNetworks;
+  /** Why a service waits. */
+  readonly reasonOfService: (serviceId: string) => string | undefined;
+  readonly now: () => number;
+}
 
-/** A node has one address on the ingress network. */
-export function nodeRules(ingressId: IngressId): GrantRules<"node"> {
+/** Networks on which a node is to have an address: ingress first. */
+export function wantedNetworkIds(nodeId: string, { ingressId, nodeNetworks }: GrantContext): readonly string[] {
+  const ingress = ingressId();
+  const others = nodeNetworks.of(nodeId).filter((id) => id !== ingress);
+  return ingress === undefined ? others : [ingress, ...others];
+}
+
+/** A node has one address on the ingress network, and on the others that its agent waits for. */
+export function nodeRules(context: GrantContext): GrantRules<"node"> {
   return {
     kind: "node",
     addressesOf: (node) => attachedAddresses(node.attachments),
     plan: (node, read, take) => {
-      const id = ingressId();
-      const [attachment] = node.attachments;
-      if (id === undefined || attachment?.network?.id === id) return undefined;
-      const network = allocatedNetwork(read, id);
-      const address = take(id);
+      const wanted = wantedNetworkIds(node.id, context);
+      const present = new Map(node.attachments.map((attachment) => [attachment.network?.id, attachment]));
+      if (present.size === wanted.length && wanted.every((id) => present.has(id))) return undefined;
+      let lacking: AllocationError | undefined;
+      const attachments = wanted.flatMap((id) => {
+        const known = present.get(id);
+        if (known) return [known];
+        try {
+          const network = allocatedNetwork(read, id);
+          // What the engine takes for its load balancer is the first address: there is one of IPv4 alone.
+          return [attachmentOf(context.attached.of(network), take(id, { families: [4] }), NO_ALIASES)];
+        } catch (error) {
+          if (!(error instanceof AllocationError)) throw error;
+          lacking = error;
+          return [];
+        }
+      });
+      const isSame =
+        attachments.length === present.size && attachments.every(({ network }) => present.has(network?.id));
+      if (lacking && isSame) throw lacking;
       return {
-        addresses: [address],
-        write: (current) => ({ ...current, attachments: [attachmentOf(network, address, [])] }),
+        addresses: attachedAddresses(attachments),
+        lacking,
+        write: (current) => (current.attachments === node.attachments ? { ...current, attachments } : undefined),
       };
     },
   };
 }
 
-/** A service has a virtual IP per network, and its ports. */
-export function serviceRules(ingressId: IngressId, ports: PublishedPorts): GrantRules<"service"> {
+/** A service has a virtual IP of each family per network, and its ports. */
+export function serviceRules({ ingressId, ports }: GrantContext): GrantRules<"service"> {
   return {
     kind: "service",
     addressesOf: virtualAddresses,
     plan: (service, read, take) => {
       if (isEndpointComplete(service, ingressId())) return undefined;
       if (publishesOnIngress(service) && ingressId() === undefined) {
-        throw new AllocationError("the service publishes ports, but there is no ingress network");
+        throw new AllocationError("the service publishes ports, but there is no ingress network", INGRESS);
       }
-      const present = new Map(virtualAddresses(service).map((held) => [held.networkId, held]));
-      const addresses = virtualIpNetworkIds(service, ingressId()).map((networkId) => {
+      const present = virtualAddresses(service);
+      const addresses = virtualIpNetworkIds(service, ingressId()).flatMap((networkId) => {
         allocatedNetwork(read, networkId);
-        return present.get(networkId) ?? take(networkId);
+        const known = present.filter((held) => held.networkId === networkId);
+        return known.length > 0 ? known : take(networkId);
       });
       const spec = service.spec?.endpoint;
       // Last, because it takes effect at once.
@@ -59,48 +94,53 @@ export function serviceRules(ingressId: IngressId, ports: PublishedPorts): Grant
   };
 }
 
-/** A task has an address per network; then it is ready to be scheduled. */
-export function taskRules(
-  ingressId: IngressId,
-  reasonOfService: (serviceId: string) => string | undefined,
-  now: () => number,
-): GrantRules<"task"> {
+/** A task has an address of each family per network; then it is ready to be scheduled. */
+export function taskRules(context: GrantContext): GrantRules<"task"> {
+  const { ingressId, reasonOfService, attached, now } = context;
   return {
     kind: "task",
-    addressesOf: (task) => attachedAddresses(task.networks),
+    addressesOf: (task) => (isOver(task) ? NO_ADDRESSES : attachedAddresses(task.networks)),
     plan: (task, read, take) => {
       if (stateOf(task) !== TaskState.NEW || !isWanted(task)) return undefined;
       const service = read.get("service", task.serviceId);
-      if (!service) return undefined;
-      if (!isEndpointComplete(service, ingressId())) {
-        throw new AllocationError(reasonOfService(service.id) ?? "the service has no endpoint yet");
+      if (!service && task.serviceId !== "") return undefined;
+      if (service && !isEndpointComplete(service, ingressId())) {
+        const reason = reasonOfService(service.id) ?? "the service has no endpoint yet";
+        throw new AllocationError(reason, { kind: "service", id: service.id });
       }
-      const granted = taskNetworkIds(service, ingressId()).map((networkId) => {
-        const network = allocatedNetwork(read, networkId);
-        const address = take(networkId);
-        return { address, attachment: attachmentOf(network, address, aliasesOn(task, networkId)) };
+      const networkIds = service ? taskNetworkIds(service, ingressId()) : ownNetworkIds(task);
+      const attachments = networkIds.map((networkId) => {
+        const network = attached.of(allocatedNetwork(read, networkId));
+        const { addresses: chosen = NO_CHOICE, aliases = NO_ALIASES } = configOn(task, networkId) ?? {};
+        // A service's tasks are alike: none of them can have an address that was chosen.
+        return attachmentOf(network, take(networkId, service ? {} : { chosen }), aliases);
       });
       return {
-        addresses: granted.map(({ address }) => address),
+        addresses: attachedAddresses(attachments),
         write: (current) =>
           stateOf(current) === TaskState.NEW && isWanted(current)
-            ? allocated(
-                current,
-                service,
-                granted.map(({ attachment }) => attachment),
-                now(),
-              )
+            ? allocated(current, service, attachments, now())
             : undefined,
       };
     },
   };
 }
 
-function allocated(task: Task, service: Service, networks: readonly NetworkAttachment[], nowMs: number): Task {
+const INGRESS = { kind: "ingress", id: "" } as const;
+const NO_ADDRESSES: readonly HeldAddress[] = [];
+const NO_ALIASES: readonly string[] = [];
+const NO_CHOICE: readonly string[] = [];
+
+function allocated(
+  task: Task,
+  service: Service | undefined,
+  networks: readonly NetworkAttachment[],
+  nowMs: number,
+): Task {
   return {
     ...task,
     networks,
-    endpoint: service.endpoint,
+    endpoint: service ? service.endpoint : task.endpoint,
     status: statusAt(task.status, { state: TaskState.PENDING, message: "waits for a node" }, nowMs),
   };
 }
@@ -108,19 +148,24 @@ function allocated(task: Task, service: Service, networks: readonly NetworkAttac
 /** @throws AllocationError for a network that is missing or has no subnet yet */
 function allocatedNetwork(read: StoreReader, id: string): Network {
   const network = read.get("network", id);
-  if (!network) throw new AllocationError(`network ${id} not found`);
+  if (!network) throw new AllocationError(`network ${id} not found`, { kind: "subnet", id });
   if (!isNetworkAllocated(network)) {
-    throw new AllocationError(`network ${network.spec?.annotations?.name} has no subnet yet`);
+    throw new AllocationError(`network ${network.spec?.annotations?.name} has no subnet yet`, { kind: "subnet", id });
   }
   return network;
 }
 
-function attachmentOf(network: Network, address: HeldAddress, aliases: readonly string[]): NetworkAttachment {
-  return { network, addresses: [address.address], aliases, driverAttachmentOpts: {} };
+function attachmentOf(network: Network, held: readonly HeldAddress[], aliases: readonly string[]): NetworkAttachment {
+  return { network, addresses: held.map(({ address }) => address), aliases, driverAttachmentOpts: {} };
 }
 
-function aliasesOn(task: Task, networkId: string): readonly string[] {
-  return task.spec?.networks.find(({ target }) => target === networkId)?.aliases ?? [];
+/** Of a task that is no service's. */
+function ownNetworkIds(task: Task): readonly string[] {
+  return [...new Set((task.spec?.networks ?? []).map(({ target }) => target))];
+}
+
+function configOn(task: Task, networkId: string) {
+  return task.spec?.networks.find(({ target }) => target === networkId);
 }
 
 function attachedAddresses(attachments: readonly NetworkAttachment[]): readonly HeldAddress[] {

@@ -6,45 +6,59 @@ import type { Clock } from "../../store/clock.js";
 import type { StoreReader } from "../../store/reader.js";
 import { MAX_CHANGES_PER_COMMIT, type Store } from "../../store/store.js";
 import type { ObjectTypes } from "../../store/tables.js";
-import { AllocationError } from "./allocation-error.js";
+import type { Transaction } from "../../store/transaction.js";
+import { AllocationError, type Hindrance } from "./allocation-error.js";
 import type { HeldAddress, NetworkPools } from "./network-pools.js";
+import { spareOf, withSpare } from "./network-record.js";
+import { Waiting } from "./waiting.js";
 
 export type AddressedKind = "node" | "service" | "task";
 
 export interface Grant<T> {
   /** All addresses that the object has afterwards. */
   readonly addresses: readonly HeldAddress[];
+  /** What it goes without for now. */
+  readonly lacking?: AllocationError | undefined;
   /** The object with them; undefined when it has changed so that the plan does not fit any more. */
   write(current: T): T | undefined;
 }
 
+/** See {@link NetworkPools.takeAddresses}. */
+export type TakeAddresses = (
+  networkId: string,
+  options?: Parameters<NetworkPools["takeAddresses"]>[2],
+) => readonly HeldAddress[];
+
 export interface GrantRules<K extends AddressedKind> {
   readonly kind: K;
+  /** Those that the object holds; an object that is over holds none. */
   addressesOf(object: ObjectTypes[K]): readonly HeldAddress[];
   /**
-   * @param take takes an address of a network; what is taken is put back when the plan fails
+   * @param take takes addresses of a network; what is taken is put back when the plan fails
    * @returns undefined when the object needs nothing
    * @throws AllocationError when something cannot be had now
    */
-  plan(
-    object: ObjectTypes[K],
-    read: StoreReader,
-    take: (networkId: string) => HeldAddress,
-  ): Grant<ObjectTypes[K]> | undefined;
+  plan(object: ObjectTypes[K], read: StoreReader, take: TakeAddresses): Grant<ObjectTypes[K]> | undefined;
 }
 
 interface Planned<T> {
   readonly id: string;
   readonly grant: Grant<T>;
   readonly taken: readonly HeldAddress[];
+  /** It was written in the transaction's last run. */
+  isWritten: boolean;
 }
+
+/** Commits that are under way at once. */
+const MAX_IN_FLIGHT = 4;
 
 export class Grants<K extends AddressedKind> {
   /** Objects to look at. */
   readonly dirty = new Set<string>();
-  /** Objects without what they need, and why. They are looked at again after {@link retry}. */
-  readonly waiting = new Map<string, string>();
+  /** Objects without what they need. They are looked at again after {@link retry}. */
+  readonly waiting = new Waiting();
   readonly #held = new Map<string, readonly HeldAddress[]>();
+  readonly #underWay = new Set<string>();
   readonly #rules: GrantRules<K>;
   readonly #pools: NetworkPools;
   readonly #store: Store;
@@ -74,77 +88,134 @@ export class Grants<K extends AddressedKind> {
     if (conflicts.length > 0) throw new AllocationError(conflicts.join("; "));
   }
 
-  /** The object is gone or over. */
-  release(id: string): void {
+  /** The object is gone or over. @returns whether it held anything */
+  release(id: string): boolean {
     this.dirty.delete(id);
     this.waiting.delete(id);
+    const held = this.#held.get(id);
+    if (!held) return false;
     const now = this.#clock.now();
-    for (const address of this.#held.get(id) ?? []) this.#pools.releaseAddress(address, now);
+    for (const address of held) this.#pools.releaseAddress(address, now);
     this.#held.delete(id);
+    return true;
   }
 
-  retry(): void {
-    for (const id of this.waiting.keys()) this.dirty.add(id);
+  /** Looks again at those that wait for something. @param most at most as many @returns how many */
+  retry(kind: Hindrance["kind"], hindranceId: string, most = Number.POSITIVE_INFINITY): number {
+    let count = 0;
+    for (const id of this.waiting.waitingFor(kind, hindranceId)) {
+      if (count >= most) break;
+      this.dirty.add(id);
+      count++;
+    }
+    return count;
   }
 
   /** Looks at all dirty objects. @returns ids of those whose reason to wait is new */
   async run(): Promise<readonly string[]> {
     const explained: string[] = [];
-    while (this.dirty.size > 0) {
-      const ids = [...this.dirty].slice(0, MAX_CHANGES_PER_COMMIT);
-      const planned = this.#store.view((read) => ids.flatMap((id) => this.#plan(id, read, explained)));
-      try {
-        await this.#store.update((tx) => {
-          for (const { id, grant } of planned) {
-            const current = tx.get(this.#rules.kind, id);
-            const written = current && grant.write(current);
-            if (written) tx.update(this.#rules.kind, written);
-          }
-        });
-        for (const id of ids) this.dirty.delete(id);
-      } finally {
-        this.#store.view((read) => this.#settle(planned, read));
+    const commits: Promise<void>[] = [];
+    const failures: unknown[] = [];
+    while (this.dirty.size > 0 && failures.length === 0) {
+      const ids = this.#next();
+      if (ids.length === 0) {
+        // All of them have changed while they were being written: once more, when that is done.
+        await commits.shift();
+        continue;
       }
+      const planned = this.#store.view((read) => ids.flatMap((id) => this.#plan(id, read, explained)));
+      if (planned.length > 0) commits.push(this.#commit(planned).catch((error: unknown) => void failures.push(error)));
+      if (commits.length >= MAX_IN_FLIGHT) await commits.shift();
       if (this.dirty.size > 0) await new Promise((resolve) => setImmediate(resolve));
     }
+    await Promise.all(commits);
+    if (failures.length > 0) throw failures[0];
     return explained;
+  }
+
+  #next(): readonly string[] {
+    const ids: string[] = [];
+    for (const id of this.dirty) {
+      if (this.#underWay.has(id)) continue;
+      ids.push(id);
+      if (ids.length === MAX_CHANGES_PER_COMMIT) break;
+    }
+    for (const id of ids) this.dirty.delete(id);
+    return ids;
   }
 
   #plan(id: string, read: StoreReader, explained: string[]): readonly Planned<ObjectTypes[K]>[] {
     const object = read.get(this.#rules.kind, id);
     const taken: HeldAddress[] = [];
+    const lacks = (error: AllocationError) => {
+      if (this.waiting.set(id, error)) explained.push(id);
+    };
     try {
       const grant =
         object &&
-        this.#rules.plan(object, read, (networkId) => {
-          const address = { networkId, address: this.#pools.takeAddress(networkId, this.#clock.now()) };
-          taken.push(address);
-          return address;
+        this.#rules.plan(object, read, (networkId, options) => {
+          const addresses = this.#pools.takeAddresses(networkId, this.#clock.now(), options);
+          taken.push(...addresses);
+          return addresses;
         });
-      this.waiting.delete(id);
-      return grant ? [{ id, grant, taken }] : [];
+      if (grant?.lacking) lacks(grant.lacking);
+      else this.waiting.delete(id);
+      return grant ? [{ id, grant, taken, isWritten: false }] : [];
     } catch (error) {
       if (!(error instanceof AllocationError)) throw error;
-      for (const address of taken) this.#pools.giveBackAddress(address);
-      if (this.waiting.get(id) !== error.message) explained.push(id);
-      this.waiting.set(id, error.message);
+      this.#giveBack(taken);
+      lacks(error);
       return [];
     }
   }
 
-  #settle(planned: readonly Planned<ObjectTypes[K]>[], read: StoreReader): void {
-    for (const { id, grant, taken } of planned) {
-      const object = read.get(this.#rules.kind, id);
-      if (!object || !sameAddresses(this.#rules.addressesOf(object), grant.addresses)) {
-        for (const address of taken) this.#pools.giveBackAddress(address);
-        continue;
-      }
-      const kept = new Set(grant.addresses.map(addressKey));
-      for (const before of this.#held.get(id) ?? []) {
-        if (!kept.has(addressKey(before))) this.#pools.releaseAddress(before, this.#clock.now());
-      }
-      this.#hold(id, grant.addresses);
+  async #commit(planned: readonly Planned<ObjectTypes[K]>[]): Promise<void> {
+    for (const { id } of planned) this.#underWay.add(id);
+    let isCommitted = false;
+    try {
+      await this.#store.batch(planned, (tx, one) => {
+        const current = tx.get(this.#rules.kind, one.id);
+        const written = current && one.grant.write(current);
+        one.isWritten = written !== undefined;
+        if (!written) return;
+        tx.update(this.#rules.kind, written);
+        for (const { networkId } of one.taken) this.#writeSpare(tx, networkId);
+      });
+      isCommitted = true;
+    } finally {
+      this.#store.view((read) => {
+        for (const one of planned) this.#settle(one, read, isCommitted);
+      });
     }
+  }
+
+  /** What is spare is written with what was taken: whoever leads next must not give out the same once more. */
+  #writeSpare(tx: Transaction, networkId: string): void {
+    const network = tx.get("network", networkId);
+    const spare = this.#pools.spareOf(networkId);
+    if (network && spareOf(network) !== spare) tx.update("network", withSpare(network, spare));
+  }
+
+  #settle({ id, grant, taken, isWritten }: Planned<ObjectTypes[K]>, read: StoreReader, isCommitted: boolean): void {
+    this.#underWay.delete(id);
+    if (!isCommitted) this.dirty.add(id);
+    const object = read.get(this.#rules.kind, id);
+    if (!object || !sameAddresses(this.#rules.addressesOf(object), grant.addresses)) {
+      // What was in the store for a moment rests like all that comes back.
+      if (isCommitted && !isWritten) this.#giveBack(taken);
+      else for (const address of taken) this.#pools.releaseAddress(address, this.#clock.now());
+      return;
+    }
+    const kept = new Set(grant.addresses.map(addressKey));
+    for (const before of this.#held.get(id) ?? []) {
+      if (!kept.has(addressKey(before))) this.#pools.releaseAddress(before, this.#clock.now());
+    }
+    this.#hold(id, grant.addresses);
+  }
+
+  #giveBack(addresses: readonly HeldAddress[]): void {
+    const now = this.#clock.now();
+    for (const address of addresses) this.#pools.giveBackAddress(address, now);
   }
 
   #hold(id: string, addresses: readonly HeldAddress[]): void {
@@ -158,5 +229,7 @@ function addressKey({ networkId, address }: HeldAddress): string {
 }
 
 function sameAddresses(a: readonly HeldAddress[], b: readonly HeldAddress[]): boolean {
-  return a.length === b.length && a.every((one, i) => addressKey(one) === addressKey(b[i]!));
+  return (
+    a.length === b.length && a.every((one, i) => one.networkId === b[i]!.networkId && one.address === b[i]!.address)
+  );
 }

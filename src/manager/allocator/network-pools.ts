@@ -6,11 +6,19 @@ import {
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { AddressPool } from "./address-pool.js";
 import { AllocationError } from "./allocation-error.js";
-import { contains, formatAddress, formatRange, type Ipv4Range, parseAddress, parseRange } from "./ipv4-range.js";
+import {
+  contains,
+  formatIp,
+  formatRange,
+  type IpAddress,
+  type IpFamily,
+  type IpRange,
+  parseAddress,
+  parseRange,
+} from "./ip-range.js";
+import { readVni, spareBySubnet, VNI_OPTION, withSpare } from "./network-record.js";
 import { SubnetPool, type SubnetSource } from "./subnet-pool.js";
 import { VxlanIds } from "./vxlan-ids.js";
-
-export const VNI_OPTION = "com.docker.network.driver.overlay.vxlanid_list";
 
 export interface HeldAddress {
   readonly networkId: string;
@@ -22,6 +30,8 @@ interface NetworkPool {
   readonly name: string;
   readonly vni: number;
   readonly pools: readonly AddressPool[];
+  /** Those that its pools are of. */
+  readonly families: readonly IpFamily[];
 }
 
 export class NetworkPools {
@@ -33,44 +43,42 @@ export class NetworkPools {
     this.#subnets = new SubnetPool(sources);
   }
 
-  has(networkId: string): boolean {
-    return this.#networks.has(networkId);
-  }
-
-  /** @returns the name of the network that a subnet would overlap */
-  holderOf(subnet: Ipv4Range): string | undefined {
-    return this.#subnets.holderOf(subnet);
-  }
-
-  /** Takes note of a network that has its subnets and VXLAN id. @throws AllocationError when another has them */
-  restore(network: Network): void {
+  /**
+   * Takes note of a network that has its subnets and VXLAN id; its addresses are claimed afterwards.
+   * @throws AllocationError when another has them
+   */
+  restore(network: Network, nowMs: number): void {
     const vni = readVni(network.driverState?.options);
     if (vni === undefined) throw new AllocationError(`network ${nameOf(network)} has no VXLAN id`);
-    this.#vnis.claim(vni);
-    this.#open(network, network.ipam?.configs ?? [], vni);
+    this.#vnis.restore(vni);
+    const spare = spareBySubnet(network);
+    for (const pool of this.#open(network, network.ipam?.configs ?? [], vni)) {
+      pool.restore(spare.get(formatRange(pool.subnet)) ?? "", nowMs);
+    }
   }
 
   /**
-   * Gives a network what its specification leaves open: subnet, gateway, VXLAN id.
+   * Gives a network what its specification leaves open: subnets, gateways, VXLAN id.
    * @returns the network with `ipam` and `driverState`
    * @throws AllocationError; nothing is taken then
    */
   allocate(network: Network): Network {
     const options = network.spec?.driverConfig?.options ?? {};
     const chosen = readVni(options);
-    const vni = chosen ?? this.#vnis.take();
     if (chosen !== undefined) this.#vnis.claim(chosen);
+    const vni = chosen ?? this.#vnis.take();
     try {
-      const asked = (network.spec?.ipam?.configs ?? []).filter(({ family }) => family !== AddressFamily.IPV6);
-      const configs = (asked.length > 0 ? asked : [NO_CHOICE]).map((config) => this.#complete(network, config));
-      this.#open(network, configs, vni);
-      return {
+      const configs = wantedConfigs(network).map((config) => this.#complete(network, config));
+      for (const pool of this.#open(network, configs, vni)) pool.begin();
+      const driver = network.spec?.ipam?.driver ?? { name: "default", options: {} };
+      const allocated = {
         ...network,
-        ipam: { driver: network.spec?.ipam?.driver ?? { name: "default", options: {} }, configs },
+        ipam: { driver, configs },
         driverState: { name: "overlay", options: { ...options, [VNI_OPTION]: String(vni) } },
       };
+      return withSpare(allocated, this.spareOf(network.id));
     } catch (error) {
-      this.#subnets.release(nameOf(network));
+      this.#subnets.release(network.id);
       this.#vnis.release(vni);
       throw error;
     }
@@ -80,103 +88,174 @@ export class NetworkPools {
     const network = this.#networks.get(networkId);
     if (!network) return;
     this.#networks.delete(networkId);
-    this.#subnets.release(network.name);
+    this.#subnets.release(networkId);
     this.#vnis.release(network.vni);
   }
 
-  /** @returns an address such as "10.0.1.4/24" @throws AllocationError when none is free now */
-  takeAddress(networkId: string, nowMs: number): string {
-    const network = this.#network(networkId);
-    for (const pool of network.pools) {
-      const address = pool.take(nowMs);
-      if (address !== undefined) return formatAddress(address, pool.subnet.length);
+  /** What is to be written of a network's spare addresses together with whatever is given out of it. */
+  spareOf(networkId: string): string {
+    let text = "";
+    for (const pool of this.#networks.get(networkId)?.pools ?? []) {
+      if (pool.spare !== "") text += `${text === "" ? "" : ";"}${pool.text}=${pool.spare}`;
     }
-    const subnets = network.pools.map(({ subnet }) => formatRange(subnet)).join(", ");
-    throw new AllocationError(`no address is left in network ${network.name} (${subnets})`);
+    return text;
+  }
+
+  /**
+   * @param chosen addresses that are asked for, "10.0.1.4" or "10.0.1.4/24"
+   * @param families undefined: one of each that the network has
+   * @returns addresses such as "10.0.1.4/24", IPv4 first
+   * @throws AllocationError when one is not free now; nothing is taken then
+   */
+  takeAddresses(
+    networkId: string,
+    nowMs: number,
+    { chosen = NONE, families }: { readonly chosen?: readonly string[]; readonly families?: readonly IpFamily[] } = {},
+  ): readonly HeldAddress[] {
+    const network = this.#network(networkId);
+    const taken: HeldAddress[] = [];
+    try {
+      for (const family of families ?? network.families) {
+        const asked = chosen.find((text) => parseAddress(text)?.family === family);
+        const address =
+          asked === undefined
+            ? takeNext(networkId, network, family, nowMs)
+            : this.#takeChosen(networkId, network, asked, nowMs);
+        taken.push({ networkId, address });
+      }
+      return taken;
+    } catch (error) {
+      for (const address of taken) this.giveBackAddress(address, nowMs);
+      throw error;
+    }
+  }
+
+  /** How many can be given out now, of the family that has fewest. */
+  available(networkId: string, nowMs: number): number {
+    const network = this.#networks.get(networkId);
+    if (!network) return 0;
+    const counts = network.families.map((family) =>
+      poolsOf(network, family).reduce((sum, pool) => sum + pool.available(nowMs), 0),
+    );
+    return Math.min(...counts);
   }
 
   /** Takes note of an address that is in use. @throws AllocationError when it is in use already */
   claimAddress({ networkId, address }: HeldAddress): void {
-    const pool = this.#poolOf(networkId, address);
-    if (!pool) throw new AllocationError(`${address} is no address of network ${this.#network(networkId).name}`);
-    pool.claim(parseAddress(address)!);
+    const found = this.#find(networkId, address);
+    if (!found) throw new AllocationError(`${address} is no address of network ${this.#network(networkId).name}`);
+    found.pool.claim(found.address);
   }
 
   releaseAddress({ networkId, address }: HeldAddress, nowMs: number): void {
-    this.#poolOf(networkId, address)?.release(parseAddress(address)!, nowMs);
+    const found = this.#find(networkId, address);
+    found?.pool.release(found.address, nowMs);
   }
 
   /** Gives back an address that nobody has used. */
-  giveBackAddress({ networkId, address }: HeldAddress): void {
-    this.#poolOf(networkId, address)?.giveBack(parseAddress(address)!);
+  giveBackAddress({ networkId, address }: HeldAddress, nowMs: number): void {
+    const found = this.#find(networkId, address);
+    found?.pool.giveBack(found.address, nowMs);
   }
 
-  /** When the next address that rests can be given out again. */
-  nextWakeMs(nowMs: number): number | undefined {
-    let next: number | undefined;
-    for (const { pools } of this.#networks.values()) {
-      for (const pool of pools) {
-        const wake = pool.nextWakeMs(nowMs);
-        if (wake !== undefined && (next === undefined || wake < next)) next = wake;
-      }
-    }
-    return next;
+  /** When more addresses of a network can be given out. */
+  nextWakeMs(networkId: string, nowMs: number): number | undefined {
+    const times = (this.#networks.get(networkId)?.pools ?? []).flatMap((pool) => pool.nextWakeMs(nowMs) ?? []);
+    return times.length > 0 ? Math.min(...times) : undefined;
   }
 
   /** Undefined also when the network is gone: its addresses went with it. */
-  #poolOf(networkId: string, address: string): AddressPool | undefined {
-    const number = parseAddress(address);
-    const pools = this.#networks.get(networkId)?.pools ?? [];
-    return pools.find(({ subnet }) => number !== undefined && contains(subnet, number));
+  #find(networkId: string, text: string): { readonly pool: AddressPool; readonly address: IpAddress } | undefined {
+    const network = this.#networks.get(networkId);
+    const address = network && parseAddress(text);
+    const pool = address && network.pools.find(({ subnet }) => contains(subnet, address));
+    return pool && { pool, address };
   }
 
   #network(networkId: string): NetworkPool {
     const network = this.#networks.get(networkId);
-    if (!network) throw new AllocationError(`network ${networkId} has no subnet yet`);
+    if (!network)
+      throw new AllocationError(`network ${networkId} has no subnet yet`, { kind: "subnet", id: networkId });
     return network;
   }
 
+  #takeChosen(networkId: string, network: NetworkPool, text: string, nowMs: number): string {
+    const found = this.#find(networkId, text);
+    if (!found) throw new AllocationError(`${text} is no address of network ${network.name}`);
+    try {
+      return found.pool.takeChosen(found.address, nowMs);
+    } catch (error) {
+      if (!(error instanceof AllocationError)) throw error;
+      throw new AllocationError(`${text} of network ${network.name}: ${error.message}`, {
+        kind: "address",
+        id: networkId,
+      });
+    }
+  }
+
   #complete(network: Network, config: IPAMConfig): IPAMConfig {
-    const name = nameOf(network);
-    const asked = config.subnet === "" ? undefined : readRange(config.subnet, name);
-    if (asked) this.#subnets.claim(name, asked);
-    const subnet = asked ?? this.#subnets.take(name);
-    const gateway = config.gateway || formatAddress(subnet.first + 1, subnet.length).split("/")[0]!;
-    return { ...config, family: AddressFamily.IPV4, subnet: formatRange(subnet), gateway };
+    const asked = config.subnet === "" ? undefined : readRange(config.subnet, nameOf(network));
+    if (asked) this.#claimSubnet(network, asked);
+    const subnet = asked ?? this.#subnets.take(network.id, config.family === AddressFamily.IPV6 ? 6 : 4);
+    const gateway = config.gateway || formatIp(subnet.family, subnet.first + 1n);
+    const family = subnet.family === 6 ? AddressFamily.IPV6 : AddressFamily.IPV4;
+    return { ...config, family, subnet: formatRange(subnet), gateway };
   }
 
   /** @param configs complete ones; their subnets are claimed here unless they are the network's already */
-  #open(network: Network, configs: readonly IPAMConfig[], vni: number): void {
+  #open(network: Network, configs: readonly IPAMConfig[], vni: number): readonly AddressPool[] {
     const name = nameOf(network);
     const pools = configs.map((config) => {
       const subnet = readRange(config.subnet, name);
-      if (this.#subnets.holderOf(subnet) !== name) this.#subnets.claim(name, subnet);
+      if (this.#subnets.holderOf(subnet) !== network.id) this.#claimSubnet(network, subnet);
       const part = config.range === "" ? subnet : readRange(config.range, name);
       const excluded = [config.gateway, ...Object.values(config.reserved)].flatMap((text) => parseAddress(text) ?? []);
       return new AddressPool(subnet, part, excluded);
     });
-    this.#networks.set(network.id, { name, vni, pools });
+    const families = ([4, 6] as const).filter((family) => pools.some(({ subnet }) => subnet.family === family));
+    this.#networks.set(network.id, { name, vni, pools, families });
+    return pools;
+  }
+
+  #claimSubnet(network: Network, subnet: IpRange): void {
+    this.#subnets.claim(network.id, subnet, (id) => this.#networks.get(id)?.name ?? id);
   }
 }
 
+const NONE: readonly string[] = [];
 const NO_CHOICE: IPAMConfig = { family: AddressFamily.IPV4, subnet: "", range: "", gateway: "", reserved: {} };
 
-export function isNetworkAllocated(network: Network): boolean {
-  return readVni(network.driverState?.options) !== undefined && (network.ipam?.configs.length ?? 0) > 0;
+/** A subnet of each family that the network is to have, chosen or not. */
+function wantedConfigs({ spec }: Network): readonly IPAMConfig[] {
+  const asked = spec?.ipam?.configs ?? [];
+  const isIpv6 = ({ family, subnet }: IPAMConfig) => family === AddressFamily.IPV6 || subnet.includes(":");
+  const four = asked.filter((config) => !isIpv6(config));
+  const six = spec?.ipv6Enabled ? asked.filter(isIpv6) : [];
+  const noSix = spec?.ipv6Enabled ? [{ ...NO_CHOICE, family: AddressFamily.IPV6 }] : [];
+  return [...(four.length > 0 ? four : [NO_CHOICE]), ...(six.length > 0 ? six : noSix)];
 }
 
-/** @throws AllocationError when the option is no VXLAN id */
-export function readVni(options: Readonly<Record<string, string>> | undefined): number | undefined {
-  const text = options?.[VNI_OPTION];
-  if (text === undefined || text === "") return undefined;
-  const vni = Number(text.split(",")[0]);
-  if (!Number.isInteger(vni) || vni < 1 || vni >= 2 ** 24) throw new AllocationError(`"${text}" is no VXLAN id`);
-  return vni;
+function takeNext(networkId: string, network: NetworkPool, family: IpFamily, nowMs: number): string {
+  for (const pool of network.pools) {
+    const address = pool.subnet.family === family ? pool.take(nowMs) : undefined;
+    if (address !== undefined) return address;
+  }
+  const pools = poolsOf(network, family);
+  const isResting = pools.some((pool) => pool.nextWakeMs(nowMs) !== undefined);
+  const more = isResting ? "; those that came back rest for a minute" : "";
+  throw new AllocationError(
+    `no address is left in network ${network.name} (${pools.map(({ text }) => text).join(", ")})${more}`,
+    { kind: "address", id: networkId },
+  );
 }
 
-function readRange(text: string, network: string): Ipv4Range {
+function poolsOf({ pools }: NetworkPool, family: IpFamily): readonly AddressPool[] {
+  return pools.filter(({ subnet }) => subnet.family === family);
+}
+
+function readRange(text: string, network: string): IpRange {
   const range = parseRange(text);
-  if (!range) throw new AllocationError(`"${text}" of network ${network} is no IPv4 subnet`);
+  if (!range) throw new AllocationError(`"${text}" of network ${network} is no subnet`);
   return range;
 }
 

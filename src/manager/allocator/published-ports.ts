@@ -13,6 +13,7 @@ import { SparseBitmap } from "./sparse-bitmap.js";
 const FIRST_DYNAMIC = 30_000;
 const LAST_DYNAMIC = 32_767;
 const LAST_PORT = 65_535;
+const PORT = { kind: "port", id: "" } as const;
 
 interface ProtocolSpace {
   readonly taken: SparseBitmap;
@@ -91,7 +92,7 @@ export class PublishedPorts {
     if (claimed.has(portKey(protocol, number))) throw new AllocationError(`${name} is published twice`);
     const owner = this.#space(protocol).owners.get(number);
     if (owner !== undefined && owner !== serviceId) {
-      throw new AllocationError(`${name} is already published by service ${owner}`);
+      throw new AllocationError(`${name} is already published by service ${owner}`, PORT);
     }
   }
 
@@ -106,7 +107,7 @@ export class PublishedPorts {
     };
     const number = free(space.cursor, LAST_DYNAMIC + 1) ?? free(FIRST_DYNAMIC, space.cursor);
     if (number === undefined) {
-      throw new AllocationError(`no ${Protocol[protocol]} port is left in ${FIRST_DYNAMIC}–${LAST_DYNAMIC}`);
+      throw new AllocationError(`no ${Protocol[protocol]} port is left in ${FIRST_DYNAMIC}–${LAST_DYNAMIC}`, PORT);
     }
     space.cursor = number + 1;
     return number;

@@ -50,6 +50,19 @@ export class SparseBitmap {
     return found < Math.min(end, this.size) ? found : undefined;
   }
 
+  /** The smallest number in from…end-1 that is in the set. Takes time with the distance. */
+  nextPresent(from: number, end: number): number | undefined {
+    const words = this.#levels[0]!;
+    const limit = Math.min(end, this.size);
+    for (let at = from; at < limit; at = (Math.floor(at / 32) + 1) * 32) {
+      const word = ((words.get(at >>> 5) ?? 0) & (FULL << (at & 31))) >>> 0;
+      if (word === 0) continue;
+      const found = Math.floor(at / 32) * 32 + lowestBit(word);
+      return found < limit ? found : undefined;
+    }
+    return undefined;
+  }
+
   #nextClear(level: number, from: number): number {
     const words = this.#levels[level];
     if (!words) return Number.POSITIVE_INFINITY;

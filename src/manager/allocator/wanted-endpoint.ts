@@ -29,6 +29,7 @@ export function isEndpointComplete(service: Service, ingressId: string | undefin
   const { endpoint } = service;
   if (!endpoint || (publishesOnIngress(service) && ingressId === undefined)) return false;
   const wanted = [...virtualIpNetworkIds(service, ingressId)].sort();
-  const present = endpoint.virtualIps.map(({ networkId }) => networkId).sort();
+  // A network of both families has one of each.
+  const present = [...new Set(endpoint.virtualIps.map(({ networkId }) => networkId))].sort();
   return wanted.join() === present.join() && isDeepStrictEqual(endpoint.spec, service.spec?.endpoint);
 }

@@ -13,7 +13,7 @@ import { makeCsr } from "../../security/pki/csr.js";
 import { issueCertificate } from "../../security/pki/issue.js";
 import { makeRootCa } from "../../security/pki/root-ca.js";
 import { newObjectId, type RandomBytes } from "../../store/object-id.js";
-import { parseRange } from "../allocator/ipv4-range.js";
+import { parseRange } from "../allocator/ip-range.js";
 import { withNewUnlockKey } from "../autolock/cluster-key.js";
 import { checkClusterSpec } from "../control/cluster-spec.js";
 import { DEFAULT_NODE_CERTIFICATE_EXPIRY_MS, freshRoot, nodeCertificateExpiryMs } from "./cluster-root.js";
@@ -59,7 +59,8 @@ export function newCluster({ request = {}, defaults, random, nowMs }: NewCluster
   const root = given ?? makeRootCa(nowMs);
   const pools = request.defaultAddrPool?.length ? request.defaultAddrPool : [ADDRESS_POOL];
   for (const pool of pools) {
-    if (!parseRange(pool)) throw invalidArgument(`invalid default address pool "${pool}": an IPv4 subnet is due`);
+    if (parseRange(pool)?.family !== 4)
+      throw invalidArgument(`invalid default address pool "${pool}": an IPv4 subnet is due`);
   }
   const nothing = Buffer.alloc(0);
   const cluster = Cluster.fromPartial({

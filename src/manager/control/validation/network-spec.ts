@@ -1,7 +1,4 @@
 /** What a network may ask for. */
-
-import { formatIpv4 } from "../../../../native-bindings/address-text.js";
-import { parsePrefix } from "../../../../overlay/ipv4.js";
 import type { Network } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { NetworkSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
 import {
@@ -12,20 +9,24 @@ import { failedPrecondition, invalidArgument, unimplemented } from "../../../api
 import { AllocationError } from "../../allocator/allocation-error.js";
 import {
   contains,
+  formatIp,
   formatRange,
-  type Ipv4Range,
+  type IpFamily,
+  type IpRange,
+  includes,
   overlaps,
   parseAddress,
   parseRange,
-} from "../../allocator/ipv4-range.js";
-import { readVni } from "../../allocator/network-pools.js";
+  rangeAround,
+} from "../../allocator/ip-range.js";
+import { readVni } from "../../allocator/network-record.js";
 import { checkName } from "./name.js";
 
 const MTU_OPTION = "com.docker.network.driver.mtu";
 const MIN_MTU = 576;
 const MAX_MTU = 65_535;
-const MAX_PREFIX_LENGTH = 30;
-const MIN_PREFIX_LENGTH = 8;
+/** Of subnets: from the largest to the smallest. */
+const PREFIX_LENGTHS = { 4: [8, 30], 6: [32, 126] } as const;
 
 /** @throws StatusError: INVALID_ARGUMENT, or UNIMPLEMENTED for what this version cannot build */
 export function checkNetworkSpec(spec: NetworkSpec): void {
@@ -42,8 +43,14 @@ export function checkNetworkSpec(spec: NetworkSpec): void {
     throw unimplemented(`IPAM driver "${ipamDriver}" is not available: default is the only one`);
   checkOptions(spec.driverConfig?.options ?? {});
   const configs = spec.ipam?.configs ?? [];
-  for (const config of configs) checkIpam(config);
-  if (configs.length > 1) throw unimplemented("a network has one IPv4 subnet in this version of tswarm, not several");
+  const counts = { 4: 0, 6: 0 };
+  for (const config of configs) counts[checkIpam(config)]++;
+  if (counts[6] > 0 && !spec.ipv6Enabled)
+    throw invalidArgument("ipam configuration: an IPv6 subnet needs IPv6 enabled");
+  for (const family of [4, 6] as const) {
+    if (counts[family] < 2) continue;
+    throw unimplemented(`a network has one IPv${family} subnet in this version of tswarm, not ${counts[family]}`);
+  }
 }
 
 /** @throws StatusError (INVALID_ARGUMENT) that names the other network; FAILED_PRECONDITION for a second ingress network */
@@ -78,59 +85,69 @@ function checkOptions(options: Readonly<Record<string, string>>): void {
   }
 }
 
-function checkIpam(config: IPAMConfig): void {
-  if (config.family === AddressFamily.IPV6 || config.subnet.includes(":")) {
-    throw unimplemented("IPv6 in overlay networks is not available in this version of tswarm");
-  }
+/** @returns the family of the subnet that it asks for */
+function checkIpam(config: IPAMConfig): IpFamily {
+  const asksForIpv6 = config.family === AddressFamily.IPV6;
   if (config.subnet === "") {
     if (config.range || config.gateway) throw invalidArgument("ipam configuration: a range or gateway needs a subnet");
-    return;
+    return asksForIpv6 ? 6 : 4;
   }
   const subnet = readSubnet(config.subnet);
+  if (asksForIpv6 && subnet.family === 4) {
+    throw invalidArgument(`ipam configuration: subnet ${config.subnet} is no IPv6 subnet`);
+  }
   if (config.range) {
     const range = parseRange(config.range);
     if (!range) throw invalidArgument(`ipam configuration: invalid range ${config.range}`);
-    if (!contains(subnet, range.first) || !contains(subnet, range.last)) {
+    if (!includes(subnet, range)) {
       throw invalidArgument(`ipam configuration: subnet ${config.subnet} does not contain range ${config.range}`);
     }
   }
   for (const [what, text] of [["gateway", config.gateway], ...Object.entries(config.reserved)] as const) {
     if (text === "") continue;
     const address = parseAddress(text);
-    if (address === undefined) throw invalidArgument(`ipam configuration: invalid ${what} ${text}`);
+    if (!address) throw invalidArgument(`ipam configuration: invalid ${what} ${text}`);
     if (!contains(subnet, address)) {
       throw invalidArgument(`ipam configuration: subnet ${config.subnet} does not contain ${what} ${text}`);
     }
-    if (address === subnet.first || address === subnet.last) {
+    if (address.value === subnet.first || address.value === subnet.last) {
       throw invalidArgument(`ipam configuration: ${what} ${text} is the first or last address of ${config.subnet}`);
     }
   }
+  return subnet.family;
 }
 
-function readSubnet(text: string): Ipv4Range {
+function readSubnet(text: string): IpRange {
   const range = parseRange(text);
   if (!range) {
-    const meant = parsePrefix(text);
-    const hint = meant ? `: host bits are set, ${meant.subnet} has none` : "";
+    const meant = rangeAround(text);
+    const hint = meant ? `: host bits are set, ${formatRange(meant)} has none` : "";
     throw invalidArgument(`ipam configuration: invalid subnet ${text}${hint}`);
   }
-  if (range.length < MIN_PREFIX_LENGTH || range.length > MAX_PREFIX_LENGTH) {
-    throw invalidArgument(
-      `ipam configuration: subnet ${text} must be from /${MIN_PREFIX_LENGTH} to /${MAX_PREFIX_LENGTH}`,
-    );
+  const [largest, smallest] = PREFIX_LENGTHS[range.family];
+  if (range.length < largest || range.length > smallest) {
+    throw invalidArgument(`ipam configuration: subnet ${text} must be from /${largest} to /${smallest}`);
   }
   const unusable = UNUSABLE.find((other) => overlaps(parseRange(other)!, range));
   if (unusable) {
-    throw invalidArgument(
-      `ipam configuration: subnet ${text} cannot be used: ${formatIpv4(range.first)} lies in ${unusable}`,
-    );
+    const first = formatIp(range.family, range.first);
+    throw invalidArgument(`ipam configuration: subnet ${text} cannot be used: ${first} lies in ${unusable}`);
   }
   return range;
 }
 
-/** This network, loopback, link-local, multicast and reserved addresses. */
-const UNUSABLE: readonly string[] = ["0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "224.0.0.0/4", "240.0.0.0/4"];
+/** This network, loopback, link-local, multicast and reserved addresses; of IPv6 also those that stand for IPv4 ones. */
+const UNUSABLE: readonly string[] = [
+  "0.0.0.0/8",
+  "127.0.0.0/8",
+  "169.254.0.0/16",
+  "224.0.0.0/4",
+  "240.0.0.0/4",
+  "::/8",
+  "fe80::/10",
+  "ff00::/8",
+];
 
-function subnetsOf(configs: readonly IPAMConfig[] | undefined): readonly Ipv4Range[] {
+function subnetsOf(configs: readonly IPAMConfig[] | undefined): readonly IpRange[] {
   return (configs ?? []).flatMap(({ subnet }) => parseRange(subnet) ?? []);
 }

@@ -1,0 +1,85 @@
+/**
+ * On which networks a node needs an address of its own. A node of tswarm needs one on ingress alone. Docker's engine balances load in a
+ * sandbox of its own for each network, waits for an address for it before it starts the first task there, and says so by its plug-ins.
+ */
+import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import type { NodeDescription } from "../../api/generated/docker/swarmkit/v1/types.js";
+import type { StoreReader } from "../../store/reader.js";
+import { isOver } from "../task-life.js";
+
+/** tswarm's agents say of themselves what balances their load. */
+const TSWARM_LABEL = "tswarm.load-balancer";
+
+/** The agent waits for an address on each network that its tasks are on. */
+export function waitsForAttachments(description: NodeDescription | undefined): boolean {
+  const engine = description?.engine;
+  if (!engine || engine.labels[TSWARM_LABEL] !== undefined) return false;
+  return engine.plugins.some(({ type, name }) => type === "Network" && name === "overlay");
+}
+
+interface Place {
+  readonly nodeId: string;
+  readonly networkIds: readonly string[];
+}
+
+const NONE: readonly string[] = [];
+
+/** Counts the tasks of each network on each node that waits for attachments. */
+export class NodeNetworks {
+  /** Node → network → number of tasks. */
+  readonly #counts = new Map<string, Map<string, number>>();
+  readonly #places = new Map<string, Place>();
+
+  /** @returns ids of networks */
+  of(nodeId: string): readonly string[] {
+    const counts = this.#counts.get(nodeId);
+    return counts ? [...counts.keys()] : NONE;
+  }
+
+  /** @returns whether it is new that the node waits, or does not any more */
+  seeNode(node: Node, read: Pick<StoreReader, "find">): boolean {
+    const waits = waitsForAttachments(node.description);
+    if (waits === this.#counts.has(node.id)) return false;
+    if (!waits) return this.nodeGone(node.id);
+    this.#counts.set(node.id, new Map());
+    for (const task of read.find("task", "node", node.id)) this.seeTask(task);
+    return true;
+  }
+
+  nodeGone(nodeId: string): boolean {
+    for (const [taskId, place] of this.#places) if (place.nodeId === nodeId) this.#places.delete(taskId);
+    return this.#counts.delete(nodeId);
+  }
+
+  /** @returns ids of nodes that need other networks than before */
+  seeTask(task: Task): readonly string[] {
+    const counts = task.nodeId !== "" && !isOver(task) ? this.#counts.get(task.nodeId) : undefined;
+    const known = this.#places.get(task.id);
+    if (!counts) return known ? this.taskGone(task.id) : NONE;
+    const networkIds = task.networks.flatMap(({ network }) => network?.id ?? []);
+    if (known?.nodeId === task.nodeId && known.networkIds.join() === networkIds.join()) return NONE;
+    const changed = new Set(this.taskGone(task.id));
+    this.#places.set(task.id, { nodeId: task.nodeId, networkIds });
+    for (const id of networkIds) {
+      const count = counts.get(id) ?? 0;
+      counts.set(id, count + 1);
+      if (count === 0) changed.add(task.nodeId);
+    }
+    return [...changed];
+  }
+
+  /** @returns ids of nodes that need fewer networks than before */
+  taskGone(taskId: string): readonly string[] {
+    const place = this.#places.get(taskId);
+    if (!place) return NONE;
+    this.#places.delete(taskId);
+    const counts = this.#counts.get(place.nodeId);
+    let isLast = false;
+    for (const id of counts ? place.networkIds : NONE) {
+      const count = counts!.get(id)! - 1;
+      if (count > 0) counts!.set(id, count);
+      else isLast = counts!.delete(id);
+    }
+    return isLast ? [place.nodeId] : NONE;
+  }
+}
