@@ -62,6 +62,8 @@ export class DispatcherSession {
   #open: OpenSession | undefined;
   #announced: Uint8Array | undefined;
   #alarm = new AbortController();
+  /** What the alarm is set to. */
+  #alarmAtMs: number | undefined;
   #describing = new AbortController();
 
   constructor(options: DispatcherSessionOptions) {
@@ -103,13 +105,17 @@ export class DispatcherSession {
   }
 
   async #setAlarm(): Promise<void> {
+    const { wakeAtMs } = this.#machine;
+    if (wakeAtMs === this.#alarmAtMs) return;
+    this.#alarmAtMs = wakeAtMs;
     this.#alarm.abort();
+    if (wakeAtMs === undefined) return;
     const alarm = new AbortController();
     this.#alarm = alarm;
-    const wakeAtMs = this.#machine.wakeAtMs;
-    if (wakeAtMs === undefined) return;
     await this.#clock.pause(Math.max(0, wakeAtMs - this.#clock.now()), alarm.signal);
-    if (!alarm.signal.aborted) this.#step({ kind: "tick" });
+    if (alarm.signal.aborted) return;
+    this.#alarmAtMs = undefined;
+    this.#step({ kind: "tick" });
   }
 
   #carryOut(command: SessionCommand): void {
