@@ -7,6 +7,8 @@ import type { Executor } from "../agent/executor/executor.js";
 import { ProcessExecutor } from "../agent/executor/process/process-executor.js";
 import { LinkClient } from "../agent/link/link-client.js";
 import { RelayDirectory } from "../agent/link/relay-directory.js";
+import { LogListener } from "../agent/logs/log-listener.js";
+import { OutputRecorder } from "../agent/logs/output-recorder.js";
 import { AgentNetwork } from "../agent/network/agent-network.js";
 import { DataPlaneClient } from "../agent/network/data-plane-client.js";
 import type { DataPlaneFacts, LoadBalancerChoice, PacketFilterChoice } from "../agent/network/data-plane-protocol.js";
@@ -17,6 +19,7 @@ import type { ManagerList } from "../agent/session/manager-choice.js";
 import { Managers } from "../agent/session/managers.js";
 import { describeNode } from "../agent/session/node-description.js";
 import { expandTask, type TemplateNode } from "../agent/task-template.js";
+import { systemClock } from "../agent/worker/clock.js";
 import { Worker } from "../agent/worker/worker.js";
 import type { Node } from "../api/generated/docker/swarmkit/v1/objects.js";
 import type { NodeDescription, NodeTLSInfo, WeightedPeer } from "../api/generated/docker/swarmkit/v1/types.js";
@@ -74,6 +77,8 @@ export class Agent {
   readonly #worker: Worker;
   readonly #session: DispatcherSession;
   readonly #link: LinkClient;
+  readonly #outputs: OutputRecorder;
+  readonly #logs: LogListener;
 
   /** @throws Error with one clear line when the kernel lacks what a node needs */
   static async start(options: AgentOptions): Promise<Agent> {
@@ -132,7 +137,10 @@ export class Agent {
       stateDir: settings.stateDir,
       executors: [withTemplates(this.#executor, templateNode)],
       network: this.#network,
-      report: (taskId, status) => this.#session.report(taskId, status),
+      report: (taskId, status) => {
+        this.#session.report(taskId, status);
+        this.#logs.tasksChanged();
+      },
       log,
     });
     this.#managers = new Managers({
@@ -152,13 +160,28 @@ export class Agent {
       },
       onManagers: options.onManagers,
       onRootCa: (roots) => options.onRoots(Buffer.from(roots).toString()),
-      onRegistered: options.onRegistered,
+      onRegistered: (registered) => {
+        const { sessionAddress } = this.#managers;
+        if (registered && sessionAddress !== undefined) this.#logs.follow(sessionAddress);
+        options.onRegistered(registered);
+      },
       onBroken: options.onBroken,
       log,
     });
     this.#link = new LinkClient({
       directory: this.#directory,
       open: () => this.#managers.link(),
+      random: Math.random,
+      log,
+    });
+    const { outputFolder, keptOutputBytes } = this.#executor;
+    this.#outputs = new OutputRecorder({ folder: outputFolder, keptBytes: keptOutputBytes, log });
+    this.#logs = new LogListener({
+      nodeId,
+      connect: () => this.#managers.logBroker(),
+      tasks: () => this.#worker.tasks(),
+      outputs: this.#outputs,
+      clock: systemClock,
       random: Math.random,
       log,
     });
@@ -173,10 +196,12 @@ export class Agent {
   async stop(): Promise<void> {
     this.#session.stop();
     this.#link.stop();
+    await this.#logs.stop();
     await this.#worker.stop();
     await this.#network.stop();
     await this.#names.stop();
     await this.#executor.stop();
+    await this.#outputs.stop();
     this.#directory.close();
     await this.#dataPlane.stop();
     this.#managers.close();
@@ -185,6 +210,7 @@ export class Agent {
   async #begin(): Promise<void> {
     await this.#network.start();
     this.#executor.start();
+    await this.#outputs.start();
     await this.#worker.start();
     await this.#network.keepOnly(new Set(this.#worker.tasks().map((task) => task.id)));
     this.#session.start();

@@ -18,6 +18,7 @@ import { RelayService } from "../dispatcher/relay-service.js";
 import { KeyManager } from "../keymanager/key-manager.js";
 import { Inspector } from "../link/inspector.js";
 import { LinkService } from "../link/link-service.js";
+import { LogBroker } from "../logbroker/log-broker.js";
 import { ControlLoop } from "../loop/control-loop.js";
 import { MembershipService } from "../membership/membership-service.js";
 import { RoleManager } from "../membership/role-manager.js";
@@ -59,6 +60,10 @@ export interface LeaderServices {
   readonly nodeIdentity: UntypedServiceImplementation;
   /** docker.swarmkit.v1.NodeCA */
   readonly nodeCa: UntypedServiceImplementation;
+  /** docker.swarmkit.v1.Logs */
+  readonly logs: UntypedServiceImplementation;
+  /** docker.swarmkit.v1.LogBroker */
+  readonly logBroker: UntypedServiceImplementation;
 }
 
 export class LeaderTerm implements Term {
@@ -68,6 +73,7 @@ export class LeaderTerm implements Term {
   readonly #relay: RelayService;
   readonly #links: LinkService;
   readonly #authority: LeaderAuthority;
+  readonly #logs: LogBroker;
   readonly #options: LeaderTermOptions;
   #planning: Planning | undefined;
   #loops: readonly ControlLoop[] = [];
@@ -80,6 +86,7 @@ export class LeaderTerm implements Term {
     this.#relay = new RelayService({ registrar: this.registrar, store, clock, identity, log });
     this.#links = new LinkService({ store, clock, identity, log });
     this.#authority = new LeaderAuthority({ store, clock, random, identity, external: options.external, log });
+    this.#logs = new LogBroker({ store, clock, random, identity, log });
     this.services = {
       relay: this.#relay.service(),
       links: this.#links.handlers(),
@@ -88,6 +95,8 @@ export class LeaderTerm implements Term {
       membership: new MembershipService({ store, raft, identity, log }).service(),
       nodeIdentity: this.#authority.nodeIdentity,
       nodeCa: this.#authority.nodeCa,
+      logs: this.#logs.logs(),
+      logBroker: this.#logs.broker(),
     };
   }
 
@@ -128,6 +137,7 @@ export class LeaderTerm implements Term {
     this.registrar.stop();
     this.#relay.stop(reason);
     this.#links.stop(reason);
+    this.#logs.stop(reason);
     this.#authority.stop();
     await Promise.all(this.#loops.map((loop) => loop.stop()));
   }

@@ -4,6 +4,7 @@ import { CAService, NodeCAService } from "../../api/generated/docker/swarmkit/v1
 import { ControlService } from "../../api/generated/docker/swarmkit/v1/control.js";
 import { DispatcherService } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
 import { HealthService } from "../../api/generated/docker/swarmkit/v1/health.js";
+import { LogBrokerService, LogsService } from "../../api/generated/docker/swarmkit/v1/logbroker.js";
 import { RaftMembershipService } from "../../api/generated/docker/swarmkit/v1/raft.js";
 import { WatchService } from "../../api/generated/docker/swarmkit/v1/watch.js";
 import { NodeSessionService, SessionRelayService } from "../../api/generated/tswarm/v1/dispatcher.js";
@@ -68,6 +69,10 @@ export class Services {
     add(server, this.#waiting(this.#service(PlannerService, (member) => member.leading?.planner, this.#own)));
     add(
       server,
+      this.#service(LogsService, ({ leading }) => leading?.logs, this.#own),
+    );
+    add(
+      server,
       this.#service(WatchService, () => manager.watch, this.#own),
     );
     server.addService(LocalManagerService, localManagerService(manager, manager.log));
@@ -87,6 +92,10 @@ export class Services {
     add(server, this.#waiting(led(ControlService, ({ control }) => control)));
     add(server, this.#waiting(led(InspectorService, ({ leading }) => leading?.inspector)));
     add(server, this.#waiting(led(PlannerService, ({ leading }) => leading?.planner)));
+    add(
+      server,
+      led(LogsService, ({ leading }) => leading?.logs),
+    );
     add(
       server,
       led(SessionRelayService, ({ leading }) => leading?.relay),
@@ -119,6 +128,10 @@ export class Services {
     add(
       server,
       this.#service(LINK_SERVICE, ({ leading }) => leading?.links, this.#nodes),
+    );
+    add(
+      server,
+      this.#service(LogBrokerService, ({ leading }) => leading?.logBroker, this.#nodes),
     );
     const health = () => ({
       isServing: manager.phase === "running",

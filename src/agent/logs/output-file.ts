@@ -1,0 +1,200 @@
+/** One output file of a task, and the marks beside it that say when what of it was written. */
+import type { BigIntStats } from "node:fs";
+import { appendFile, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { dirname } from "node:path";
+import { decodeMarks, encodeMarks, MARK_BYTES, type Mark, thinMarks } from "./time-marks.js";
+
+/** Between two looks at a file that grows all the time. */
+const LOOK_GAP_MS = 10;
+const WRITE_DELAY_MS = 500;
+const MAX_UNWRITTEN = 256;
+/** Half a megabyte of them. */
+const MAX_MARKS = 32_768;
+const MAX_RECENT = 1024;
+
+export class OutputFile {
+  readonly path: string;
+  readonly #marksPath: string;
+  readonly #keptBytes: number;
+  readonly #log: (line: string) => void;
+  readonly #listeners = new Set<() => void>();
+  /** The newest marks, in order. */
+  #recent: Mark[] = [];
+  #recentFrom = 0;
+  #unwritten: Mark[] = [];
+  #written = 0;
+  #isLoaded = false;
+  #hasComplained = false;
+  #sizeBytes = 0;
+  #turn: Promise<void> = Promise.resolve();
+  #gap: NodeJS.Timeout | undefined;
+  #isTouched = false;
+  #writing: NodeJS.Timeout | undefined;
+
+  /** @param keptBytes how much of the newest output is kept */
+  constructor(path: string, marksPath: string, keptBytes: number, log: (line: string) => void) {
+    this.path = path;
+    this.#marksPath = marksPath;
+    this.#keptBytes = keptBytes;
+    this.#log = log;
+  }
+
+  /** As far as there are marks. */
+  get sizeBytes(): number {
+    return this.#sizeBytes;
+  }
+
+  /** Before this offset output may be gone. */
+  get keptFrom(): number {
+    return Math.max(0, this.#sizeBytes - this.#keptBytes);
+  }
+
+  /** Something was written: it is looked at now, or soon. */
+  touched(): void {
+    if (this.#gap) {
+      this.#isTouched = true;
+      return;
+    }
+    this.#gap = setTimeout(() => {
+      this.#gap = undefined;
+      if (!this.#isTouched) return;
+      this.#isTouched = false;
+      this.touched();
+    }, LOOK_GAP_MS).unref();
+    void this.look();
+  }
+
+  /** How long it is now, and since when. Errors are logged: what is not marked now is with the next look. */
+  look(): Promise<void> {
+    return this.#inTurn(async () => {
+      const found = await stat(this.path, { bigint: true }).catch(unlessMissing);
+      if (found) await this.#note(found);
+    });
+  }
+
+  /** The same from somebody who holds the file open: it may be unlinked. */
+  seen(found: BigIntStats): Promise<void> {
+    return this.#inTurn(() => this.#note(found));
+  }
+
+  /** Calls back whenever it has grown. @returns a function that ends that */
+  onGrowth(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** What is behind this offset has its marks in memory. */
+  get recentFrom(): number {
+    return this.#recentFrom;
+  }
+
+  /** Marks for what is behind an offset, as long as the file is not longer than now. @throws Error of the file system */
+  async marks(from: number): Promise<readonly Mark[]> {
+    if (from >= this.#recentFrom) return this.#recent;
+    let marks: readonly Mark[] = [];
+    await this.#inTurn(async () => {
+      await this.#write();
+      marks = await this.#read();
+    });
+    return marks;
+  }
+
+  /** Writes down what is not yet. */
+  async close(): Promise<void> {
+    clearTimeout(this.#gap);
+    clearTimeout(this.#writing);
+    await this.#inTurn(() => this.#write());
+  }
+
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    this.#turn = this.#turn.then(async () => {
+      if (!this.#isLoaded) await this.#load();
+      await work();
+    });
+    this.#turn = this.#turn.catch((error: Error) => this.#complain(error));
+    return this.#turn;
+  }
+
+  #complain({ message }: Error): void {
+    if (this.#hasComplained) return;
+    this.#hasComplained = true;
+    this.#log(`${this.path}: when it was written cannot be kept: ${message}`);
+  }
+
+  async #load(): Promise<void> {
+    this.#isLoaded = true;
+    const marks = await this.#read();
+    this.#written = marks.length;
+    this.#sizeBytes = marks.at(-1)?.offset ?? 0;
+    this.#setRecent(marks);
+  }
+
+  async #read(): Promise<Mark[]> {
+    const bytes = await readFile(this.#marksPath).catch(unlessMissing);
+    if (!bytes) return [];
+    const marks = decodeMarks(bytes);
+    // What follows a torn mark would not be found again.
+    if (marks.length * MARK_BYTES !== bytes.length) await writeFile(this.#marksPath, encodeMarks(marks));
+    return marks;
+  }
+
+  async #note({ size, mtimeNs }: BigIntStats): Promise<void> {
+    const sizeBytes = Number(size);
+    if (sizeBytes < this.#sizeBytes) await this.#emptied();
+    if (sizeBytes <= this.#sizeBytes) return;
+    const last = this.#recent.at(-1)?.nanos ?? 0n;
+    const mark = { offset: sizeBytes, nanos: mtimeNs > last ? mtimeNs : last };
+    this.#sizeBytes = sizeBytes;
+    this.#recent.push(mark);
+    if (this.#recent.length > 2 * MAX_RECENT) this.#setRecent(this.#recent);
+    this.#unwritten.push(mark);
+    if (this.#unwritten.length >= MAX_UNWRITTEN) await this.#write();
+    else this.#writing ??= setTimeout(() => void this.#inTurn(() => this.#write()), WRITE_DELAY_MS).unref();
+    for (const listener of this.#listeners) listener();
+  }
+
+  #setRecent(marks: readonly Mark[]): void {
+    this.#recent = marks.slice(-MAX_RECENT);
+    this.#recentFrom = marks[marks.length - this.#recent.length - 1]?.offset ?? 0;
+  }
+
+  /** The file began anew: where holes cannot be punched, that is how it is kept within bounds. */
+  async #emptied(): Promise<void> {
+    this.#unwritten = [];
+    this.#written = 0;
+    this.#sizeBytes = 0;
+    this.#setRecent([]);
+    await writeFile(this.#marksPath, "").catch(unlessMissing);
+  }
+
+  async #write(): Promise<void> {
+    clearTimeout(this.#writing);
+    this.#writing = undefined;
+    const marks = this.#unwritten.splice(0);
+    if (marks.length === 0) return;
+    const bytes = encodeMarks(marks);
+    try {
+      await appendFile(this.#marksPath, bytes, { mode: 0o600 });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+      // Not the folders above: the task may just have been removed.
+      await mkdir(dirname(this.#marksPath), { mode: 0o700 }).catch(unlessMissing);
+      await appendFile(this.#marksPath, bytes, { mode: 0o600 }).catch(unlessMissing);
+    }
+    this.#written += marks.length;
+    if (this.#written > MAX_MARKS) await this.#thin();
+  }
+
+  async #thin(): Promise<void> {
+    const marks = thinMarks(await this.#read(), this.keptFrom, MAX_MARKS / 2);
+    const temporary = `${this.#marksPath}.new`;
+    await writeFile(temporary, encodeMarks(marks), { mode: 0o600 });
+    await rename(temporary, this.#marksPath);
+    this.#written = marks.length;
+  }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): undefined {
+  if (error.code === "ENOENT" || error.code === "EEXIST") return undefined;
+  throw error;
+}

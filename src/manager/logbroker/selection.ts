@@ -1,0 +1,75 @@
+/** Which tasks a selector means, and what of them can have output. Pure. */
+import type { LogSelector } from "../../api/generated/docker/swarmkit/v1/logbroker.js";
+import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { invalidArgument } from "../../api/status-error.js";
+import type { StoreReader } from "../../store/reader.js";
+import type { Selector } from "../../store/watch-hub.js";
+
+const MAX_IDS = 1000;
+
+/** @throws StatusError (INVALID_ARGUMENT) when it names nothing, or too much */
+export function validSelector(selector: LogSelector | undefined): LogSelector {
+  const count = selector ? selector.serviceIds.length + selector.nodeIds.length + selector.taskIds.length : 0;
+  if (!selector || count === 0) throw invalidArgument("log selector must contain at least one service, node or task");
+  if (count > MAX_IDS) throw invalidArgument(`the log selector names more than ${MAX_IDS} services, nodes and tasks`);
+  return selector;
+}
+
+export function isSelected({ serviceIds, nodeIds, taskIds }: LogSelector, task: Task): boolean {
+  return (
+    taskIds.includes(task.id) ||
+    (task.serviceId !== "" && serviceIds.includes(task.serviceId)) ||
+    (task.nodeId !== "" && nodeIds.includes(task.nodeId))
+  );
+}
+
+/** The selected tasks that the store knows, those that have ended too. */
+export function selectedTasks(read: StoreReader, { serviceIds, nodeIds, taskIds }: LogSelector): readonly Task[] {
+  return [
+    ...serviceIds.flatMap((id) => read.find("task", "service", id)),
+    ...nodeIds.flatMap((id) => read.find("task", "node", id)),
+    ...taskIds.flatMap((id) => read.get("task", id) ?? []),
+  ];
+}
+
+/** What changes of the selected tasks are watched by. */
+export function watched({ serviceIds, nodeIds, taskIds }: LogSelector): readonly Selector[] {
+  return [
+    ...serviceIds.map((key): Selector => ({ kind: "task", index: "service", key })),
+    ...nodeIds.map((key): Selector => ({ kind: "task", index: "node", key })),
+    ...taskIds.map((id): Selector => ({ kind: "task", id })),
+    ...serviceIds.map((id): Selector => ({ kind: "service", id })),
+    { kind: "node" },
+  ];
+}
+
+/** Whether no more output can come: nothing of what is named is there any more, or can run again. */
+export function isExhausted(read: StoreReader, { serviceIds, nodeIds, taskIds }: LogSelector): boolean {
+  return (
+    nodeIds.length === 0 &&
+    serviceIds.every((id) => !read.get("service", id) && read.find("task", "service", id).every(hasEnded)) &&
+    taskIds.every((id) => hasEnded(read.get("task", id)))
+  );
+}
+
+function hasEnded(task: Task | undefined): boolean {
+  return !task || (task.status?.state ?? TaskState.NEW) >= TaskState.COMPLETE;
+}
+
+/** Whether a task can have written something: it was started, as far as is known. */
+export function mayHaveOutput({ status }: Task): boolean {
+  const state = status?.state ?? TaskState.NEW;
+  return state >= TaskState.STARTING && state !== TaskState.REJECTED;
+}
+
+/** It is to run, but no node has it yet. */
+export function isUnplaced(task: Task): boolean {
+  return task.nodeId === "" && task.desiredState <= TaskState.COMPLETE && !hasEnded(task);
+}
+
+/** "web.1", as people call it. */
+export function taskName({ serviceAnnotations, slot, nodeId, id }: Task): string {
+  const service = serviceAnnotations?.name;
+  return service ? `${service}.${slot > 0 ? slot : nodeId || id}` : id;
+}
