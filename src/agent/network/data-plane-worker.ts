@@ -13,9 +13,13 @@ import { GatewayAddresses } from "./gateway-addresses.js";
 import { seeHostMounts } from "./host-mounts.js";
 import { chooseBridgeSubnet, openKernel } from "./kernel.js";
 import { observeNode } from "./observation.js";
+import { threadCpuMs } from "./thread-cpu.js";
 
 const RETRY_MS = 1000;
-/** A look may take this share of the Worker's time at most: on a full node looks come less often. */
+/**
+ * A look may take this share of a core at most: on a full node looks come less often. What others on the host keep this thread
+ * waiting for does not count.
+ */
 const LOOK_SHARE = 0.1;
 
 /** Nice value of this thread alone: where cores are scarce, answering names and heartbeats comes before programming the kernel. */
@@ -64,9 +68,9 @@ function start(): void {
   };
 
   const timed = (work: () => readonly DataPlaneProblem[]) => {
-    const started = performance.now();
+    const started = threadCpuMs();
     report(work());
-    lookSpentMs += performance.now() - started;
+    lookSpentMs += threadCpuMs() - started;
   };
 
   const beginLook = () => {
