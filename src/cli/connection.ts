@@ -26,6 +26,12 @@ export interface Connection {
     request: Request,
     timeoutMs?: number,
   ): Promise<Response>;
+  /**
+   * The responses of a stream, as fast as they are taken; who stops taking ends it. Each stream has a connection of its own making when the
+   * one before broke.
+   * @throws as call, in the course of it too
+   */
+  stream<Request, Response>(method: UnaryMethod<Request, Response>, request: Request): AsyncIterable<Response>;
   close(): void;
 }
 
@@ -61,6 +67,13 @@ export type WhyAway = () => Promise<CommandError | undefined>;
 export function openConnection(address: SocketAddress, defaultTimeoutMs: number, whyAway?: WhyAway): Connection {
   const absolute: SocketAddress = address.kind === "unix" ? { kind: "unix", path: resolvePath(address.path) } : address;
   const channel = new Channel(absolute);
+  const where = formatSocketAddress(absolute);
+  const failed = async (error: unknown, path: string, timeoutMs: number): Promise<unknown> => {
+    if (error instanceof CallFailure) return refusal(error, path, where, timeoutMs);
+    if (!(error instanceof ConnectError)) return error;
+    const isAway = error.code === "ENOENT" || error.code === "ECONNREFUSED";
+    return (isAway && (await whyAway?.())) || unreachable(error, where, timeoutMs);
+  };
   return {
     address: formatSocketAddress(address),
     async call(method, request, timeoutMs = defaultTimeoutMs) {
@@ -68,14 +81,27 @@ export function openConnection(address: SocketAddress, defaultTimeoutMs: number,
         const { message } = await channel.call(method.path, method.requestSerialize(request), timeoutMs);
         return method.responseDeserialize(message);
       } catch (error) {
-        if (error instanceof CallFailure) throw refusal(error, method.path, formatSocketAddress(absolute), timeoutMs);
-        if (!(error instanceof ConnectError)) throw error;
-        const isAway = error.code === "ENOENT" || error.code === "ECONNREFUSED";
-        throw (isAway && (await whyAway?.())) || unreachable(error, formatSocketAddress(absolute), timeoutMs);
+        throw await failed(error, method.path, timeoutMs);
+      }
+    },
+    async *stream(method, request) {
+      const { path, requestSerialize, responseDeserialize } = method;
+      try {
+        for await (const message of channel.stream(path, requestSerialize(request), defaultTimeoutMs)) {
+          yield responseDeserialize(message);
+        }
+      } catch (error) {
+        if (isBroken(error)) channel.drop();
+        throw await failed(error, path, defaultTimeoutMs);
       }
     },
     close: () => channel.close(),
   };
+}
+
+/** The connection itself may be of no use any more. */
+function isBroken(error: unknown): boolean {
+  return error instanceof ConnectError || (error instanceof CallFailure && error.code === Status.UNAVAILABLE);
 }
 
 function refusal({ code, details }: CallFailure, path: string, where: string, timeoutMs: number): CommandError {

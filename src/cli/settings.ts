@@ -25,13 +25,15 @@ const DEFAULT_LONG_TIMEOUT_MS = 120_000;
  * subcommand that was typed wins.
  */
 export function addGlobalFlags(command: Command): Command {
+  // Docker's `-n` of logs is another.
+  const hasOther = command.options.some(({ short }) => short === "-n");
   return command
     .optionsGroup("Global options:")
     .option(
       "-s, --socket <address>",
       `the manager's control socket, or HOST:PORT (TSWARM_HOST; default ${DEFAULT_CONTROL_SOCKET})`,
     )
-    .option("-n, --no-resolve", "show ids of other objects instead of their names")
+    .option(hasOther ? "--no-resolve" : "-n, --no-resolve", "show ids of other objects instead of their names")
     .option("--format <format>", "table or json (default table)")
     .option("--timeout <duration>", `longest wait for one answer (default ${DEFAULT_TIMEOUT})`)
     .helpOption("-h, --help", "show help");

@@ -8,6 +8,8 @@ export interface Terminal {
   write(text: string): void;
   /** Writes text to standard error: progress, hints and errors. Tokens and keys in it are left out. */
   writeError(text: string): void;
+  /** Writes bytes as they are, a program's own. Resolves when more can be taken. */
+  pass(bytes: Uint8Array, to: "output" | "error"): Promise<void>;
   /** Standard error is a screen: progress may redraw its lines. */
   readonly isScreen: boolean;
   /** Standard output is a screen that shows colours. */
@@ -38,6 +40,7 @@ export function processTerminal(): Terminal {
   return {
     write: (text) => void process.stdout.write(text),
     writeError: (text) => void process.stderr.write(withoutSecrets(text)),
+    pass: (bytes, to) => pass(to === "output" ? process.stdout : process.stderr, bytes),
     isScreen: error.isTTY === true && process.env.TERM !== "dumb",
     hasColour: output.isTTY === true && process.env.TERM !== "dumb" && !process.env.NO_COLOR,
     columns: () => error.columns ?? output.columns ?? FALLBACK_COLUMNS,
@@ -50,4 +53,8 @@ export function processTerminal(): Terminal {
       return () => void process.off("SIGINT", listener);
     },
   };
+}
+
+async function pass(stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
+  if (!stream.write(bytes)) await new Promise<void>((resolve) => stream.once("drain", resolve));
 }

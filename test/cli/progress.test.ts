@@ -123,6 +123,7 @@ function recorder(isScreen: boolean): Terminal & { text: string; nowMs: number }
       return this.nowMs;
     },
     write() {},
+    pass: async () => {},
     writeError(text) {
       this.text += text;
     },

@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { type CommandMaker, repeated } from "../command-maker.js";
 import { addListFlags, addWaitFlags } from "./flags.js";
+import { addLogFlags } from "./log-flags.js";
 import { addPlacementFlags, addPolicyFlags, addResourceFlags } from "./service-flags.js";
 
 export function addServiceCommands(program: Command, maker: CommandMaker): void {
@@ -32,6 +33,14 @@ export function addServiceCommands(program: Command, maker: CommandMaker): void 
     "Show all that is known of services",
     async () => (await import("../service/inspect.js")).inspectServices,
   );
+  addLogFlags(
+    maker.leaf(
+      service,
+      "logs <service...>",
+      "Show what the tasks of services have written, from all nodes, in the order of time. Takes tasks too",
+      async () => (await import("../logs/commands.js")).serviceLogs,
+    ),
+  ).addHelpText("after", "\nExamples:\n  tsctl service logs -f --tail 20 web\n  tsctl service logs --since 10m --raw web");
   addWaitFlags(
     maker.leaf(
       service,

@@ -1,5 +1,5 @@
 /**
- * Unary gRPC calls over one HTTP/2 connection, by Node's own modules: a client for single calls needs no more, and tsctl starts in half
+ * gRPC calls over one HTTP/2 connection, by Node's own modules: a client for single calls needs no more, and tsctl starts in half
  * the time. (gRPC over HTTP/2, PROTOCOL-HTTP2.md of gRPC.)
  */
 import { type ClientHttp2Session, type ClientHttp2Stream, connect, type IncomingHttpHeaders } from "node:http2";
@@ -7,7 +7,7 @@ import { createConnection, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
 import type { SocketAddress } from "../socket-address.js";
 import { CallFailure, ConnectError } from "./errors.js";
-import { readMessage, writeMessage } from "./framing.js";
+import { MessageReader, readMessage, writeMessage } from "./framing.js";
 import { Status } from "./status.js";
 
 /** The name that managers' certificates carry, however the manager is reached. */
@@ -52,6 +52,24 @@ export class Channel {
     return answerOf(stream, leftMs);
   }
 
+  /**
+   * The messages of a stream, as fast as they are taken; who stops taking ends it.
+   * @param timeoutMs for the connection alone
+   * @throws ConnectError, CallFailure as above, in the course of it too
+   */
+  async *stream(path: string, message: Uint8Array, timeoutMs: number): AsyncGenerator<Buffer> {
+    this.#session ??= openSession(this.address, this.tls, timeoutMs);
+    const stream = begin(await this.#session, path);
+    stream.end(writeMessage(message));
+    yield* messagesOf(stream);
+  }
+
+  /** Connects anew with the next call. */
+  drop(): void {
+    this.close();
+    this.#session = undefined;
+  }
+
   /** Cuts what is under way. */
   close(): void {
     this.#session?.then(
@@ -62,7 +80,7 @@ export class Channel {
 }
 
 /** @throws CallFailure when the server has gone since */
-function begin(session: ClientHttp2Session, path: string, timeoutMs: number): ClientHttp2Stream {
+function begin(session: ClientHttp2Session, path: string, timeoutMs?: number): ClientHttp2Stream {
   try {
     return session.request({
       ":method": "POST",
@@ -70,7 +88,7 @@ function begin(session: ClientHttp2Session, path: string, timeoutMs: number): Cl
       "content-type": "application/grpc",
       te: "trailers",
       "user-agent": "tsctl",
-      "grpc-timeout": `${Math.min(timeoutMs, 99_999_999)}m`,
+      ...(timeoutMs === undefined ? {} : { "grpc-timeout": `${Math.min(timeoutMs, 99_999_999)}m` }),
     });
   } catch (error) {
     throw new CallFailure(Status.UNAVAILABLE, `connection dropped: ${(error as Error).message}`);
@@ -171,6 +189,29 @@ function answerOf(stream: ClientHttp2Stream, timeoutMs: number): Promise<Answer>
       resolve(serverTimeMs === undefined ? { message } : { message, serverTimeMs });
     });
   });
+}
+
+async function* messagesOf(stream: ClientHttp2Stream): AsyncGenerator<Buffer> {
+  let head: IncomingHttpHeaders = {};
+  let trailers: IncomingHttpHeaders | undefined;
+  stream.on("response", (headers) => {
+    head = headers;
+    if (headers["grpc-status"] !== undefined) trailers = headers;
+  });
+  stream.on("trailers", (headers) => {
+    trailers = headers;
+  });
+  const reader = new MessageReader(MAX_MESSAGE_BYTES);
+  try {
+    for await (const part of stream as AsyncIterable<Buffer>) yield* reader.read(part);
+  } catch (error) {
+    throw new CallFailure(Status.UNAVAILABLE, `connection dropped: ${(error as Error).message}`);
+  } finally {
+    stream.destroy();
+  }
+  if (trailers === undefined) throw new CallFailure(Status.UNAVAILABLE, "connection dropped");
+  const code = Number(trailers["grpc-status"]);
+  if (code !== Status.OK) throw new CallFailure(code, detailsOf(trailers), serverTime(head));
 }
 
 /** Percent-encoded, says the protocol; shown as it is when it is not. */
