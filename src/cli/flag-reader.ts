@@ -14,6 +14,11 @@ export class FlagReader {
     return this.raw(flag) === true;
   }
 
+  /** `--no-NAME`, which stands for a false NAME. */
+  isFalse(flag: string): boolean {
+    return this.raw(flag) === false;
+  }
+
   /** A flag with one value, undefined when it was not given. @throws UsageError */
   value<T>(flag: string, parse: (text: string, flag: string) => T): T | undefined {
     const text = this.raw(flag);

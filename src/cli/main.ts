@@ -16,14 +16,27 @@ async function run(args: readonly string[], terminal: Terminal): Promise<number>
     exitCode = await perform(command, action, terminal);
   };
   const program = (await buildPart(act, args[0])) ?? (await import("./program.js")).buildProgram(act);
-  configure(program, terminal);
+  let complaint = "";
+  configure(program, terminal, (text) => {
+    complaint = text;
+  });
   try {
     if (args.length === 0) program.outputHelp();
     else await program.parseAsync(args, { from: "user" });
     return exitCode;
   } catch (error) {
+    const isOfService = args.includes("service") || args.includes("svc");
+    terminal.writeError((isOfService ? await dockersWay(error) : undefined) ?? complaint);
     return report(error, terminal);
   }
+}
+
+/** Why tsctl has not got a flag that docker has; undefined for any other error. */
+async function dockersWay(error: unknown): Promise<string | undefined> {
+  if (!(error instanceof CommanderError) || error.code !== "commander.unknownOption") return undefined;
+  const option = /unknown option '([^']+)'/.exec(error.message)?.[1] ?? "";
+  const reason = (await import("./service/refused-flags.js")).whyRefused(option);
+  return reason && `tsctl: ${option.split("=", 1)[0]}: ${reason}\n`;
 }
 
 async function perform(command: Command, action: Action, terminal: Terminal): Promise<number> {
@@ -45,19 +58,19 @@ async function perform(command: Command, action: Action, terminal: Terminal): Pr
 }
 
 /** Sends commander's texts to the terminal, and makes its errors exceptions of one line. */
-function configure(command: Command, terminal: Terminal): void {
+function configure(command: Command, terminal: Terminal, complain: (text: string) => void): void {
   command.exitOverride().configureOutput({
     writeOut: (text) => terminal.write(text),
     writeErr: (text) => terminal.writeError(text),
-    outputError: (text, write) => {
+    outputError: (text) => {
       const line = text
         .trim()
         .replace(/^error: /, "")
         .replace(/\s*\n\s*/g, " ");
-      write(`tsctl: ${line}; see ${commandPath(command)} --help\n`);
+      complain(`tsctl: ${line}; see ${commandPath(command)} --help\n`);
     },
   });
-  for (const child of command.commands) configure(child, terminal);
+  for (const child of command.commands) configure(child, terminal, complain);
 }
 
 function commandPath(command: Command): string {

@@ -3,10 +3,19 @@ import {
   ControlService,
   type ListNetworksRequest_Filters as NetworkFilters,
   type ListNodesRequest_Filters as NodeFilters,
+  type ListSecretsRequest_Filters as PayloadFilters,
   type ListServicesRequest_Filters as ServiceFilters,
   type ListTasksRequest_Filters as TaskFilters,
 } from "../api/generated/docker/swarmkit/v1/control.js";
-import type { Cluster, Network, Node, Service, Task } from "../api/generated/docker/swarmkit/v1/objects.js";
+import type {
+  Cluster,
+  Config,
+  Network,
+  Node,
+  Secret,
+  Service,
+  Task,
+} from "../api/generated/docker/swarmkit/v1/objects.js";
 import { timestampMs } from "../api/time.js";
 import type { Connection } from "./connection.js";
 import { CommandError } from "./failure.js";
@@ -46,6 +55,25 @@ export async function listClusters(
 ): Promise<readonly Cluster[]> {
   const request = { filters: filters && { ...NO_CLUSTER_FILTERS, ...filters } };
   return (await connection.call(ControlService.listClusters, request)).clusters;
+}
+
+export type { PayloadFilters };
+
+/** Their data is left out. */
+export async function listSecrets(
+  connection: Connection,
+  filters?: Partial<PayloadFilters>,
+): Promise<readonly Secret[]> {
+  const request = { filters: filters && { ...NO_NETWORK_FILTERS, ...filters } };
+  return (await connection.call(ControlService.listSecrets, request)).secrets;
+}
+
+export async function listConfigs(
+  connection: Connection,
+  filters?: Partial<PayloadFilters>,
+): Promise<readonly Config[]> {
+  const request = { filters: filters && { ...NO_NETWORK_FILTERS, ...filters } };
+  return (await connection.call(ControlService.listConfigs, request)).configs;
 }
 
 const NO_NETWORK_FILTERS: NetworkFilters = { names: [], idPrefixes: [], labels: {}, namePrefixes: [] };
@@ -97,6 +125,17 @@ export async function theCluster(connection: Connection): Promise<Cluster> {
 /** Finds a network by id, name or prefix of an id. @throws CommandError */
 export async function findNetwork(connection: Connection, argument: string): Promise<Network> {
   return find("network", argument, networkName, (filters) => listNetworks(connection, filters));
+}
+
+/** Finds a secret or a config by id, name or prefix of an id. @throws CommandError */
+export async function findPayload(
+  connection: Connection,
+  kind: "secret" | "config",
+  argument: string,
+): Promise<Secret | Config> {
+  const list: (filters: Partial<PayloadFilters>) => Promise<readonly (Secret | Config)[]> = (filters) =>
+    kind === "secret" ? listSecrets(connection, filters) : listConfigs(connection, filters);
+  return find(kind, argument, ({ spec }) => spec?.annotations?.name ?? "", list);
 }
 
 /**

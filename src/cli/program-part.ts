@@ -10,6 +10,8 @@ const PARTS: Readonly<Record<string, () => Promise<Add>>> = {
   svc: async () => (await import("./commands/service.js")).addServiceCommands,
   task: async () => (await import("./commands/task.js")).addTaskCommands,
   network: async () => (await import("./commands/network.js")).addNetworkCommands,
+  secret: async () => (await import("./commands/payload.js")).addSecretCommands,
+  config: async () => (await import("./commands/payload.js")).addConfigCommands,
   net: async () => (await import("./commands/net.js")).addNetCommands,
   debug: async () => (await import("./commands/debug.js")).addDebugCommands,
 };

@@ -7,6 +7,7 @@ import { addDoctorCommand } from "./commands/doctor.js";
 import { addNetCommands } from "./commands/net.js";
 import { addNetworkCommands } from "./commands/network.js";
 import { addNodeCommands } from "./commands/node.js";
+import { addConfigCommands, addSecretCommands } from "./commands/payload.js";
 import { addServiceCommands } from "./commands/service.js";
 import { addSwarmCommands } from "./commands/swarm.js";
 import { addTaskCommands } from "./commands/task.js";
@@ -23,6 +24,8 @@ export function buildProgram(perform: Perform): Command {
   addServiceCommands(program, maker);
   addTaskCommands(program, maker);
   addNetworkCommands(program, maker);
+  addSecretCommands(program, maker);
+  addConfigCommands(program, maker);
   addClusterCommands(program, maker);
   program.commandsGroup("Kernel:");
   addNetCommands(program, maker);

@@ -1,5 +1,6 @@
 import type { ExecutionContext } from "ava";
 import anyTest, { type TestFn } from "ava";
+import { Config, Secret } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import type { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import {
   NodeStatus_State as NodeState,
@@ -24,6 +25,8 @@ test.beforeEach(async (t) => {
   const web = processService("web");
   peer.nodes = [HOST2, HOST1];
   peer.networks = [SHOP];
+  peer.secrets = [Secret.fromPartial({ id: id("password") })];
+  peer.configs = [Config.fromPartial({ id: id("site") })];
   peer.clusters = [CLUSTER];
   peer.manager = { nodeId: HOST1.id };
   peer.services = [web, processService("api", 1)];

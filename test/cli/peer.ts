@@ -11,8 +11,10 @@ import {
 } from "../../src/api/generated/docker/swarmkit/v1/control.js";
 import {
   type Cluster,
+  Config,
   Network,
   type Node,
+  Secret,
   Service,
   type Task,
 } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
@@ -45,6 +47,8 @@ export class Peer {
   nodes: Node[] = [];
   services: Service[] = [];
   networks: Network[] = [];
+  secrets: Secret[] = [];
+  configs: Config[] = [];
   clusters: Cluster[] = [];
   /** What the manager says of itself. */
   manager: Parameters<typeof ManagerStatusResponse.fromPartial>[0] = {};
@@ -166,6 +170,30 @@ export class Peer {
     },
     removeNetwork: (request: { networkId: string }) => {
       this.networks = this.networks.filter(({ id }) => id !== request.networkId);
+      return {};
+    },
+    listSecrets: (request: Filtered) => ({
+      secrets: this.secrets.filter((one) => fits(request, one.id, one.spec?.annotations?.name ?? "")),
+    }),
+    listConfigs: (request: Filtered) => ({
+      configs: this.configs.filter((one) => fits(request, one.id, one.spec?.annotations?.name ?? "")),
+    }),
+    createSecret: (request: { spec: Secret["spec"] }) => {
+      this.#made += 1;
+      const secret = Secret.fromPartial({ id: `sec${this.#made}`.padEnd(25, "0"), spec: request.spec });
+      return { secret };
+    },
+    createConfig: (request: { spec: Config["spec"] }) => {
+      this.#made += 1;
+      const config = Config.fromPartial({ id: `con${this.#made}`.padEnd(25, "0"), spec: request.spec });
+      return { config };
+    },
+    removeSecret: ({ secretId }: { secretId: string }) => {
+      this.secrets = this.secrets.filter(({ id }) => id !== secretId);
+      return {};
+    },
+    removeConfig: ({ configId }: { configId: string }) => {
+      this.configs = this.configs.filter(({ id }) => id !== configId);
       return {};
     },
     observe: () => ({ nodes: this.observations }),

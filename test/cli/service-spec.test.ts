@@ -59,6 +59,13 @@ test("a process service carries its command as a payload", (t) => {
     dnsNameservers: ["10.0.0.53"],
     dnsSearch: ["example.com"],
     dnsOptions: ["ndots:1"],
+    healthcheck: undefined,
+    secrets: [],
+    configs: [],
+    mounts: [],
+    capabilityAdd: [],
+    capabilityDrop: [],
+    ulimits: [],
   });
 });
 

@@ -19,7 +19,7 @@ export function addCompletionCommands(program: Command, maker: CommandMaker): vo
   maker.leaf(
     completion,
     "names <kind>",
-    "Print the names of nodes, services, networks or tasks, one a line, as these scripts ask for them",
+    "Print the names of nodes, services, networks, tasks, secrets or configs, one a line, as these scripts ask for them",
     async () => (await import("../completion/names.js")).printNames,
   );
 }

@@ -8,6 +8,8 @@ export function addResourceFlags(command: Command, of: "create" | "update"): voi
     .option("--limit-cpu <cpus>", "at most so many CPUs, 0.5 for a half")
     .option("--limit-memory <size>", "at most so much memory, 64M or 1g")
     .option("--limit-pids <number>", "at most so many processes and threads (0 no limit)")
+    .option("--memory-swap <size>", "swap beside the memory limit (default as much as that; -1 no limit)")
+    .option("--memory-swappiness <percent>", "how readily memory is swapped out, 0 to 100 (-1 the node's)")
     .option("--reserve-cpu <cpus>", "CPUs that a node must have left")
     .option("--reserve-memory <size>", "memory that a node must have left");
   if (of === "create") {

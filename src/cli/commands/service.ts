@@ -2,6 +2,7 @@ import type { Command } from "commander";
 import { type CommandMaker, repeated } from "../command-maker.js";
 import { addListFlags, addWaitFlags } from "./flags.js";
 import { addLogFlags } from "./log-flags.js";
+import { addFileFlags, addHealthFlags, addRightsFlags } from "./runtime-flags.js";
 import { addPlacementFlags, addPolicyFlags, addResourceFlags } from "./service-flags.js";
 
 export function addServiceCommands(program: Command, maker: CommandMaker): void {
@@ -40,7 +41,10 @@ export function addServiceCommands(program: Command, maker: CommandMaker): void 
       "Show what the tasks of services have written, from all nodes, in the order of time. Takes tasks too",
       async () => (await import("../logs/commands.js")).serviceLogs,
     ),
-  ).addHelpText("after", "\nExamples:\n  tsctl service logs -f --tail 20 web\n  tsctl service logs --since 10m --raw web");
+  ).addHelpText(
+    "after",
+    "\nExamples:\n  tsctl service logs -f --tail 20 web\n  tsctl service logs --since 10m --raw web",
+  );
   addWaitFlags(
     maker.leaf(
       service,
@@ -97,6 +101,9 @@ function addCreate(service: Command, maker: CommandMaker): void {
     .option("-e, --env <name=value>", "environment variable; NAME alone takes tsctl's own (may be repeated)", repeated)
     .option("--env-file <path>", "file with environment variables, one a line (may be repeated)", repeated);
   addCommandFlags(create);
+  addFileFlags(create, "create");
+  addRightsFlags(create, "create");
+  addHealthFlags(create);
   addResourceFlags(create, "create");
   addPlacementFlags(create, "create");
   addPolicyFlags(create);
@@ -116,6 +123,7 @@ function addCommandFlags(command: Command): void {
     .option("-u, --user <user>", "USER or USER:GROUP, names or numbers")
     .option("--group <group>", "further group (may be repeated)", repeated)
     .option("-w, --dir <path>", "working directory (default /)")
+    .option("--workdir <path>", "the same as --dir")
     .option("--hostname <name>", "host name that the tasks see")
     .option("--host <name:address>", "further line of /etc/hosts (may be repeated)", repeated)
     .option("--dns <address>", "name server of its own (may be repeated)", repeated)
@@ -202,6 +210,9 @@ function addChangeFlags(command: Command): void {
       .option(`--${flag}-add <${value}>`, `add ${what} (may be repeated)`, repeated)
       .option(`--${flag}-rm <${value}>`, `remove ${what} (may be repeated)`, repeated);
   }
+  addFileFlags(command, "update");
+  addRightsFlags(command, "update");
+  addHealthFlags(command);
   addResourceFlags(command, "update");
   addPlacementFlags(command, "update");
   addPolicyFlags(command);

@@ -2,7 +2,7 @@
 import type { Argument, Command, Option } from "commander";
 import { wordsOf } from "./words.js";
 
-export const NAMED_KINDS = ["node", "service", "network", "task"] as const;
+export const NAMED_KINDS = ["node", "service", "network", "task", "secret", "config"] as const;
 /** Objects whose names tsctl looks up while a person types. */
 export type NamedKind = (typeof NAMED_KINDS)[number];
 

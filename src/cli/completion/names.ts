@@ -1,8 +1,10 @@
 import type { Connection } from "../connection.js";
 import type { Action } from "../invocation.js";
 import {
+  listConfigs,
   listNetworks,
   listNodes,
+  listSecrets,
   listServices,
   listTasks,
   networkName,
@@ -10,6 +12,7 @@ import {
   serviceName,
   taskName,
 } from "../objects.js";
+import { payloadName } from "../payload/kind.js";
 import { printJson } from "../render/list.js";
 import { visible } from "../render/table.js";
 import { oneOf } from "../values/amount.js";
@@ -19,6 +22,8 @@ const NAMES: Readonly<Record<NamedKind, (connection: Connection) => Promise<read
   node: async (connection) => (await listNodes(connection)).map((node) => nodeName(node) || node.id),
   service: async (connection) => (await listServices(connection)).map(serviceName),
   network: async (connection) => (await listNetworks(connection)).map(networkName),
+  secret: async (connection) => (await listSecrets(connection)).map(payloadName),
+  config: async (connection) => (await listConfigs(connection)).map(payloadName),
   task: async (connection) => (await listTasks(connection)).map(taskName),
 };
 

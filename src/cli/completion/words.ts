@@ -14,7 +14,7 @@ const WORDS: Readonly<Record<string, readonly string[]>> = {
   "--update-failure-action": ["pause", "continue", "rollback"],
   "--rollback-failure-action": ["pause", "continue"],
   role: ["worker", "manager"],
-  kind: ["node", "service", "network", "task"],
+  kind: ["node", "service", "network", "task", "secret", "config"],
 };
 
 /** @param name of a flag, `--format`, or of an argument, `role` */

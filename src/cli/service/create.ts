@@ -2,9 +2,9 @@ import { ControlService } from "../../api/generated/docker/swarmkit/v1/control.j
 import { CommandError } from "../failure.js";
 import type { Action } from "../invocation.js";
 import { printChanged } from "../render/changed.js";
-import { attachmentsOf } from "./attachments.js";
+import { attachmentsOf, filesOf } from "./attachments.js";
 import { readWaitFlags, waitForService } from "./progress/wait.js";
-import { draftService } from "./spec/create.js";
+import { completeDraft, draftService } from "./spec/create.js";
 
 /** `tsctl service create` */
 export const createService: Action = async (invocation) => {
@@ -12,7 +12,7 @@ export const createService: Action = async (invocation) => {
   const draft = draftService(invocation.flags, invocation.args, invocation.terminal.env);
   const connection = await invocation.connect();
   const networks = await attachmentsOf(connection, draft.networks, "--network");
-  const spec = { ...draft.spec, task: { ...draft.spec.task!, networks } };
+  const spec = completeDraft(draft, networks, await filesOf(connection, draft.secrets, draft.configs));
   const { service } = await connection.call(ControlService.createService, { spec });
   if (service === undefined) throw new CommandError("tswarmd accepted the service and did not say its id");
   const name = spec.annotations?.name ?? "";

@@ -12,7 +12,11 @@ import type { PayloadTypes } from "../render/protobuf-json.js";
 import type { Section } from "../render/sections.js";
 import { enumWord, resourcesText } from "../render/words.js";
 import { formatDuration } from "../values/duration.js";
+import { fileText } from "./spec/files.js";
 import { genericText } from "./spec/generic-resource.js";
+import { healthText } from "./spec/health.js";
+import { mountText } from "./spec/mounts.js";
+import { ulimitText } from "./spec/rights.js";
 import { PROCESS_TYPE_URL, processOf } from "./spec/runtime.js";
 
 /** Payloads that JSON shows as objects. */
@@ -51,6 +55,18 @@ export function runtimeSections(task: TaskSpec | undefined): Section[] {
     ["Environment", common?.env ?? []],
     ["Stop signal", common?.stopSignal ?? ""],
     ["Stop grace period", common?.stopGracePeriod ? formatDuration(common.stopGracePeriod) : ""],
+    ["Health check", healthText(common?.healthcheck)],
+    ["Secrets", (common?.secrets ?? []).map(({ secretName, target }) => fileText(secretName, target?.value))],
+    [
+      "Configs",
+      (common?.configs ?? []).map(({ configName, target }) =>
+        fileText(configName, target?.$case === "file" ? target.value : undefined),
+      ),
+    ],
+    ["Mounts", (common?.mounts ?? []).map(mountText)],
+    ["Capabilities added", (common?.capabilityAdd ?? []).join(" ")],
+    ["Capabilities dropped", (common?.capabilityDrop ?? []).join(" ")],
+    ["Ulimits", (common?.ulimits ?? []).map(ulimitText)],
     ["Process limit", common && common.pidsLimit > 0 ? String(common.pidsLimit) : ""],
     ["Hosts", common?.hosts ?? []],
     [

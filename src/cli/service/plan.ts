@@ -5,7 +5,7 @@ import { type NameOf, namesOf } from "../names.js";
 import { findNetwork, findService, serviceName } from "../objects.js";
 import { printJson } from "../render/list.js";
 import { renderTable } from "../render/table.js";
-import { attachmentsOf } from "./attachments.js";
+import { attachmentsOf, filesOf } from "./attachments.js";
 import { updateText } from "./describe.js";
 import { readServiceUpdate } from "./spec/update.js";
 
@@ -22,6 +22,7 @@ export const planService: Action = async (invocation) => {
     service.spec,
     added,
     removed.map(({ id }) => id),
+    await filesOf(connection, update.secretsToAdd, update.configsToAdd),
   );
   const plan = await connection.call(PlannerService.planUpdate, { serviceId: service.id, spec });
   const nodeOf = await namesOf(

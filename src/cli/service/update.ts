@@ -3,7 +3,7 @@ import { FlagReader } from "../flag-reader.js";
 import type { Action } from "../invocation.js";
 import { findNetwork, findService, serviceName } from "../objects.js";
 import { printChanged } from "../render/changed.js";
-import { attachmentsOf } from "./attachments.js";
+import { attachmentsOf, filesOf } from "./attachments.js";
 import { changeService, rollBackService } from "./change.js";
 import { readWaitFlags, waitForService } from "./progress/wait.js";
 import { asksForChange, readServiceUpdate } from "./spec/update.js";
@@ -26,7 +26,8 @@ export const updateService: Action = async (invocation) => {
     const added = await attachmentsOf(connection, update.networksToAdd, "--network-add");
     const removed = await Promise.all(update.networksToRemove.map((network) => findNetwork(connection, network)));
     const removedIds = removed.map(({ id }) => id);
-    await changeService(connection, service, (spec) => update.apply(spec, added, removedIds));
+    const files = await filesOf(connection, update.secretsToAdd, update.configsToAdd);
+    await changeService(connection, service, (spec) => update.apply(spec, added, removedIds, files));
   }
   const changed = { id: service.id, name: serviceName(service) };
   printChanged(invocation, [changed], "name");

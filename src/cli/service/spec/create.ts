@@ -1,4 +1,5 @@
 import { type ServiceSpec, ServiceSpec as ServiceSpecCodec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
+import type { NetworkAttachmentConfig } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import { UsageError } from "../../failure.js";
 import { FlagReader } from "../../flag-reader.js";
 import { oneOf } from "../../values/amount.js";
@@ -8,6 +9,7 @@ import { parsePublish } from "../../values/port.js";
 import { parseName } from "../../values/text.js";
 import { readBehaviourLabels } from "./behaviour.js";
 import { editEndpoint } from "./endpoint.js";
+import { type FileFlag, type Files, parseFileFlag } from "./files.js";
 import { readMode } from "./mode.js";
 import { readPlacement } from "./placement.js";
 import { readResourceEdit, readRestartEdit, readUpdateEdit } from "./policy.js";
@@ -20,10 +22,12 @@ import {
   readRuntimeFlags,
 } from "./runtime.js";
 
-/** A service as asked for; its networks are still names. */
+/** A service as asked for; its networks, secrets and configs are still names. */
 export interface ServiceDraft {
   readonly spec: ServiceSpec;
   readonly networks: readonly NetworkFlag[];
+  readonly secrets: readonly FileFlag[];
+  readonly configs: readonly FileFlag[];
 }
 
 /**
@@ -58,6 +62,8 @@ export function draftService(
   });
   return {
     networks,
+    secrets: flags.values("--secret", parseFileFlag),
+    configs: flags.values("--config", parseFileFlag),
     spec: {
       ...spec,
       task: {
@@ -73,6 +79,17 @@ export function draftService(
       endpoint: editEndpoint(undefined, { mode, publish, unpublish: [] }, "--publish"),
     },
   };
+}
+
+/** The draft's specification with what was looked up for it. */
+export function completeDraft(
+  { spec }: ServiceDraft,
+  networks: readonly NetworkAttachmentConfig[],
+  { secrets, configs }: Files,
+): ServiceSpec {
+  const files = { secrets: { add: secrets, remove: [] }, configs: { add: configs, remove: [] } };
+  const runtime = editRuntime(spec.task!, { envAdd: [], envRemove: [], files });
+  return { ...spec, task: { ...spec.task!, runtime, networks } };
 }
 
 function buildRuntime(

@@ -9,7 +9,16 @@ import {
 } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import { UsageError } from "../../failure.js";
 import type { FlagReader } from "../../flag-reader.js";
-import { formatCpus, formatSize, oneOf, parseCpus, parseMemory, parseRatio, parseWhole } from "../../values/amount.js";
+import {
+  formatCpus,
+  formatSize,
+  oneOf,
+  parseCpus,
+  parseMemory,
+  parseRatio,
+  parseSize,
+  parseWhole,
+} from "../../values/amount.js";
 import { parseDuration } from "../../values/duration.js";
 import { readGenericEdit } from "./generic-resource.js";
 import { withoutUndefined } from "./runtime.js";
@@ -74,13 +83,19 @@ export function readResourceEdit(flags: FlagReader): Edit<ResourceRequirements> 
   const limits = amounts(flags, "limit");
   const reservations = amounts(flags, "reserve");
   const generic = readGenericEdit(flags);
+  const swap = withoutUndefined({
+    swapBytes: flags.value("--memory-swap", parseSwap),
+    memorySwappiness: flags.value("--memory-swappiness", parseSwappiness),
+  });
   const asksForGeneric = GENERIC_FLAGS.some((flag) => flags.has(flag));
   return (current) => {
-    if (Object.keys(limits).length + Object.keys(reservations).length === 0 && !asksForGeneric) return current;
+    const asked = [limits, reservations, swap].some((part) => Object.keys(part).length > 0);
+    if (!asked && !asksForGeneric) return current;
     const result: ResourceRequirements = {
       swapBytes: undefined,
       memorySwappiness: undefined,
       ...current,
+      ...swap,
       limits: { ...NO_RESOURCES, ...current?.limits, ...limits },
       reservations: {
         ...NO_RESOURCES,
@@ -90,6 +105,9 @@ export function readResourceEdit(flags: FlagReader): Edit<ResourceRequirements> 
       },
     };
     refuseMoreReservedThanAllowed(result.limits!, result.reservations!);
+    if (swap.swapBytes !== undefined && result.limits!.memoryBytes === 0) {
+      throw new UsageError("--memory-swap: it comes on top of a memory limit: give --limit-memory too");
+    }
     return result;
   };
 }
@@ -115,6 +133,14 @@ function refuseMoreReservedThanAllowed(limits: Resources, reservations: Resource
       `--reserve-cpu: ${formatCpus(reservations.nanoCpus)} is more than the limit of ${formatCpus(limits.nanoCpus)}`,
     );
   }
+}
+
+function parseSwap(text: string, flag: string): number {
+  return text === "-1" ? -1 : parseSize(text, flag);
+}
+
+function parseSwappiness(text: string, flag: string): number {
+  return text === "-1" ? -1 : parseWhole(text, flag, 0, 100);
 }
 
 /** 0 takes a limit or reservation away. */

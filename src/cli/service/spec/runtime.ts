@@ -12,7 +12,11 @@ import { parseWhole } from "../../values/amount.js";
 import { parseDuration } from "../../values/duration.js";
 import { splitPair } from "../../values/pair.js";
 import { parseDirectory, parseHostname, parseSignal, parseUser } from "../../values/text.js";
+import { editFiles, type FileEdit } from "./files.js";
+import { type HealthEdit, readHealthEdit } from "./health.js";
 import { asksForDns, asksForLists, editLists, type ListEdits } from "./lists.js";
+import { editMounts, type MountEdit, readMountEdit } from "./mounts.js";
+import { editRights, type RightsEdit, readRightsEdit } from "./rights.js";
 
 export const PROCESS_KIND = "process";
 export const PROCESS_TYPE_URL = "type.googleapis.com/tswarm.v1.ProcessSpec";
@@ -37,12 +41,20 @@ export interface RuntimeEdit {
   readonly dnsOptions?: readonly string[];
   /** Changes of lists that are not replaced as a whole. */
   readonly lists?: ListEdits;
+  readonly health?: HealthEdit;
+  readonly files?: FileEdit;
+  readonly mounts?: MountEdit;
+  readonly rights?: RightsEdit;
 }
 
 /** Reads the flags that create and update share. @throws UsageError */
 export function readRuntimeFlags(flags: FlagReader): Omit<RuntimeEdit, "envAdd" | "envRemove"> {
+  if (flags.has("--dir")) flags.refuse(["--workdir"], "it is another name of --dir: leave one of them out");
   return withoutUndefined({
-    dir: flags.value("--dir", parseDirectory),
+    health: readHealthEdit(flags),
+    mounts: readMountEdit(flags),
+    rights: readRightsEdit(flags),
+    dir: flags.value("--dir", parseDirectory) ?? flags.value("--workdir", parseDirectory),
     user: flags.value("--user", parseUser),
     groups: flags.valuesIfGiven("--group", nonEmpty),
     hostname: flags.value("--hostname", parseHostname),
@@ -91,18 +103,24 @@ export function editRuntime(task: TaskSpec, edit: RuntimeEdit): TaskSpec["runtim
   throw new UsageError("the service runs neither a process nor a container: its command cannot be changed from here");
 }
 
-function editProcess(process: ProcessSpec, { image, envAdd, envRemove, lists, ...rest }: RuntimeEdit): ProcessSpec {
+function editProcess(process: ProcessSpec, edit: RuntimeEdit): ProcessSpec {
+  const { image, envAdd, envRemove, lists, health, files, mounts, rights, ...rest } = edit;
   if (image !== undefined) throw new UsageError("--image: the service runs a process, it has no image");
   return {
     ...process,
     ...rest,
     ...editLists({ ...process, ...rest }, lists),
+    ...editFiles(process, files),
+    ...(rights ? editRights(process, rights) : {}),
+    mounts: mounts ? editMounts(process.mounts, mounts, true) : process.mounts,
+    healthcheck: health ? health(process.healthcheck, false) : process.healthcheck,
     env: editEnv(process.env, envAdd, envRemove),
   };
 }
 
 function editContainer(container: ContainerSpec, edit: RuntimeEdit): ContainerSpec {
-  const { command, envAdd, envRemove, dnsNameservers, dnsSearch, dnsOptions, lists, ...rest } = edit;
+  const { command, envAdd, envRemove, dnsNameservers, dnsSearch, dnsOptions, lists, ...others } = edit;
+  const { health, files, mounts, rights, ...rest } = others;
   const dns = withoutUndefined({ nameservers: dnsNameservers, search: dnsSearch, options: dnsOptions });
   const before = { ...(container.dnsConfig ?? { nameservers: [], search: [], options: [] }), ...dns };
   const {
@@ -127,6 +145,10 @@ function editContainer(container: ContainerSpec, edit: RuntimeEdit): ContainerSp
     ...rest,
     groups,
     hosts,
+    ...editFiles(container, files),
+    ...(rights ? editRights(container, rights) : {}),
+    mounts: mounts ? editMounts(container.mounts, mounts, false) : container.mounts,
+    healthcheck: health ? health(container.healthcheck, true) : container.healthcheck,
     args: command ?? container.args,
     env: editEnv(container.env, envAdd, envRemove),
     dnsConfig: hasDns ? { nameservers, search, options } : container.dnsConfig,
@@ -142,10 +164,17 @@ function editEnv(env: readonly string[], add: readonly string[], remove: readonl
   return [...values.values()];
 }
 
-function isEmptyEdit({ envAdd, envRemove, lists, ...rest }: RuntimeEdit): boolean {
+function isEmptyEdit({ envAdd, envRemove, lists, files, mounts, rights, ...rest }: RuntimeEdit): boolean {
+  const changes = [
+    envAdd,
+    envRemove,
+    ...[files?.secrets, files?.configs, mounts, rights?.ulimits].flatMap((edit) =>
+      edit ? [edit.add, edit.remove] : [],
+    ),
+    ...(rights ? [rights.capabilityAdd, rights.capabilityDrop] : []),
+  ];
   return (
-    envAdd.length === 0 &&
-    envRemove.length === 0 &&
+    changes.every((list) => list.length === 0) &&
     !asksForLists(lists) &&
     Object.keys(withoutUndefined(rest)).length === 0
   );

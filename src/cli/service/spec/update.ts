@@ -8,6 +8,7 @@ import { parseEnv, parseLabels } from "../../values/pair.js";
 import { parsePortSelector, parsePublish } from "../../values/port.js";
 import { readBehaviourLabels } from "./behaviour.js";
 import { editEndpoint } from "./endpoint.js";
+import { type FileFlag, type Files, parseFileFlag } from "./files.js";
 import { readListEdits } from "./lists.js";
 import { readModeEdit } from "./mode.js";
 import { readPlacementEdit } from "./placement.js";
@@ -19,20 +20,34 @@ export interface ServiceUpdate {
   /** Networks that its flags name, to be looked up before it is applied. */
   readonly networksToAdd: readonly NetworkFlag[];
   readonly networksToRemove: readonly string[];
+  readonly secretsToAdd: readonly FileFlag[];
+  readonly configsToAdd: readonly FileFlag[];
   /**
    * The service as it shall be.
    * @param added attachments of `networksToAdd`, with the networks' ids
    * @param removed ids of `networksToRemove`
+   * @param files references of what is to be added
    * @throws UsageError when the change does not fit the service
    */
-  apply(spec: ServiceSpec, added: readonly NetworkAttachmentConfig[], removed: readonly string[]): ServiceSpec;
+  apply(
+    spec: ServiceSpec,
+    added: readonly NetworkAttachmentConfig[],
+    removed: readonly string[],
+    files?: Files,
+  ): ServiceSpec;
 }
 
 const NOT_CHANGES = new Set(["resolve", "socket", "format", "timeout", "detach", "quiet", "verify", "rollback"]);
 
 /** True when a flag or argument asks for a change. */
 export function asksForChange(values: Readonly<Record<string, unknown>>, command: readonly string[]): boolean {
-  return command.length > 0 || Object.keys(values).some((name) => !NOT_CHANGES.has(name) && values[name] !== undefined);
+  const isChange = (name: string) => !NOT_CHANGES.has(name) && values[name] !== undefined;
+  return command.length > 0 || Object.keys(values).some((name) => isChange(name) && !isLeftOut(name, values[name]));
+}
+
+/** Without --no-healthcheck it is true. */
+function isLeftOut(name: string, value: unknown): boolean {
+  return name === "healthcheck" && value === true;
 }
 
 /**
@@ -63,6 +78,8 @@ export function readServiceUpdate(
   const labelsToRemove = flags.values("--label-rm", nonEmpty);
   const mode = readModeEdit(flags);
   const placement = readPlacementEdit(flags);
+  const secretsToRemove = flags.values("--secret-rm", nonEmpty);
+  const configsToRemove = flags.values("--config-rm", nonEmpty);
   const resources = readResourceEdit(flags);
   const restart = readRestartEdit(flags);
   const update = readUpdateEdit(flags, "update");
@@ -70,7 +87,13 @@ export function readServiceUpdate(
   return {
     networksToAdd: flags.values("--network-add", parseNetworkFlag),
     networksToRemove: flags.values("--network-rm", nonEmpty),
-    apply(spec, added, removed) {
+    secretsToAdd: flags.values("--secret-add", parseFileFlag),
+    configsToAdd: flags.values("--config-add", parseFileFlag),
+    apply(spec, added, removed, { secrets, configs } = { secrets: [], configs: [] }) {
+      const files = {
+        secrets: { add: secrets, remove: secretsToRemove },
+        configs: { add: configs, remove: configsToRemove },
+      };
       const task = spec.task ?? refuseTaskless();
       return {
         ...spec,
@@ -81,7 +104,7 @@ export function readServiceUpdate(
         },
         task: {
           ...task,
-          runtime: editRuntime(task, runtime),
+          runtime: editRuntime(task, { ...runtime, files }),
           resources: resources(task.resources),
           restart: restart(task.restart),
           placement: placement(task.placement),
