@@ -1,10 +1,11 @@
 /** One process of `npm run sim`: runs the seeds that it is sent, and says how each ended. */
 import { simulateAndTell } from "../../test/simulation/tell.js";
+import { simulateClusterAndTell } from "../../test/simulation-cluster/tell-cluster.js";
 import { replayCommand, type SimOptions } from "./options.js";
 
 export interface WorkerTask {
   readonly seed: number;
-  readonly options: Pick<SimOptions, "members" | "steps" | "isTold">;
+  readonly options: Pick<SimOptions, "world" | "members" | "agents" | "steps" | "isTold">;
 }
 
 export interface WorkerResult {
@@ -21,6 +22,7 @@ process.on("message", (task: WorkerTask) => {
 });
 
 async function run({ seed, options }: WorkerTask): Promise<WorkerResult> {
-  const { outcome, text } = await simulateAndTell(seed, options, replayCommand(seed, options));
+  const tell = options.world === "cluster" ? simulateClusterAndTell : simulateAndTell;
+  const { outcome, text } = await tell(seed, options, replayCommand(seed, options));
   return { seed, ok: outcome.breach === undefined, text, events: outcome.events, simulatedMs: outcome.simulatedMs };
 }

@@ -54,7 +54,7 @@ export class AgentHost {
     this.#managers = managers;
     this.#random = new SeededRandom(world.seed, `agent ${name}`);
     this.machine = new TurnHost(name, world.turns, undefined, (process) => world.lines.died(process));
-    this.host = new FakeHost(nodeId, world.time, this.#random, world.nodeRules);
+    this.host = new FakeHost(nodeId, world.time, this.#random, world.nodeRules, world.flaws);
   }
 
   get isUp(): boolean {
@@ -144,7 +144,8 @@ export class AgentHost {
       this.#world.trace.note(this.name, "node: assignments are lost");
       return "applied";
     }
-    const result = worker.apply(message);
+    const { assignments = (sound) => sound } = this.#world.flaws;
+    const result = worker.apply(assignments(message));
     if (result === "applied") this.#world.nodeRules.assigned(this.nodeId, worker.assignments);
     return result;
   }

@@ -41,6 +41,7 @@ const FAULT_INTERVAL_MS = 2000;
 const QUIET_START_MS = 4000;
 /** The plan of managers' faults is made in the time of their own simulation. */
 const RAFT_FAULT_INTERVAL_MS = 180;
+const RAFT_QUIET_MS = 800;
 const FULL = { managers: 7, agents: 50 };
 
 const OF_MANAGERS: readonly Fault["kind"][] = [
@@ -149,7 +150,11 @@ export function clusterPlanOf(seed: number, options: ClusterPlanOptions = DEFAUL
   const raft = planOf(seed, { members: managers, faults: toManagers, requests: 0, kinds: ofManagers });
   const stretch = spanMs / Math.max(1, toManagers * RAFT_FAULT_INTERVAL_MS);
   const actions: ClusterAction[] = raft.actions.map(
-    (action) => ({ ...slowly(action as ClusterAction), at: QUIET_START_MS + action.at * stretch }) as ClusterAction,
+    (action) =>
+      ({
+        ...slowly(action as ClusterAction),
+        at: QUIET_START_MS + (action.at - RAFT_QUIET_MS) * stretch,
+      }) as ClusterAction,
   );
   const choices = ofNodes.map((maker) => [maker.weight, maker] as const);
   for (let n = toManagers; n < options.faults; n++) {

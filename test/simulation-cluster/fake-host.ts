@@ -12,6 +12,7 @@ import type { Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js
 import type { SimulatedProcess } from "../simulation/process-host.js";
 import type { SeededRandom } from "../simulation/random.js";
 import type { VirtualTime } from "../simulation/virtual-time.js";
+import type { PlantedInCluster } from "./planted.js";
 
 /** Told of what really happens on a host. */
 export interface HostWatch {
@@ -33,6 +34,7 @@ export class FakeHost {
   readonly #time: VirtualTime;
   readonly #random: SeededRandom;
   readonly #watch: HostWatch;
+  readonly #flaws: PlantedInCluster;
   readonly #runs = new Map<string, Run>();
   readonly #exits = new Map<string, TaskExit>();
   readonly #traces = new Set<string>();
@@ -42,10 +44,12 @@ export class FakeHost {
     time: VirtualTime,
     random: SeededRandom,
     watch: HostWatch,
+    flaws: PlantedInCluster,
   ) {
     this.#time = time;
     this.#random = random;
     this.#watch = watch;
+    this.#flaws = flaws;
   }
 
   /** Tasks of which something runs now. */
@@ -142,7 +146,7 @@ export class FakeHost {
       });
     if (image.startsWith("crashing")) endAfter(this.#random.between(100, 8000), { code: 1, message: "it crashed" });
     else if (task.jobIteration) endAfter(this.#random.between(200, 6000), { code: 0 });
-    this.#watch.started(this.nodeId, task);
+    this.#watch.started(this.nodeId, this.#flaws.run?.(task) ?? task);
   }
 
   #end(taskId: string, exit: TaskExit): void {

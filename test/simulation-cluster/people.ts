@@ -195,7 +195,7 @@ export function taskSpecOf(random: SeededRandom, image: string, secrets: readonl
     runtime: { $case: "container", value: { image: `${image}:${random.int(1e9)}` } },
     restart: {
       condition: random.pick([Condition.ANY, Condition.ANY, Condition.ON_FAILURE, Condition.NONE]),
-      delay: { seconds: random.pick([0, 1, 5]) },
+      delay: { seconds: random.pick([1, 1, 5]) },
       maxAttempts: random.pick([0, 0, 0, 3]),
       window: { seconds: random.pick([0, 20]) },
     },

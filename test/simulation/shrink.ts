@@ -1,9 +1,12 @@
 /** Makes a failing story short: leaves out what is not needed for it to fail (Zeller's delta debugging). */
-import type { Action } from "./actions.js";
-import type { Plan } from "./plan.js";
 
-export interface Shrunk {
-  readonly plan: Plan;
+/** What is left out of. */
+interface Story<A> {
+  readonly actions: readonly A[];
+}
+
+export interface Shrunk<P> {
+  readonly plan: P;
   readonly runs: number;
 }
 
@@ -11,10 +14,14 @@ export interface Shrunk {
  * @param fails runs a plan: whether it fails in the same way
  * @param maxRuns after so many the shortest so far is good enough
  */
-export async function shrink(plan: Plan, fails: (plan: Plan) => Promise<boolean>, maxRuns: number): Promise<Shrunk> {
+export async function shrink<A extends { readonly kind: string }, P extends Story<A>>(
+  plan: P,
+  fails: (plan: P) => Promise<boolean>,
+  maxRuns: number,
+): Promise<Shrunk<P>> {
   let runs = 0;
-  let actions: readonly Action[] = plan.actions;
-  const attempt = async (rest: readonly Action[]): Promise<boolean> => {
+  let actions: readonly A[] = plan.actions;
+  const attempt = async (rest: readonly A[]): Promise<boolean> => {
     runs++;
     if (!(await fails({ ...plan, actions: rest }))) return false;
     actions = rest;
