@@ -229,6 +229,18 @@ export class Cluster {
     await ended;
   }
 
+  /** The machine loses its power: it says goodbye to nobody, and nothing of it runs. {@link heal} and {@link startDaemon} bring it back. */
+  async powerOff(name: string): Promise<void> {
+    this.cut(name);
+    this.killManager(name);
+    await this.stopDaemon(name, "SIGKILL");
+    await this.until(`nothing runs on ${name}`, () => {
+      const left = this.taskProcesses(name);
+      for (const pid of left) killIfThere(pid);
+      return left.length === 0;
+    });
+  }
+
   /** Kills the manager's process on a host; the daemon lives on, and starts it again. @returns false when none ran */
   killManager(name: string): boolean {
     return this.#signalManager(name, "SIGKILL");
@@ -388,6 +400,15 @@ export class Cluster {
     const pid = this.managerPid(name);
     if (pid !== undefined) process.kill(pid, signal);
     return pid !== undefined;
+  }
+}
+
+/** It may end with another that was killed. */
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, "SIGKILL");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ESRCH") throw error;
   }
 }
 
