@@ -14,6 +14,8 @@ const GROUPS = [
   "cluster",
   "raft",
   "identity",
+  "allocator",
+  "scheduler",
   "dispatcher",
   "tsctl",
 ];

@@ -1,18 +1,24 @@
 /** The addresses of one subnet, as text. What numbers are given out, and when, is the {@link OffsetPool}'s part. */
+import { bytesToIp, formatIpv4, ipToBytes, parseIpv4 } from "../../../native-bindings/address-text.js";
 import { AllocationError } from "./allocation-error.js";
-import { contains, formatIp, formatRange, type IpAddress, type IpRange } from "./ip-range.js";
+import { contains, formatIp, formatRange, type IpAddress, type IpRange, parseAddress } from "./ip-range.js";
 import { ADDRESS_REST_MS, OffsetPool, RESTING } from "./offset-pool.js";
 
 /** Of a larger range so many addresses are given out. */
 const MAX_SIZE = 2n ** 32n;
+/** An IPv6 address without the 32 bits that count. */
+const HIGH_BYTES = 12;
 
 export class AddressPool {
   readonly subnet: IpRange;
   /** "10.0.1.0/24" */
   readonly text: string;
-  readonly #range: IpRange;
   readonly #suffix: string;
   readonly #offsets: OffsetPool;
+  /** The lowest 32 bits of the first address that is given out: a range is aligned to its size, so no sum carries over. */
+  readonly #low: number;
+  /** Of IPv6: the first address. */
+  readonly #bytes: Buffer;
   /** Taken ones that lie in the subnet, but not in the part that is given out: until when they rest, Infinity while they are held. */
   readonly #elsewhere = new Map<bigint, number>();
   /** An earlier leader may have taken back any of them; see {@link OffsetPool}. */
@@ -25,8 +31,9 @@ export class AddressPool {
   constructor(subnet: IpRange, range: IpRange, excluded: readonly IpAddress[]) {
     this.subnet = subnet;
     this.text = formatRange(subnet);
-    this.#range = range;
     this.#suffix = `/${subnet.length}`;
+    this.#low = Number(range.first & 0xffffffffn);
+    this.#bytes = ipToBytes(formatIp(range.family, range.first));
     const all = range.last - range.first + 1n;
     const size = Number(all < MAX_SIZE ? all : MAX_SIZE);
     const never = [...edgesOf(subnet), ...excluded].filter((address) => contains(subnet, address));
@@ -58,36 +65,41 @@ export class AddressPool {
   take(nowMs: number): string | undefined {
     const offset = this.#offsets.take(nowMs);
     if (offset === undefined) return undefined;
-    const { family, first } = this.#range;
-    return formatIp(family, first + BigInt(offset)) + this.#suffix;
+    if (this.subnet.family === 4) return formatIpv4(this.#low + offset) + this.#suffix;
+    const bytes = Buffer.from(this.#bytes);
+    bytes.writeUInt32BE(this.#low + offset, HIGH_BYTES);
+    return bytesToIp(bytes) + this.#suffix;
   }
 
-  /** Takes note of an address that is in use. @throws AllocationError when it is in use already */
-  claim(address: IpAddress): void {
-    const offset = this.#offsetOf(address);
+  /** Takes note of an address that is in use, "10.0.1.4" or "10.0.1.4/24". @throws AllocationError when it is in use already */
+  claim(text: string): void {
+    const offset = this.#offsetOf(text);
     if (offset !== undefined) this.#offsets.claim(offset);
-    else this.#claimElsewhere(address);
+    else this.#claimElsewhere(this.#valueOf(text));
   }
 
   /** Takes an address that was asked for. @throws AllocationError when it is in use, or rests */
-  takeChosen(address: IpAddress, nowMs: number): string {
-    const offset = this.#offsetOf(address);
+  takeChosen(text: string, nowMs: number): string {
+    const offset = this.#offsetOf(text);
+    const value = this.#valueOf(text);
     if (offset !== undefined) this.#offsets.takeChosen(offset, nowMs);
-    else this.#takeElsewhere(address, nowMs);
-    return formatIp(address.family, address.value) + this.#suffix;
+    else this.#takeElsewhere(value, nowMs);
+    return formatIp(this.subnet.family, value) + this.#suffix;
   }
 
   /** Gives back an address that nobody has used: it need not rest. */
-  giveBack(address: IpAddress, nowMs: number): void {
-    const offset = this.#offsetOf(address);
+  giveBack(text: string, nowMs: number): void {
+    const offset = this.#offsetOf(text);
     if (offset !== undefined) this.#offsets.giveBack(offset, nowMs);
-    else this.#elsewhere.delete(address.value);
+    else this.#elsewhere.delete(this.#valueOf(text));
   }
 
-  release(address: IpAddress, nowMs: number): void {
-    const offset = this.#offsetOf(address);
+  release(text: string, nowMs: number): void {
+    const offset = this.#offsetOf(text);
     if (offset !== undefined) this.#offsets.release(offset, nowMs);
-    else if (this.#elsewhere.has(address.value)) this.#elsewhere.set(address.value, nowMs + ADDRESS_REST_MS);
+    else if (this.#elsewhere.has(this.#valueOf(text))) {
+      this.#elsewhere.set(this.#valueOf(text), nowMs + ADDRESS_REST_MS);
+    }
   }
 
   /** When more addresses can be given out; undefined when none rests. */
@@ -95,22 +107,47 @@ export class AddressPool {
     return this.#offsets.nextWakeMs(nowMs);
   }
 
-  #offsetOf({ value }: IpAddress): number | undefined {
-    const offset = value - this.#range.first;
-    return offset >= 0n && offset < BigInt(this.#offsets.size) ? Number(offset) : undefined;
+  /** Undefined for an address that is not in the part that is given out. */
+  #offsetOf(text: string): number | undefined {
+    const slash = text.indexOf("/");
+    const low = this.#lowOf(slash < 0 ? text : text.slice(0, slash));
+    if (low === undefined) return undefined;
+    const offset = low - this.#low;
+    return offset >= 0 && offset < this.#offsets.size ? offset : undefined;
   }
 
-  #takeElsewhere(address: IpAddress, nowMs: number): void {
-    const until = Math.max(this.#elsewhere.get(address.value) ?? 0, this.#elsewhereRestsUntilMs);
+  /** Undefined also for text that is no address of this family. */
+  #lowOf(address: string): number | undefined {
+    try {
+      if (this.subnet.family === 4) return parseIpv4(address);
+      const bytes = ipToBytes(address);
+      const isNear = bytes.length === 16 && bytes.compare(this.#bytes, 0, HIGH_BYTES, 0, HIGH_BYTES) === 0;
+      return isNear ? bytes.readUInt32BE(HIGH_BYTES) : undefined;
+    } catch (error) {
+      if (error instanceof RangeError) return undefined;
+      throw error;
+    }
+  }
+
+  /** @throws AllocationError */
+  #valueOf(text: string): bigint {
+    const address = parseAddress(text);
+    if (!address || !contains(this.subnet, address)) {
+      throw new AllocationError("the address lies outside of the subnet");
+    }
+    return address.value;
+  }
+
+  #takeElsewhere(value: bigint, nowMs: number): void {
+    const until = Math.max(this.#elsewhere.get(value) ?? 0, this.#elsewhereRestsUntilMs);
     if (until !== Number.POSITIVE_INFINITY && until > nowMs) throw new AllocationError(RESTING);
-    if (until <= nowMs) this.#elsewhere.delete(address.value);
-    this.#claimElsewhere(address);
+    if (until <= nowMs) this.#elsewhere.delete(value);
+    this.#claimElsewhere(value);
   }
 
-  #claimElsewhere(address: IpAddress): void {
-    if (!contains(this.subnet, address)) throw new AllocationError("the address lies outside of the subnet");
-    if (this.#elsewhere.has(address.value)) throw new AllocationError("the address is in use");
-    this.#elsewhere.set(address.value, Number.POSITIVE_INFINITY);
+  #claimElsewhere(value: bigint): void {
+    if (this.#elsewhere.has(value)) throw new AllocationError("the address is in use");
+    this.#elsewhere.set(value, Number.POSITIVE_INFINITY);
   }
 }
 

@@ -8,7 +8,7 @@ import { MAX_CHANGES_PER_COMMIT, type Store } from "../../store/store.js";
 import type { ObjectTypes } from "../../store/tables.js";
 import type { Transaction } from "../../store/transaction.js";
 import { AllocationError, type Hindrance } from "./allocation-error.js";
-import type { HeldAddress, NetworkPools } from "./network-pools.js";
+import type { HeldAddress, NetworkPools, TakeOptions } from "./network-pools.js";
 import { spareOf, withSpare } from "./network-record.js";
 import { Waiting } from "./waiting.js";
 
@@ -24,10 +24,7 @@ export interface Grant<T> {
 }
 
 /** See {@link NetworkPools.takeAddresses}. */
-export type TakeAddresses = (
-  networkId: string,
-  options?: Parameters<NetworkPools["takeAddresses"]>[2],
-) => readonly HeldAddress[];
+export type TakeAddresses = (networkId: string, options?: TakeOptions) => readonly HeldAddress[];
 
 export interface GrantRules<K extends AddressedKind> {
   readonly kind: K;

@@ -6,16 +6,7 @@ import {
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { AddressPool } from "./address-pool.js";
 import { AllocationError } from "./allocation-error.js";
-import {
-  contains,
-  formatIp,
-  formatRange,
-  type IpAddress,
-  type IpFamily,
-  type IpRange,
-  parseAddress,
-  parseRange,
-} from "./ip-range.js";
+import { contains, formatIp, formatRange, type IpFamily, type IpRange, parseAddress, parseRange } from "./ip-range.js";
 import { readVni, spareBySubnet, VNI_OPTION, withSpare } from "./network-record.js";
 import { SubnetPool, type SubnetSource } from "./subnet-pool.js";
 import { VxlanIds } from "./vxlan-ids.js";
@@ -26,12 +17,21 @@ export interface HeldAddress {
   readonly address: string;
 }
 
+export interface TakeOptions {
+  /** Addresses that are asked for, "10.0.1.4" or "10.0.1.4/24". */
+  readonly chosen?: readonly string[];
+  /** Undefined: one of each that the network has. */
+  readonly families?: readonly IpFamily[];
+}
+
 interface NetworkPool {
   readonly name: string;
   readonly vni: number;
   readonly pools: readonly AddressPool[];
   /** Those that its pools are of. */
   readonly families: readonly IpFamily[];
+  /** The pool of a family that has one alone. */
+  readonly only: Readonly<Partial<Record<IpFamily, AddressPool>>>;
 }
 
 export class NetworkPools {
@@ -102,21 +102,19 @@ export class NetworkPools {
   }
 
   /**
-   * @param chosen addresses that are asked for, "10.0.1.4" or "10.0.1.4/24"
-   * @param families undefined: one of each that the network has
    * @returns addresses such as "10.0.1.4/24", IPv4 first
    * @throws AllocationError when one is not free now; nothing is taken then
    */
   takeAddresses(
     networkId: string,
     nowMs: number,
-    { chosen = NONE, families }: { readonly chosen?: readonly string[]; readonly families?: readonly IpFamily[] } = {},
+    { chosen = NONE, families }: TakeOptions = ANY,
   ): readonly HeldAddress[] {
     const network = this.#network(networkId);
     const taken: HeldAddress[] = [];
     try {
       for (const family of families ?? network.families) {
-        const asked = chosen.find((text) => parseAddress(text)?.family === family);
+        const asked = chosen.length > 0 ? chosen.find((text) => parseAddress(text)?.family === family) : undefined;
         const address =
           asked === undefined
             ? takeNext(networkId, network, family, nowMs)
@@ -142,20 +140,18 @@ export class NetworkPools {
 
   /** Takes note of an address that is in use. @throws AllocationError when it is in use already */
   claimAddress({ networkId, address }: HeldAddress): void {
-    const found = this.#find(networkId, address);
-    if (!found) throw new AllocationError(`${address} is no address of network ${this.#network(networkId).name}`);
-    found.pool.claim(found.address);
+    const pool = this.#poolOf(networkId, address);
+    if (!pool) throw new AllocationError(`${address} is no address of network ${this.#network(networkId).name}`);
+    pool.claim(address);
   }
 
   releaseAddress({ networkId, address }: HeldAddress, nowMs: number): void {
-    const found = this.#find(networkId, address);
-    found?.pool.release(found.address, nowMs);
+    this.#poolOf(networkId, address)?.release(address, nowMs);
   }
 
   /** Gives back an address that nobody has used. */
   giveBackAddress({ networkId, address }: HeldAddress, nowMs: number): void {
-    const found = this.#find(networkId, address);
-    found?.pool.giveBack(found.address, nowMs);
+    this.#poolOf(networkId, address)?.giveBack(address, nowMs);
   }
 
   /** When more addresses of a network can be given out. */
@@ -165,11 +161,13 @@ export class NetworkPools {
   }
 
   /** Undefined also when the network is gone: its addresses went with it. */
-  #find(networkId: string, text: string): { readonly pool: AddressPool; readonly address: IpAddress } | undefined {
+  #poolOf(networkId: string, text: string): AddressPool | undefined {
     const network = this.#networks.get(networkId);
-    const address = network && parseAddress(text);
-    const pool = address && network.pools.find(({ subnet }) => contains(subnet, address));
-    return pool && { pool, address };
+    const family = text.includes(":") ? 6 : 4;
+    const pool = network?.only[family];
+    if (pool || !network) return pool;
+    const address = parseAddress(text);
+    return network.pools.find(({ subnet }) => address !== undefined && contains(subnet, address));
   }
 
   #network(networkId: string): NetworkPool {
@@ -180,10 +178,13 @@ export class NetworkPools {
   }
 
   #takeChosen(networkId: string, network: NetworkPool, text: string, nowMs: number): string {
-    const found = this.#find(networkId, text);
-    if (!found) throw new AllocationError(`${text} is no address of network ${network.name}`);
+    const pool = this.#poolOf(networkId, text);
+    const address = parseAddress(text);
+    if (!pool || !address || !contains(pool.subnet, address)) {
+      throw new AllocationError(`${text} is no address of network ${network.name}`);
+    }
     try {
-      return found.pool.takeChosen(found.address, nowMs);
+      return pool.takeChosen(text, nowMs);
     } catch (error) {
       if (!(error instanceof AllocationError)) throw error;
       throw new AllocationError(`${text} of network ${network.name}: ${error.message}`, {
@@ -213,7 +214,12 @@ export class NetworkPools {
       return new AddressPool(subnet, part, excluded);
     });
     const families = ([4, 6] as const).filter((family) => pools.some(({ subnet }) => subnet.family === family));
-    this.#networks.set(network.id, { name, vni, pools, families });
+    const only: Partial<Record<IpFamily, AddressPool>> = {};
+    for (const family of families) {
+      const own = pools.filter(({ subnet }) => subnet.family === family);
+      if (own.length === 1) only[family] = own[0]!;
+    }
+    this.#networks.set(network.id, { name, vni, pools, families, only });
     return pools;
   }
 
@@ -223,6 +229,7 @@ export class NetworkPools {
 }
 
 const NONE: readonly string[] = [];
+const ANY: TakeOptions = {};
 const NO_CHOICE: IPAMConfig = { family: AddressFamily.IPV4, subnet: "", range: "", gateway: "", reserved: {} };
 
 /** A subnet of each family that the network is to have, chosen or not. */
@@ -236,6 +243,8 @@ function wantedConfigs({ spec }: Network): readonly IPAMConfig[] {
 }
 
 function takeNext(networkId: string, network: NetworkPool, family: IpFamily, nowMs: number): string {
+  const only = network.only[family]?.take(nowMs);
+  if (only !== undefined) return only;
   for (const pool of network.pools) {
     const address = pool.subnet.family === family ? pool.take(nowMs) : undefined;
     if (address !== undefined) return address;

@@ -8,13 +8,16 @@
  */
 import { AllocationError } from "./allocation-error.js";
 import { type OffsetRange, OffsetRanges } from "./offset-ranges.js";
+import { RestingQueue } from "./resting-queue.js";
 import { SparseBitmap } from "./sparse-bitmap.js";
 
 export const ADDRESS_REST_MS = 60_000;
 export const RESTING = "the address was in use a moment ago, and rests for a minute";
-/** At most as many are spare, and a quarter of what is free. */
-const MAX_SPARE = 4096;
-const SPARE_SHARE = 4;
+/** At most as many are spare, and half of what is free. */
+const MAX_SPARE = 16_384;
+const SPARE_SHARE = 2;
+/** In which spare ones are looked for. */
+const MAX_STEPS = 256;
 /** So that the list stays short. */
 const MAX_SPARE_RANGES = 128;
 
@@ -22,8 +25,8 @@ export class OffsetPool {
   readonly size: number;
   /** Held, resting, spare, or never given out. */
   readonly #taken: SparseBitmap;
-  /** What came back, oldest first, and until when it rests. */
-  readonly #resting = new Map<number, number>();
+  /** What came back, and until when it rests. */
+  readonly #resting = new RestingQueue();
   readonly #spare = new OffsetRanges();
   /** As text; made when it is asked for. */
   #spareText: string | undefined;
@@ -88,12 +91,12 @@ export class OffsetPool {
 
   /** Takes note of one that is in use. @throws AllocationError when it is taken already */
   claim(offset: number): void {
-    if (this.#spare.delete(offset)) {
+    if (this.#taken.has(offset)) {
+      if (this.#spare.delete(offset)) this.#spareText = undefined;
+      else if (!this.#resting.delete(offset)) throw new AllocationError("the address is in use");
       this.#free++;
-      this.#spareText = undefined;
-    } else if (this.#resting.delete(offset)) this.#free++;
-    else if (this.#taken.has(offset)) throw new AllocationError("the address is in use");
-    this.#rested.delete(offset);
+    }
+    if (this.#rested.count > 0) this.#rested.delete(offset);
     this.#taken.add(offset);
     this.#free--;
     this.#cursor = Math.max(this.#cursor, offset + 1);
@@ -120,22 +123,19 @@ export class OffsetPool {
   }
 
   release(offset: number, nowMs: number): void {
-    if (this.#taken.has(offset)) this.#resting.set(offset, nowMs + ADDRESS_REST_MS);
+    if (this.#taken.has(offset)) this.#resting.push(offset, nowMs + ADDRESS_REST_MS);
   }
 
   /** When more of them can be given out; undefined when none rests. */
   nextWakeMs(nowMs: number): number | undefined {
     this.#wake(nowMs);
     if (this.#knowsLittle(nowMs)) return this.#restingUntilMs;
-    const [next] = this.#resting.values();
-    return next;
+    return this.#resting.nextMs;
   }
 
   #wake(nowMs: number): void {
     if (this.#rested.count > 0 && !this.#knowsLittle(nowMs)) this.#rested = new OffsetRanges();
-    for (const [offset, until] of this.#resting) {
-      if (until > nowMs) return;
-      this.#resting.delete(offset);
+    for (let offset = this.#resting.shift(nowMs); offset !== undefined; offset = this.#resting.shift(nowMs)) {
       this.#taken.delete(offset);
       this.#free++;
     }
@@ -173,18 +173,21 @@ export class OffsetPool {
   /** From the end on downwards, away from what is given out first. */
   #chooseSpare(): void {
     const wanted = this.#wantedSpare();
-    for (let end = this.size; end > 0 && this.#isShort(wanted); end -= wanted) {
-      const start = Math.max(0, end - wanted);
-      for (let offset: number | undefined = start; this.#isShort(wanted); ) {
-        const first: number | undefined = this.#taken.nextAbsent(offset, end);
-        if (first === undefined) break;
-        const limit = Math.min(end, first + wanted - this.#spare.count);
-        const behind = this.#taken.nextPresent(first, limit) ?? limit;
-        this.#keep([first, behind - 1]);
-        offset = behind;
-      }
+    const step = Math.max(1, wanted >> 3, Math.floor(this.size / MAX_STEPS));
+    for (let end = this.size; end > 0 && this.#isShort(wanted); end -= step) {
+      this.#chooseBetween(Math.max(0, end - step), end, wanted);
     }
     this.#chosen = { wanted, found: this.#spare.count };
+  }
+
+  #chooseBetween(start: number, end: number, wanted: number): void {
+    for (let offset = start; this.#isShort(wanted); ) {
+      const first = this.#taken.nextAbsent(offset, end);
+      if (first === undefined) return;
+      const limit = Math.min(end, first + wanted - this.#spare.count);
+      offset = this.#taken.nextPresent(first, limit) ?? limit;
+      this.#keep([first, offset - 1]);
+    }
   }
 
   #isShort(wanted: number): boolean {

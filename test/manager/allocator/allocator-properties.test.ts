@@ -69,7 +69,7 @@ test("nothing is held twice, what came back rests, nodes have what they wait for
       if (last.length !== 13) throw new Error(`${13 - last.length} addresses are lost`);
       await world.stop();
     }),
-    { numRuns: 80 },
+    { numRuns: 150 },
   );
   await t.notThrowsAsync(run);
 });
