@@ -12,10 +12,19 @@ const LONGEST_OUTPUT = 400;
 
 /** @param last the failed check that was one too many */
 export function unhealthyText(failures: number, last: CheckResult, timeoutMs: number): string {
-  const how = last.status === undefined ? `took longer than ${secondsText(timeoutMs)}` : `ended with ${last.status}`;
-  const count = failures === 1 ? "the check" : `${failures} checks in a row failed, the last`;
-  const output = oneLine(last.output);
-  return `task: unhealthy: ${count} ${how}${output ? `: ${output}` : ""}`;
+  const which = failures === 1 ? "the check" : `${failures} checks in a row failed, the last`;
+  return `task: unhealthy: ${which} ${howItEnded(last, timeoutMs)}`;
+}
+
+/** Of a task that is still coming up. */
+export function notYetText(last: CheckResult, timeoutMs: number): string {
+  return `task: not healthy yet: the last check ${howItEnded(last, timeoutMs)}`;
+}
+
+function howItEnded({ status, output }: CheckResult, timeoutMs: number): string {
+  const how = status === undefined ? `took longer than ${secondsText(timeoutMs)}` : `ended with ${status}`;
+  const line = oneLine(output);
+  return line ? `${how}: ${line}` : how;
 }
 
 /** Nothing of what a check writes may steer a terminal, or fill a screen. */

@@ -5,7 +5,7 @@
 import type { Clock } from "../worker/clock.js";
 import type { HealthTimes } from "./health-spec.js";
 import { afterCheck, type HealthState, pauseMs } from "./health-state.js";
-import { type CheckResult, unhealthyText } from "./health-text.js";
+import { type CheckResult, notYetText, unhealthyText } from "./health-text.js";
 
 /** A task's check, as whoever runs the task can do it. */
 export interface HealthCheck {
@@ -29,12 +29,22 @@ export class HealthWatch {
   readonly #check: HealthCheck;
   readonly #clock: Clock;
   readonly #stopped = new AbortController();
+  readonly #onNotYet: (reason: string) => void;
   #sayHealthy!: () => void;
   #sayUnhealthy!: (reason: string) => void;
 
-  /** @param phase "healthy" for a task that was found healthy by an earlier agent */
-  constructor(check: HealthCheck, clock: Clock, phase: "starting" | "healthy") {
+  /**
+   * @param phase "healthy" for a task that was found healthy by an earlier agent
+   * @param onNotYet is told in one line why a task that was never healthy is not, after each check
+   */
+  constructor(
+    check: HealthCheck,
+    clock: Clock,
+    phase: "starting" | "healthy",
+    onNotYet: (reason: string) => void = () => {},
+  ) {
     this.#check = check;
+    this.#onNotYet = onNotYet;
     this.#clock = clock;
     this.healthy = new Promise((resolve) => {
       this.#sayHealthy = resolve;
@@ -64,6 +74,7 @@ export class HealthWatch {
       if (stopped.aborted) return;
       state = afterCheck(state, times, result.status === 0, beganMs);
       if (state.phase === "healthy") this.#sayHealthy();
+      if (state.phase === "starting") this.#onNotYet(notYetText(result, times.timeoutMs));
       if (state.phase === "unhealthy") {
         this.#sayUnhealthy(unhealthyText(state.failures, result, times.timeoutMs));
         return;

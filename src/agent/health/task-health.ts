@@ -5,10 +5,13 @@ import { HealthWatch } from "./health-watch.js";
 
 export class TaskHealth {
   readonly #clock: Clock;
+  readonly #onNotYet: (reason: string) => void;
   #watch: HealthWatch | undefined;
 
-  constructor(clock: Clock) {
+  /** @param onNotYet see {@link HealthWatch} */
+  constructor(clock: Clock, onNotYet: (reason: string) => void) {
     this.#clock = clock;
+    this.#onNotYet = onNotYet;
   }
 
   /** Whether checks are under way: the task was started by this agent, or found. */
@@ -20,7 +23,7 @@ export class TaskHealth {
   watch(controller: TaskController, phase: "starting" | "healthy"): HealthWatch | undefined {
     if (this.#watch) return this.#watch;
     const check = controller.health?.();
-    if (check) this.#watch = new HealthWatch(check, this.#clock, phase);
+    if (check) this.#watch = new HealthWatch(check, this.#clock, phase, this.#onNotYet);
     return this.#watch;
   }
 

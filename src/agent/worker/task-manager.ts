@@ -59,7 +59,7 @@ export class TaskManager {
     this.#around = around;
     this.#label = taskLabel(task);
     this.#facts = processFacts(task.status);
-    this.#health = new TaskHealth(around.clock);
+    this.#health = new TaskHealth(around.clock, (reason) => this.#notYetHealthy(reason));
     this.#sandbox = new SandboxKeeper(around.network, around, task.id, this.#label, this.#state >= TaskState.STARTING);
   }
 
@@ -252,6 +252,12 @@ export class TaskManager {
 
   async #backOff(attempt: number, change: AbortSignal): Promise<void> {
     await this.#around.clock.pause(backOffMs(attempt, this.#around.random()), change);
+  }
+
+  /** Told while it lasts. */
+  #notYetHealthy(reason: string): void {
+    const now = stepStatus(this.#task.status);
+    if (now.state === TaskState.STARTING) this.#setStatus({ ...now, err: reason });
   }
 
   #setStatus(step: StepStatus): void {

@@ -75,7 +75,7 @@ test("a task gets traffic, and counts as running, only when it is healthy", asyn
   await check(1);
   await check(0);
   await journal.seen("RUNNING one");
-  t.deepEqual(journal.of("one"), [...COMING_UP, "check", "check", "activate", "RUNNING"]);
+  t.deepEqual(journal.of("one"), [...COMING_UP, "check", "STARTING", "check", "activate", "RUNNING"]);
 });
 
 test("a task that never gets healthy is stopped and has failed, with the reason; it never was in rotation", async (t) => {
@@ -84,7 +84,16 @@ test("a task that never gets healthy is stopped and has failed, with the reason;
   await check(1, "not yet");
   await check(4, "connection refused");
   await journal.seen("FAILED one");
-  t.deepEqual(journal.of("one"), [...COMING_UP, "check", "check", "close", "shutdown", "withdraw", "FAILED"]);
+  t.deepEqual(journal.of("one"), [
+    ...COMING_UP,
+    "check",
+    "STARTING",
+    "check",
+    "close",
+    "shutdown",
+    "withdraw",
+    "FAILED",
+  ]);
   t.is(
     statuses.get("one")!.err,
     "task: unhealthy: 2 checks in a row failed, the last ended with 4: connection refused",
@@ -107,6 +116,17 @@ test("a running task that gets unhealthy is taken out of rotation, stopped, and 
   );
   t.regex(statuses.get("one")!.err, /^task: unhealthy: 2 checks in a row failed/);
   t.is(statuses.get("one")!.runtimeStatus!.value.exitCode, 143);
+});
+
+test("while a task is not healthy it says why; once it is, no more", async (t) => {
+  const { worker, journal, check, statuses } = await makeBed(t);
+  worker.apply(complete([assignedTask("one")]));
+  await check(1, "warming up");
+  await journal.seen("STARTING one", 2);
+  t.is(statuses.get("one")!.err, "task: not healthy yet: the last check ended with 1: warming up");
+  await check(0);
+  await journal.seen("RUNNING one");
+  t.is(statuses.get("one")!.err, "");
 });
 
 test("a task that ends before it is healthy has failed as it ended", async (t) => {
