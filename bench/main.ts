@@ -17,6 +17,7 @@ const GROUPS = [
   "allocator",
   "scheduler",
   "dispatcher",
+  "process-tasks",
   "tsctl",
 ];
 

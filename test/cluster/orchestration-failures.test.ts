@@ -1,10 +1,10 @@
 /** Nodes that die, are cut off, stand still and come back: three managers, five agents, real processes. */
 import test from "ava";
 import { Cluster } from "../../scripts/fabric/cluster.js";
+import { Operator } from "../../scripts/fabric/operator.js";
 import type { Service } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { NodeStatus_State as NodeState, TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { doubled } from "./orchestration/lives.js";
-import { Operator } from "./orchestration/operator.js";
 import { type LivingTask, TaskLives } from "./orchestration/task-lives.js";
 
 const MANAGERS = ["host1", "host2", "host3"];
@@ -165,27 +165,44 @@ test.serial(
     const before = await untilRuns("silent", web);
     const silent = HOSTS.slice(1);
     const standing = () => Promise.all(silent.map(async (host) => (await operator.node(cluster.nodeId(host))).status!));
-    for (const host of silent) process.kill(cluster.pid(host), "SIGSTOP");
+    let kept: readonly LivingTask[] = [];
     try {
+      for (const host of silent) process.kill(cluster.pid(host), "SIGSTOP");
       await operator.until(
         async () => (await standing()).every(({ message }) => message.startsWith("heartbeat failure")),
         () => "all four are seen to be silent",
       );
       const states = await standing();
-      t.is(states.filter(({ state }) => state === NodeState.DOWN).length, 2);
-      const withheld = states.filter(({ state }) => state === NodeState.UNKNOWN);
-      t.is(withheld.length, 2);
-      t.regex(withheld[0]!.message, /too many nodes fell silent at once, it may be the managers that are cut off/);
+      const inState = (wanted: NodeState) => silent.filter((_, at) => states[at]!.state === wanted);
+      const [down, withheld] = [inState(NodeState.DOWN), inState(NodeState.UNKNOWN)];
+      t.deepEqual([down.length, withheld.length], [2, 2]);
+      const { message } = states.find(({ state }) => state === NodeState.UNKNOWN)!;
+      t.regex(message, /too many nodes fell silent at once, it may be the managers that are cut off/);
+      const slots = (hosts: readonly string[]) =>
+        before.filter(({ node }) => hosts.includes(node)).map(({ slot }) => slot);
       await operator.until(
-        () => lives.running("silent").length === TASKS + 4,
+        async () => {
+          const tasks = await operator.tasks(web.id);
+          return slots(down).every((slot) => tasks.filter((task) => task.slot === slot).length > 1);
+        },
         () => operator.describe(web.id),
       );
+      const tasks = await operator.tasks(web.id);
+      for (const slot of slots([...withheld, "host1"])) {
+        t.is(tasks.filter((task) => task.slot === slot).length, 1, `nothing takes the place of slot ${slot}`);
+      }
+      kept = before.filter(({ node }) => !down.includes(node));
     } finally {
       for (const host of silent) process.kill(cluster.pid(host), "SIGCONT");
     }
     for (const host of HOSTS) await untilNode(host, NodeState.READY);
     const after = idsOf(await untilRuns("silent", web));
-    t.is(before.filter(({ taskId }) => after.includes(taskId)).length, TASKS - 4, "the others' tasks never stopped");
+    t.is(kept.length, TASKS - 4);
+    t.deepEqual(
+      kept.filter(({ taskId }) => !after.includes(taskId)),
+      [],
+      "their tasks never stopped",
+    );
     await removed(web, "silent");
   },
 );

@@ -9,10 +9,10 @@ import { join } from "node:path";
 import test from "ava";
 import { Managers } from "../../bench/raft/managers.js";
 import { joinTokens } from "../../scripts/fabric/control-client.js";
+import { Operator } from "../../scripts/fabric/operator.js";
 import { UpdateStatus_UpdateState as UpdateState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { LightRunner } from "./orchestration/light-runner.js";
 import { doubled, type LifeEvent } from "./orchestration/lives.js";
-import { Operator } from "./orchestration/operator.js";
 
 const TASKS = 1000;
 const NODES = 5;

@@ -4,6 +4,7 @@
  */
 import test, { type ExecutionContext } from "ava";
 import { Cluster } from "../../scripts/fabric/cluster.js";
+import { Operator } from "../../scripts/fabric/operator.js";
 import type { Service } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { NodeSpec_Availability as Availability } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import {
@@ -13,7 +14,6 @@ import {
   UpdateStatus_UpdateState as UpdateState,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { doubled, emptied } from "./orchestration/lives.js";
-import { Operator } from "./orchestration/operator.js";
 import { type LifeOptions, TaskLives } from "./orchestration/task-lives.js";
 
 const MANAGERS = ["host1", "host2", "host3"];

@@ -1,23 +1,23 @@
 /** Somebody who runs services, and asks whichever manager answers. */
 import { type ServiceError, status } from "@grpc/grpc-js";
-import type { Cluster } from "../../../scripts/fabric/cluster.js";
-import { callUnary, openChannel, type UnaryMethod } from "../../../src/api/client-call.js";
+import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-call.js";
 import {
   ControlService,
   UpdateServiceRequest_Rollback as Rollback,
   type ListServiceStatusesResponse_ServiceStatus as ServiceStatus,
-} from "../../../src/api/generated/docker/swarmkit/v1/control.js";
-import type { Node, Service, Task } from "../../../src/api/generated/docker/swarmkit/v1/objects.js";
+} from "../../src/api/generated/docker/swarmkit/v1/control.js";
+import type { Node, Service, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import {
   type NodeSpec_Availability as Availability,
   ServiceSpec,
-} from "../../../src/api/generated/docker/swarmkit/v1/specs.js";
+} from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import {
   TaskState,
   UpdateStatus_UpdateState as UpdateState,
-} from "../../../src/api/generated/docker/swarmkit/v1/types.js";
-import { ProcessSpec } from "../../../src/api/generated/tswarm/v1/process.js";
-import { grpcTarget, trustingCredentials } from "../../../src/security/transport.js";
+} from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import { ProcessSpec } from "../../src/api/generated/tswarm/v1/process.js";
+import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
+import type { Cluster } from "./cluster.js";
 
 const CALL_TIMEOUT_MS = 10_000;
 const LOOK_MS = 100;
