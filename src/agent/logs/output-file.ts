@@ -88,12 +88,15 @@ export class OutputFile {
     return this.#recentFrom;
   }
 
-  /** Marks for what is behind an offset, as long as the file is not longer than now. @throws Error of the file system */
+  /**
+   * Marks for what is behind an offset, as long as the file is not longer than now. They are on record: the next agent gives the same times.
+   * @throws Error of the file system
+   */
   async marks(from: number): Promise<readonly Mark[]> {
+    if (this.#unwritten.length > 0) await this.#inTurn(() => this.#write());
     if (from >= this.#recentFrom) return this.#recent;
     let marks: readonly Mark[] = [];
     await this.#inTurn(async () => {
-      await this.#write();
       marks = await this.#read();
     });
     return marks;
