@@ -34,6 +34,8 @@ export class FakeAgent {
   ended: Error | undefined;
   /** What a task that is to run comes to. */
   outcome: (task: Task) => TaskState = () => TaskState.RUNNING;
+  /** What else it says of itself. */
+  more: Parameters<typeof NodeDescription.fromPartial>[0] = {};
 
   /**
    * @param address the manager's socket or HOST:PORT
@@ -55,6 +57,7 @@ export class FakeAgent {
       hostname: this.#hostname,
       platform: { architecture: "x86_64", os: "linux" },
       resources: { nanoCpus: 4e9, memoryBytes: 8 * 2 ** 30 },
+      ...this.more,
     });
     const { session, assignments } = DispatcherService;
     const stream = this.#client.makeServerStreamRequest(

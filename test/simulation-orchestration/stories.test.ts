@@ -168,6 +168,7 @@ test("a task of no service is nobody's, and goes when it is over", async (t) => 
   await world.store.update((tx) => {
     tx.create("task", stray("runs", TaskState.RUNNING, TaskState.RUNNING));
     tx.create("task", stray("orphaned", TaskState.ORPHANED, TaskState.REMOVE));
+    tx.create("task", stray("lost", TaskState.ORPHANED, TaskState.RUNNING));
     tx.create("task", stray("stops", TaskState.RUNNING, TaskState.REMOVE));
   });
   await world.settle();

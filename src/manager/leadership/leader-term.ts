@@ -24,6 +24,7 @@ import { MembershipService } from "../membership/membership-service.js";
 import { RoleManager } from "../membership/role-manager.js";
 import { StatusKeeper } from "../membership/status-keeper.js";
 import { ServiceOrchestrator } from "../orchestrator/service-orchestrator.js";
+import { ResourceAllocator } from "../resource-allocator/resource-allocator.js";
 import { ConstraintEnforcer } from "../scheduler/constraint-enforcer.js";
 import { Planner, type Planning } from "../scheduler/planner-service.js";
 import { Rebalancer } from "../scheduler/rebalancer.js";
@@ -60,6 +61,8 @@ export interface LeaderServices {
   readonly nodeIdentity: UntypedServiceImplementation;
   /** docker.swarmkit.v1.NodeCA */
   readonly nodeCa: UntypedServiceImplementation;
+  /** docker.swarmkit.v1.ResourceAllocator */
+  readonly resourceAllocator: UntypedServiceImplementation;
   /** docker.swarmkit.v1.Logs */
   readonly logs: UntypedServiceImplementation;
   /** docker.swarmkit.v1.LogBroker */
@@ -95,6 +98,7 @@ export class LeaderTerm implements Term {
       membership: new MembershipService({ store, raft, identity, log }).service(),
       nodeIdentity: this.#authority.nodeIdentity,
       nodeCa: this.#authority.nodeCa,
+      resourceAllocator: new ResourceAllocator({ store, clock, random, identity, log }).service(),
       logs: this.#logs.logs(),
       logBroker: this.#logs.broker(),
     };

@@ -136,7 +136,10 @@ export class LinkService {
         this.#unlooked.add(event.object.id);
       }
     } else if (event.kind === "network" && event.object.spec?.ingress) {
-      this.#ingressId = event.action === "remove" ? undefined : event.object.id;
+      const ingressId = event.action === "remove" ? undefined : event.object.id;
+      // The allocator writes on it now and then.
+      if (ingressId === this.#ingressId) return;
+      this.#ingressId = ingressId;
       for (const service of this.#options.store.view((read) => read.all("service"))) this.#serviceChanged(service);
       for (const nodeId of this.#links.keys()) this.#unlooked.add(nodeId);
     }

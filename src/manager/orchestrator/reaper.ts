@@ -1,7 +1,7 @@
 /** Which tasks need not be kept any more. Pure. */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { isOver, isWanted } from "../task-life.js";
+import { isOver, isWanted, stateOf } from "../task-life.js";
 import { restartRules } from "./defaults.js";
 import { restarts } from "./restart.js";
 import { newestTask, type Slot } from "./slot.js";
@@ -45,7 +45,8 @@ function isPast(task: Task): boolean {
   return !isWanted(task) || task.jobIteration !== undefined;
 }
 
-/** A task that is no service's: it is nobody's to care for, and goes when it is over. */
+/** A task that is no service's: it is nobody's to care for, and goes when it is over and its node does not ask for it any more. */
 export function isStray(task: Task): boolean {
-  return task.serviceId === "" && isOver(task) && task.desiredState >= TaskState.SHUTDOWN;
+  const isForgotten = task.desiredState >= TaskState.SHUTDOWN || stateOf(task) === TaskState.ORPHANED;
+  return task.serviceId === "" && isOver(task) && isForgotten;
 }

@@ -6,6 +6,7 @@ import { DispatcherService } from "../../api/generated/docker/swarmkit/v1/dispat
 import { HealthService } from "../../api/generated/docker/swarmkit/v1/health.js";
 import { LogBrokerService, LogsService } from "../../api/generated/docker/swarmkit/v1/logbroker.js";
 import { RaftMembershipService } from "../../api/generated/docker/swarmkit/v1/raft.js";
+import { ResourceAllocatorService } from "../../api/generated/docker/swarmkit/v1/resource.js";
 import { WatchService } from "../../api/generated/docker/swarmkit/v1/watch.js";
 import { NodeSessionService, SessionRelayService } from "../../api/generated/tswarm/v1/dispatcher.js";
 import { NodeIdentityService } from "../../api/generated/tswarm/v1/identity.js";
@@ -116,6 +117,12 @@ export class Services {
       this.#service(CAService, ({ store }) => caService(store, manager.log), this.#nodes),
     );
     add(server, this.#waiting(this.#service(NodeCAService, ({ leading }) => leading?.nodeCa, this.#nodes)));
+    const attachments = this.#service(
+      ResourceAllocatorService,
+      ({ leading }) => leading?.resourceAllocator,
+      this.#nodes,
+    );
+    add(server, this.#waiting(attachments));
     add(server, this.#waiting(this.#service(NodeIdentityService, ({ leading }) => leading?.nodeIdentity, this.#nodes)));
     add(
       server,
