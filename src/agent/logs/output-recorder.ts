@@ -71,6 +71,8 @@ export class OutputRecorder {
 
   /** Looks for tasks whose files are new. */
   async look(): Promise<void> {
+    // One that is under way may have been too early.
+    await this.#listing;
     await this.#list();
   }
 
