@@ -162,7 +162,12 @@ const refused: readonly (readonly [string, readonly string[], number, RegExp])[]
     /--subnet: "10\.0\.0\/24" is not an IPv4 subnet/,
   ],
   ["network in use", ["network", "rm", "shop"], 1, /network shop is in use by service web/],
-  ["ingress network", ["network", "rm", "ingress"], 1, /ingress/],
+  [
+    "ingress network",
+    ["network", "rm", "ingress"],
+    1,
+    /ingress network ingress cannot be removed: service web publishes/,
+  ],
 ];
 
 test("what the cluster refuses is one line, and changes nothing", async (t) => {

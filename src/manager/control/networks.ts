@@ -13,6 +13,7 @@ import { failedPrecondition, invalidArgument, notFound } from "../../api/status-
 import { newObjectId } from "../../store/object-id.js";
 import type { StoreReader } from "../../store/reader.js";
 import { nameKey } from "../../store/tables.js";
+import { publishesOnIngress } from "../allocator/wanted-endpoint.js";
 import { isOver } from "../task-life.js";
 import { type ControlContext, control, type Methods } from "./context.js";
 import { fitsFilters } from "./filter.js";
@@ -58,8 +59,11 @@ async function removeNetwork({ store }: ControlContext, request: RemoveNetworkRe
   await store.update((tx) => {
     const network = findNetwork(tx, request);
     const name = network.spec?.annotations?.name;
-    if (network.spec?.ingress) {
-      throw failedPrecondition(`network ${name} carries the published ports of all services: it cannot be removed`);
+    const publishing = network.spec?.ingress ? tx.all("service").find(publishesOnIngress) : undefined;
+    if (publishing) {
+      throw failedPrecondition(
+        `ingress network ${name} cannot be removed: service ${publishing.spec?.annotations?.name} publishes ports on it`,
+      );
     }
     const [service] = tx.find("service", "network", network.id);
     if (service) throw failedPrecondition(`network ${name} is in use by service ${service.spec?.annotations?.name}`);
