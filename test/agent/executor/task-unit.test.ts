@@ -55,6 +55,10 @@ test("with version 2 what sets a task up leaves the unit's own cgroup first, and
     "if [ -e '/sys/fs/cgroup/tswarm.slice/u.service/task/memory.swap.max' ]; then echo '1048576' >'/sys/fs/cgroup/tswarm.slice/u.service/task/memory.swap.max'; fi",
     "echo '4' >'/sys/fs/cgroup/tswarm.slice/u.service/task/pids.max'",
   ]);
+  const probed = planCgroups([unified], "tswarm.slice/u.service/task", limits, never, true);
+  t.is(probed.probes, "/sys/fs/cgroup/tswarm.slice/u.service/task/probe");
+  t.true(cgroupLines(probed).includes(`mkdir -p '${probed.probes}'`));
+  t.true(cgroupLines(probed).includes("echo '5' >'/sys/fs/cgroup/tswarm.slice/u.service/task/pids.max'"));
   const script = unitScript({
     hierarchies: [memory, unified],
     cgroup: "tswarm.slice/u.service",
