@@ -1,4 +1,5 @@
 /** Words that the specification of a process may use, the same for those who write it, keep it and run it. */
+import { constants } from "node:os";
 
 /** Capabilities of capabilities(7), without CAP_. */
 const CAPABILITIES: ReadonlySet<string> = new Set(
@@ -13,6 +14,19 @@ const CAPABILITIES: ReadonlySet<string> = new Set(
 /** Resources of setrlimit(2) that Docker's flags name; prlimit(1) has an option of each name. */
 export const ULIMITS: readonly string[] =
   "core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack".split(" ");
+
+const SIGNALS: Readonly<Record<string, number>> = constants.signals;
+
+/** Whether a process can be stopped by it: SIGTERM, term or 15. Real-time signals have no names here. */
+export function isSignal(text: string): boolean {
+  if (/^\d+$/.test(text)) return Object.values(SIGNALS).includes(Number(text));
+  return Object.hasOwn(SIGNALS, `SIG${text.toUpperCase().replace(/^SIG/, "")}`);
+}
+
+/** Names of environment variables that can be passed on to a process. */
+export function isVariableName(name: string): boolean {
+  return /^[A-Za-z0-9_./:-]+$/.test(name);
+}
 
 /** @returns "CAP_NET_ADMIN" for net_admin, "ALL" for all; undefined for what is none */
 export function capabilityName(text: string): string | undefined {

@@ -234,6 +234,8 @@ const REFUSED: readonly (readonly [string, Flags, RegExp])[] = [
   ["swap without a limit", { memorySwap: "1M" }, /^--memory-swap: it comes on top of a memory limit/],
   ["swap", { limitMemory: "8M", memorySwap: "-2" }, /^--memory-swap: "-2" is not a size/],
   ["swappiness", { memorySwappiness: "101" }, /^--memory-swappiness: "101" is not a whole number from 0 to 100/],
+  ["a real-time signal", { stopSignal: "SIGRTMIN+1" }, /^--stop-signal: SIGRTMIN\+1 is a real-time signal/],
+  ["one by number", { stopSignal: "40" }, /^--stop-signal: 40 is a real-time signal/],
   ["two folders", { dir: "/a", workdir: "/b" }, /^--workdir: it is another name of --dir/],
 ];
 for (const [title, flags, message] of REFUSED) {

@@ -21,6 +21,7 @@ const secret = (name: string, target: object | undefined) =>
 const config = (name: string, target: object | undefined) =>
   ({ configId: `id-${name}`, configName: name, target }) as never;
 const mount = (more: object) => process({ mounts: [{ type: 0, source: "/srv", target: "/mnt", ...more }] });
+const resources = (more: object): PartialServiceSpec => ({ task: { resources: more } });
 const ulimit = (name: string, soft: number, hard: number) => process({ ulimits: [{ name, soft, hard }] });
 
 const REFUSED: readonly (readonly [what: string, spec: PartialServiceSpec, text: string])[] = [
@@ -136,6 +137,25 @@ const REFUSED: readonly (readonly [what: string, spec: PartialServiceSpec, text:
     ulimit("nofile", -1, 1),
     "ProcessSpec: ulimit nofile: -1:1 is not a soft limit up to a hard one",
   ],
+  ["a relative folder", process({ dir: "srv" }), 'ProcessSpec: the working folder "srv" is not an absolute path'],
+  ["a variable", process({ env: ["A$=1"] }), 'ProcessSpec: the environment variable name "A$" cannot be used'],
+  [
+    "a NUL",
+    process({ user: "a\0" }),
+    "ProcessSpec: a NUL character has no place in a command, a variable, a folder or a user",
+  ],
+  [
+    "a signal",
+    process({ stopSignal: "SIGRTMIN" }),
+    'ProcessSpec: "SIGRTMIN" is no signal that stops a process: SIGTERM is, or a number from 1 to 31',
+  ],
+  ["processes", process({ pidsLimit: -1 }), "ProcessSpec: the limit on processes cannot be negative"],
+  ["swap alone", resources({ swapBytes: 1 }), "ProcessSpec: a swap limit needs a memory limit"],
+  [
+    "swappiness",
+    resources({ memorySwappiness: 101 }),
+    "ProcessSpec: memory swappiness is a number from 0 to 100, or -1",
+  ],
   ["a capability", process({ capabilityAdd: ["CAP_FLY"] }), 'ProcessSpec: no such capability: "CAP_FLY"'],
   ["a capability to drop", process({ capabilityDrop: ["fly"] }), 'ProcessSpec: no such capability: "fly"'],
 ];
@@ -162,6 +182,8 @@ const ACCEPTED: readonly (readonly [what: string, spec: PartialServiceSpec])[] =
       ],
     }),
   ],
+  ["signals", process({ stopSignal: "usr1", env: ["A.b/c:d-e=1", "F"], dir: "/srv" })],
+  ["swap", resources({ limits: { memoryBytes: 64 * 1024 ** 2 }, swapBytes: 0, memorySwappiness: -1 })],
   ["ulimits", ulimit("nofile", 1024, -1)],
   ["capabilities", process({ capabilityAdd: ["ALL"], capabilityDrop: ["net_raw", "CAP_KILL"] })],
 ];

@@ -1,4 +1,5 @@
 /** The environment of a task: nothing of the agent's, only what the spec says and what every program counts on. */
+import { isVariableName } from "../../../api/process-rules.js";
 
 export const DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -14,7 +15,7 @@ export function parseEnvironment(
   for (const entry of entries) {
     const equals = entry.indexOf("=");
     const name = equals < 0 ? entry : entry.slice(0, equals);
-    if (!/^[A-Za-z0-9_./:-]+$/.test(name)) fail(`environment variable name ${JSON.stringify(name)} cannot be used`);
+    if (!isVariableName(name)) fail(`environment variable name ${JSON.stringify(name)} cannot be used`);
     if (entry.includes("\0")) fail(`a NUL character in environment variable ${name}`);
     result.set(name, equals < 0 ? "" : entry.slice(equals + 1));
   }

@@ -5,6 +5,7 @@ import {
 } from "../../../api/generated/docker/swarmkit/v1/specs.js";
 import type { Duration } from "../../../api/generated/google/protobuf/duration.js";
 import { type ProcessSpec, ProcessSpec as ProcessSpecCodec } from "../../../api/generated/tswarm/v1/process.js";
+import { isSignal } from "../../../api/process-rules.js";
 import { CommandError, UsageError } from "../../failure.js";
 import { type FlagReader, nonEmpty } from "../../flag-reader.js";
 import { parseAddress, parseHost } from "../../values/address.js";
@@ -105,6 +106,11 @@ export function editRuntime(task: TaskSpec, edit: RuntimeEdit): TaskSpec["runtim
 
 function editProcess(process: ProcessSpec, edit: RuntimeEdit): ProcessSpec {
   const { image, envAdd, envRemove, lists, health, files, mounts, rights, ...rest } = edit;
+  if (edit.stopSignal !== undefined && !isSignal(edit.stopSignal)) {
+    throw new UsageError(
+      `--stop-signal: ${edit.stopSignal} is a real-time signal, which no process is stopped by here`,
+    );
+  }
   if (image !== undefined) throw new UsageError("--image: the service runs a process, it has no image");
   return {
     ...process,

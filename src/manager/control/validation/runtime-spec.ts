@@ -7,7 +7,7 @@ import {
 } from "../../../api/generated/docker/swarmkit/v1/types.js";
 import type { Duration } from "../../../api/generated/google/protobuf/duration.js";
 import { ProcessSpec } from "../../../api/generated/tswarm/v1/process.js";
-import { capabilityName, ULIMITS, whyNoTarget } from "../../../api/process-rules.js";
+import { capabilityName, isSignal, isVariableName, ULIMITS, whyNoTarget } from "../../../api/process-rules.js";
 import { invalidArgument, unimplemented } from "../../../api/status-error.js";
 import { checkDuration } from "./change-policy.js";
 import { checkFileReferences } from "./file-references.js";
@@ -28,7 +28,10 @@ export function checkRuntime(task: TaskSpec): void {
       if (RESERVED_KINDS.has(kind)) throw invalidArgument(`Generic runtime: ${kind} is a reserved keyword`);
       if (kind.length < MIN_KIND_LENGTH) throw invalidArgument(`Generic runtime: Invalid name ${JSON.stringify(kind)}`);
       if (!payload) throw invalidArgument("Generic runtime is missing payload");
-      if (kind === "process") checkProcess(payload.value);
+      if (kind === "process") {
+        checkProcess(payload.value);
+        checkMemory(task);
+      }
       break;
     }
     case "attachment":
@@ -57,6 +60,7 @@ function checkProcess(payload: Uint8Array): void {
     throw invalidArgument(`Generic runtime: the payload is no process: ${(error as Error).message}`);
   }
   if ((process.command[0] ?? "") === "") throw invalidArgument("ProcessSpec: a command must be provided");
+  checkCommand(process);
   checkDuration(process.stopGracePeriod, "stop-grace-period");
   checkHealth(process.healthcheck, "ProcessSpec");
   checkTest(process.healthcheck);
@@ -65,6 +69,37 @@ function checkProcess(payload: Uint8Array): void {
   process.ulimits.forEach(checkUlimit);
   for (const text of [...process.capabilityAdd, ...process.capabilityDrop]) {
     if (!capabilityName(text)) throw invalidArgument(`ProcessSpec: no such capability: ${JSON.stringify(text)}`);
+  }
+}
+
+/** What no node could start. */
+function checkCommand({ command, env, dir, user, stopSignal, pidsLimit }: ProcessSpec): void {
+  if ([...command, ...env, dir, user].some((text) => text.includes("\0"))) {
+    throw invalidArgument("ProcessSpec: a NUL character has no place in a command, a variable, a folder or a user");
+  }
+  if (dir !== "" && !dir.startsWith("/")) {
+    throw invalidArgument(`ProcessSpec: the working folder ${JSON.stringify(dir)} is not an absolute path`);
+  }
+  const name = env.map((text) => text.split("=", 1)[0]!).find((one) => !isVariableName(one));
+  if (name !== undefined) {
+    throw invalidArgument(`ProcessSpec: the environment variable name ${JSON.stringify(name)} cannot be used`);
+  }
+  if (stopSignal !== "" && !isSignal(stopSignal)) {
+    throw invalidArgument(
+      `ProcessSpec: ${JSON.stringify(stopSignal)} is no signal that stops a process: SIGTERM is, or a number from 1 to 31`,
+    );
+  }
+  if (pidsLimit < 0) throw invalidArgument("ProcessSpec: the limit on processes cannot be negative");
+}
+
+/** Swap comes on top of a memory limit. */
+function checkMemory({ resources }: TaskSpec): void {
+  const { swapBytes, memorySwappiness, limits } = resources ?? {};
+  if (swapBytes !== undefined && swapBytes >= 0 && !limits?.memoryBytes) {
+    throw invalidArgument("ProcessSpec: a swap limit needs a memory limit");
+  }
+  if (memorySwappiness !== undefined && !(memorySwappiness >= -1 && memorySwappiness <= 100)) {
+    throw invalidArgument("ProcessSpec: memory swappiness is a number from 0 to 100, or -1");
   }
 }
 
