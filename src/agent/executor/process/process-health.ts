@@ -18,6 +18,9 @@ import type { TaskFiles } from "./task-files.js";
 /** A killed check is answered for within milliseconds. */
 const LAST_WORD_MS = 1000;
 const LOOK_AGAIN_MS = 20;
+/** Of one check; what comes after is read a piece at a time. */
+const FREELY_READ_BYTES = 128 * 1024;
+const REST_MS = 5;
 
 interface Order {
   readonly answer: ProbeAnswer;
@@ -33,6 +36,8 @@ export class ProcessHealth implements HealthCheck {
   #answers: Socket | undefined;
   /** Not answered yet; also one that was given up. */
   #open: Order | undefined;
+  /** Since the last order. */
+  #readBytes = 0;
 
   /** @param cgroup that of the checks, as a folder */
   constructor(times: HealthTimes, files: TaskFiles, cgroup: string, label: string) {
@@ -59,6 +64,7 @@ export class ProcessHealth implements HealthCheck {
     const answered = new Promise<CheckResult>((resolve) => {
       this.#open = { answer, resolve };
     });
+    this.#readBytes = 0;
     writeSync(orders, `${token}\n`);
     const result = await Promise.race([answered, aborted(over)]);
     // Also what a check leaves behind that has ended: it would pile up.
@@ -77,6 +83,13 @@ export class ProcessHealth implements HealthCheck {
     this.#answers = undefined;
     if (this.#orders !== undefined) closeSync(this.#orders);
     this.#orders = undefined;
+  }
+
+  /** A check that writes without end keeps the agent busy only now and then. */
+  #rest(): void {
+    const answers = this.#answers;
+    answers?.pause();
+    setTimeout(() => answers?.resume(), REST_MS).unref();
   }
 
   /** Both ends are held, so that opening never waits and a prober that comes late finds its order. */
@@ -101,6 +114,8 @@ export class ProcessHealth implements HealthCheck {
   }
 
   #take(chunk: Buffer): void {
+    this.#readBytes += chunk.length;
+    if (this.#readBytes > FREELY_READ_BYTES) this.#rest();
     const result = this.#open?.answer.take(chunk);
     if (!result) return;
     this.#open?.resolve(result);
