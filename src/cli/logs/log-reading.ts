@@ -26,6 +26,7 @@ export interface LogTaker {
 const STREAMS = [NOTICES, LogStream.LOG_STREAM_STDOUT, LogStream.LOG_STREAM_STDERR];
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 2000;
+const STABLE_MS = 3000;
 /** An election takes a few seconds, a manager's restart not much longer. */
 const PATIENCE_MS = 60_000;
 /** How a broker's stream ends that lacks something. */
@@ -54,6 +55,7 @@ export class LogReading {
   async run(): Promise<boolean> {
     let brokeAtMs: number | undefined;
     for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      const begunAtMs = this.#taker.now();
       try {
         await this.#readOnce(() => {
           brokeAtMs = undefined;
@@ -63,10 +65,15 @@ export class LogReading {
       } catch (error) {
         if (this.#isIncomplete(error)) break;
         const now = this.#taker.now();
+        // A stream without lines says nothing either when it stands.
+        if (now - begunAtMs > STABLE_MS) {
+          this.#isBegun = true;
+          brokeAtMs = undefined;
+        }
         if (!this.#flags.follow || !this.#isBegun || !isPassing(error)) throw error;
         if (brokeAtMs !== undefined && now - brokeAtMs > PATIENCE_MS) throw error;
         if (brokeAtMs === undefined)
-          this.#taker.warn(`the log stream broke off and is taken up again: ${words(error)}`);
+          this.#taker.warn(`the log stream broke off and is taken up again: ${(error as Error).message}`);
         brokeAtMs ??= now;
         await pause(pauseMs);
       } finally {
@@ -84,7 +91,7 @@ export class LogReading {
     const request: SubscribeLogsRequest = { selector: this.#selector, options };
     for await (const { messages } of this.#connection.stream(LogsService.subscribeLogs, request)) {
       this.#isBegun = true;
-      came();
+      if (messages.length > 0) came();
       for (const message of messages) if (isNotice(message)) this.#warn(message.data.toString());
       const lines = messages.filter((message) => !isNotice(message) && this.#read.take(message));
       if (follow) await this.#hold(lines);
@@ -134,8 +141,4 @@ export class LogReading {
 /** Whether it may be better in a while. */
 function isPassing(error: unknown): boolean {
   return error instanceof UnreachableError || (error instanceof RpcError && error.code === Status.UNAVAILABLE);
-}
-
-function words(error: unknown): string {
-  return (error as Error).message;
 }
