@@ -1,6 +1,5 @@
 /** What an entry of a WatchRequest asks for, as a selector of the store and a test for what the selector cannot say. */
 
-import type { TaskSpec } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import { type Annotations, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import {
   type SelectBy,
@@ -11,6 +10,7 @@ import { invalidArgument } from "../../api/status-error.js";
 import type { ChangeAction, StoreEvent } from "../../store/change.js";
 import { INDEXES, type IndexKeys, KINDS, type Kind, nameKey, type StoredObject, slotKey } from "../../store/tables.js";
 import type { Selector } from "../../store/watch-hub.js";
+import { type Need, needsOfSpec } from "../task-references.js";
 
 export interface Interest {
   readonly selector: Selector;
@@ -90,9 +90,9 @@ function filterOf(kind: Kind, by: By): Filter {
     case "customPrefix":
       return { matches: hasCustom(by.value.index, (value) => value.startsWith(by.value.value)) };
     case "referencedSecretId":
-      return { matches: refersTo(kind, by, ({ secrets }) => secrets.some(({ secretId }) => secretId === by.value)) };
+      return { matches: refersTo(kind, by, "secret", by.value) };
     case "referencedConfigId":
-      return { matches: refersTo(kind, by, ({ configs }) => configs.some(({ configId }) => configId === by.value)) };
+      return { matches: refersTo(kind, by, "config", by.value) };
     default:
       throw misfit(kind, by);
   }
@@ -123,14 +123,12 @@ function annotationsOf(object: StoredObject): Annotations | undefined {
   return "annotations" in object ? object.annotations : object.spec?.annotations;
 }
 
-type Container = Extract<NonNullable<TaskSpec["runtime"]>, { readonly $case: "container" }>["value"];
-
-function refersTo(kind: Kind, by: By, fits: (container: Container) => boolean): Filter["matches"] {
+function refersTo(kind: Kind, by: By, what: Need["kind"], id: string): Filter["matches"] {
   if (kind !== "service" && kind !== "task") throw misfit(kind, by);
   return (object) => {
     if (!("serviceId" in object || "previousSpec" in object)) return false;
     const spec = "previousSpec" in object ? object.spec?.task : object.spec;
-    return spec?.runtime?.$case === "container" && fits(spec.runtime.value);
+    return spec !== undefined && needsOfSpec(spec).some((need) => need.kind === what && need.id === id);
   };
 }
 

@@ -214,6 +214,16 @@ const FILTERS: readonly {
     other: { spec: { annotations: { name: "b" } } },
   },
   {
+    kind: "service",
+    by: { $case: "referencedSecretId", value: "sec" },
+    taken: {
+      spec: { annotations: { name: "a" }, task: { resourceReferences: [{ resourceId: "sec", resourceType: 1 }] } },
+    },
+    other: {
+      spec: { annotations: { name: "b" }, task: { resourceReferences: [{ resourceId: "sec", resourceType: 2 }] } },
+    },
+  },
+  {
     kind: "resource",
     by: { $case: "kind", value: "gpu" },
     taken: { annotations: { name: "a" }, kind: "gpu" },
