@@ -3,6 +3,7 @@ import anyTest, { type TestFn } from "ava";
 import { Config, Secret } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import type { ServiceSpec } from "../../src/api/generated/docker/swarmkit/v1/specs.js";
 import {
+  IPAMConfig_AddressFamily as Family,
   NodeStatus_State as NodeState,
   TaskState,
   UpdateConfig,
@@ -446,6 +447,31 @@ test("network create", async (t) => {
     driverConfig: { name: "overlay", options: {} },
   });
   t.like(t.context.peer.networks[1]?.spec?.ipam?.configs[0], { subnet: "10.9.0.0/24", gateway: "10.9.0.1", range: "" });
+});
+
+test("network create with both families", async (t) => {
+  const subnets = [
+    "--subnet",
+    "10.9.0.0/24",
+    "--subnet",
+    "fd00:1::/64",
+    "--gateway",
+    "10.9.0.1",
+    "--gateway",
+    "fd00:1::1",
+  ];
+  await output(t, "network", "create", "--ipv6", ...subnets, "both");
+  const { ipv6Enabled, ipam } = t.context.peer.networks[1]!.spec!;
+  t.true(ipv6Enabled);
+  t.deepEqual(
+    ipam?.configs.map(({ family, subnet, gateway }) => [family, subnet, gateway]),
+    [
+      [Family.IPV4, "10.9.0.0/24", "10.9.0.1"],
+      [Family.IPV6, "fd00:1::/64", "fd00:1::1"],
+    ],
+  );
+  const without = await tsctl(t.context.peer, "network", "create", "--subnet", "fd00:1::/64", "both");
+  t.deepEqual(without.stderr, "tsctl: --subnet: fd00:1::/64 is an IPv6 subnet: add --ipv6\n");
 });
 
 test("net inspect asks for the network or the service, and its status tells of drift on request", async (t) => {

@@ -5,7 +5,7 @@ import { join } from "node:path";
 import test from "ava";
 import fc from "fast-check";
 import { UsageError } from "../../src/cli/failure.js";
-import { parseAddressIn, parseCidr, parseHost } from "../../src/cli/values/address.js";
+import { parseAddressIn, parseCidr, parseHost, parseSubnet } from "../../src/cli/values/address.js";
 import {
   formatCpus,
   formatSize,
@@ -298,6 +298,18 @@ accepts(
     ["255.255.255.255/32", "255.255.255.255/32"],
   ],
   ["", "10.1.0.0", "10.1.0.0/33", "10.1.0.1/24", "fd00::/64", "300.0.0.0/8", "10.1.0.0/8/8", "10.1.0.0/-1"],
+);
+
+accepts(
+  "subnets of both families",
+  (text, flag) => parseSubnet(text, flag).text,
+  [
+    ["10.1.0.0/24", "10.1.0.0/24"],
+    ["FD00:0:0:1::/64", "fd00:0:0:1::/64"],
+    ["::/0", "::/0"],
+    ["fd00::1/128", "fd00::1/128"],
+  ],
+  ["", "fd00::", "fd00::/129", "fd00::1/64", "fd00:::/64", "fe80::%eth0/64", "fd00::/064x", "10.1.0.0/33"],
 );
 
 test("addresses inside a subnet, and lines of /etc/hosts", (t) => {

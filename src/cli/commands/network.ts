@@ -15,7 +15,7 @@ export function addNetworkCommands(program: Command, maker: CommandMaker): void 
     .option("--driver <driver>", "network driver (default overlay)")
     .option(
       "--subnet <cidr>",
-      "IPv4 subnet, such as 10.1.0.0/24; the cluster chooses without (may be repeated)",
+      "subnet, such as 10.1.0.0/24 or fd00:1::/64; the cluster chooses without (may be repeated)",
       repeated,
     )
     .option(
@@ -24,6 +24,7 @@ export function addNetworkCommands(program: Command, maker: CommandMaker): void 
       repeated,
     )
     .option("--ip-range <cidr>", "part of the subnet to give out, one for each --subnet (may be repeated)", repeated)
+    .option("--ipv6", "addresses of IPv6 too")
     .option("--internal", "no way out of the network")
     .option("--attachable", "let containers outside of services join")
     .option("--ingress", "make it the network of published ports")

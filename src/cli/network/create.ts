@@ -5,7 +5,7 @@ import { UsageError } from "../failure.js";
 import { FlagReader, nonEmpty } from "../flag-reader.js";
 import type { Action } from "../invocation.js";
 import { printChanged } from "../render/changed.js";
-import { type Cidr, parseAddressIn, parseCidr } from "../values/address.js";
+import { type Cidr, parseAddressIn, parseSubnet } from "../values/address.js";
 import { parseLabels } from "../values/pair.js";
 import { parseName } from "../values/text.js";
 
@@ -26,9 +26,12 @@ export function draftNetwork(values: Readonly<Record<string, unknown>>, args: re
   const options = parseLabels(flags.texts("--opt"), "--opt");
   if (flags.isSet("--encrypted")) options.encrypted ??= "";
   const configs = readAddressing(flags);
+  const six = configs.find(({ family }) => family === Family.IPV6);
+  if (six && !flags.isSet("--ipv6")) throw new UsageError(`--subnet: ${six.subnet} is an IPv6 subnet: add --ipv6`);
   return NetworkSpec.fromPartial({
     annotations: { name, labels: parseLabels(flags.texts("--label"), "--label") },
     driverConfig: { name: flags.value("--driver", nonEmpty) ?? "overlay", options },
+    ipv6Enabled: flags.isSet("--ipv6"),
     internal: flags.isSet("--internal"),
     attachable: flags.isSet("--attachable"),
     ingress: flags.isSet("--ingress"),
@@ -37,7 +40,7 @@ export function draftNetwork(values: Readonly<Record<string, unknown>>, args: re
 }
 
 function readAddressing(flags: FlagReader) {
-  const subnets = flags.values("--subnet", parseCidr);
+  const subnets = flags.values("--subnet", parseSubnet);
   const gateways = flags.texts("--gateway");
   const ranges = flags.texts("--ip-range");
   for (const [flag, texts] of [
@@ -51,7 +54,7 @@ function readAddressing(flags: FlagReader) {
     if (other) throw new UsageError(`--subnet: ${subnet.text} overlaps ${other.text}`);
   });
   return subnets.map((subnet, at) => ({
-    family: Family.IPV4,
+    family: subnet.family === 6 ? Family.IPV6 : Family.IPV4,
     subnet: subnet.text,
     gateway: gateways[at] === undefined ? "" : parseAddressIn(gateways[at], "--gateway", subnet),
     range: ranges[at] === undefined ? "" : parseRangeIn(ranges[at], subnet),
@@ -59,13 +62,13 @@ function readAddressing(flags: FlagReader) {
 }
 
 function parseRangeIn(text: string, subnet: Cidr): string {
-  const range = parseCidr(text, "--ip-range");
-  if (range.first < subnet.first || range.last > subnet.last) {
+  const range = parseSubnet(text, "--ip-range");
+  if (range.family !== subnet.family || range.first < subnet.first || range.last > subnet.last) {
     throw new UsageError(`--ip-range: ${range.text} is outside of the subnet ${subnet.text}`);
   }
   return range.text;
 }
 
 function overlap(a: Cidr, b: Cidr): boolean {
-  return a.first <= b.last && b.first <= a.last;
+  return a.family === b.family && a.first <= b.last && b.first <= a.last;
 }

@@ -11,7 +11,9 @@ import { taskNetworkIds } from "../allocator/wanted-endpoint.js";
 /** @returns rows of the networks on which the service has what it needs; more come when the allocator is done */
 export function serviceRows(service: Service, ingressId: string | undefined): readonly ServiceRow[] {
   const isVirtual = (service.spec?.endpoint?.mode ?? Mode.VIP) === Mode.VIP;
-  const addresses = new Map((service.endpoint?.virtualIps ?? []).map(({ networkId, addr }) => [networkId, bare(addr)]));
+  // The data plane carries IPv4.
+  const four = (service.endpoint?.virtualIps ?? []).filter(({ addr }) => !addr.includes(":"));
+  const addresses = new Map(four.map(({ networkId, addr }) => [networkId, bare(addr)]));
   return taskNetworkIds(service, ingressId).flatMap((networkId) => {
     const virtualAddress = isVirtual ? addresses.get(networkId) : "";
     if (virtualAddress === undefined) return [];
