@@ -54,6 +54,11 @@ export class AssignmentFeed {
     return this.#pending.size > 0 || this.#touched.size > 0;
   }
 
+  /** The tasks that the node knows of by the last message. */
+  get told(): Iterable<Task> {
+    return this.#sent.values();
+  }
+
   /** The first message. @param tasks all tasks of the node */
   complete(tasks: readonly Task[], read: StoreReader): FeedMessage {
     const assigned = tasks.filter((task) => this.#isAssigned(task));

@@ -3,7 +3,7 @@
  * once and copied. The same content goes out by itself, for SwarmKit's calls, or as an order of tswarm's stream.
  */
 import { AssignmentChange_AssignmentAction as Action } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
-import { Config, Node, Secret } from "../../api/generated/docker/swarmkit/v1/objects.js";
+import { Config, Node, Secret, type Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { MessageWriter } from "../../store/encoding/message-writer.js";
 import { SharedMessages } from "../../store/encoding/shared-messages.js";
 import { writeTask } from "../../store/encoding/task-codec.js";
@@ -19,6 +19,7 @@ export type SharedNews = Buffer;
 const ORDER = { session: 10, assignments: 34 } as const;
 const SESSION = { id: 10, node: 18 } as const;
 const ASSIGNMENTS = { type: 8, appliesTo: 18, resultsIn: 26, change: 34 } as const;
+const TASKS = { task: 10 } as const;
 const CHANGE = { assignment: 10, action: 16 } as const;
 const ITEM = { task: 10, secret: 18, config: 26 } as const;
 const OBJECT_ID = 10;
@@ -44,6 +45,18 @@ export class OrderWriter {
       writer.join();
     }
     if (wrapping === "order") writer.join();
+    return writer.finish() as Buffer;
+  }
+
+  /** SwarmKit's TasksMessage. */
+  tasks(tasks: Iterable<Task>): Buffer {
+    const writer = this.#writer;
+    writer.clear();
+    for (const task of tasks) {
+      writer.uint32(TASKS.task).fork(LENGTH_BYTES);
+      writeTask(task, writer);
+      writer.join();
+    }
     return writer.finish() as Buffer;
   }
 

@@ -1,7 +1,7 @@
 /** One session of a node with this manager, and what it is told: by one stream, or by two. */
 import type { Node } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { Store } from "../../store/store.js";
-import { AssignmentFeed } from "./assignment-feed.js";
+import { AssignmentFeed, type FeedMessage } from "./assignment-feed.js";
 import type { NodeSession } from "./node-sessions.js";
 import type { OrderWriter, SharedNews, Wrapping } from "./order-writer.js";
 import { concernsAgent, type SessionNews } from "./session-news.js";
@@ -24,7 +24,9 @@ export interface SeatOptions {
 export class Seat {
   readonly #options: SeatOptions;
   #session: Outlet | undefined;
-  #assignments: { readonly outlet: Outlet; readonly feed: AssignmentFeed } | undefined;
+  #assignments:
+    | { readonly outlet: Outlet; readonly feed: AssignmentFeed; readonly encode: (message: FeedMessage) => Buffer }
+    | undefined;
   #toldNode: Node | undefined;
   #toldNews: SharedNews | undefined;
 
@@ -48,11 +50,22 @@ export class Seat {
 
   /** From now on the node is told there what it is to run, first all of it. */
   tellAssignments(outlet: Outlet): void {
-    const { store, writer } = this.#options;
+    const { writer } = this.#options;
     const feed = new AssignmentFeed(this.nodeId);
-    this.#assignments = { outlet, feed };
-    const message = store.view((read) => feed.complete(read.find("task", "node", this.nodeId), read));
-    outlet.send(writer.assignments(message, outlet.wrapping));
+    this.#feed(outlet, feed, (message) => writer.assignments(message, outlet.wrapping));
+  }
+
+  /** The same for agents that know no assignments: all tasks of the node, over again with each change, and nothing that they need. */
+  tellTasks(outlet: Outlet): void {
+    const { writer } = this.#options;
+    const feed = new AssignmentFeed(this.nodeId);
+    this.#feed(outlet, feed, () => writer.tasks(feed.told));
+  }
+
+  #feed(outlet: Outlet, feed: AssignmentFeed, encode: (message: FeedMessage) => Buffer): void {
+    this.#assignments = { outlet, feed, encode };
+    const message = this.#options.store.view((read) => feed.complete(read.find("task", "node", this.nodeId), read));
+    outlet.send(encode(message));
   }
 
   endAssignments(outlet: Outlet): void {
@@ -73,11 +86,10 @@ export class Seat {
   /** Sends what there is to send, but for what is blocked. */
   flush(): void {
     this.#tell();
-    const { store, writer } = this.#options;
     if (!this.#assignments || this.#assignments.outlet.blocked) return;
-    const { outlet, feed } = this.#assignments;
-    const message = store.view((read) => feed.next(read));
-    if (message) outlet.send(writer.assignments(message, outlet.wrapping));
+    const { outlet, feed, encode } = this.#assignments;
+    const message = this.#options.store.view((read) => feed.next(read));
+    if (message) outlet.send(encode(message));
   }
 
   #tell(): void {

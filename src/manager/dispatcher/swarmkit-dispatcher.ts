@@ -5,6 +5,7 @@ import {
   type HeartbeatRequest,
   type HeartbeatResponse,
   type SessionRequest,
+  type TasksRequest,
   type UpdateTaskStatusRequest,
   type UpdateTaskStatusResponse,
 } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
@@ -14,7 +15,7 @@ import { durationOf } from "../../api/time.js";
 import { writing } from "../write-error.js";
 import type { Dispatcher } from "./dispatcher.js";
 import { reportsOf } from "./reports-of.js";
-import type { Outlet } from "./seat.js";
+import type { Outlet, Seat } from "./seat.js";
 
 export function swarmKitDispatcher(dispatcher: Dispatcher, log: (line: string) => void) {
   return partialService(
@@ -39,17 +40,28 @@ export function swarmKitDispatcher(dispatcher: Dispatcher, log: (line: string) =
         },
         log,
       ),
-      assignments: serverStream(({ sessionId }: AssignmentsRequest, stream: ResponseStream<Buffer>) => {
-        const seat = dispatcher.seatOf(stream.context, sessionId);
-        const outlet = plainOutlet(stream);
-        seat.session.onEnd((error) => stream.end(error));
-        stream.onClose(() => seat.endAssignments(outlet));
-        stream.onDrain(() => dispatcher.drained(seat));
-        seat.tellAssignments(outlet);
-      }, log),
+      assignments: serverStream(
+        ({ sessionId }: AssignmentsRequest, stream: ResponseStream<Buffer>) =>
+          tell(sessionId, stream, (seat, outlet) => seat.tellAssignments(outlet)),
+        log,
+      ),
+      tasks: serverStream(
+        ({ sessionId }: TasksRequest, stream: ResponseStream<Buffer>) =>
+          tell(sessionId, stream, (seat, outlet) => seat.tellTasks(outlet)),
+        log,
+      ),
     },
     log,
   );
+
+  function tell(sessionId: string, stream: ResponseStream<Buffer>, begin: (seat: Seat, outlet: Outlet) => void): void {
+    const seat = dispatcher.seatOf(stream.context, sessionId);
+    const outlet = plainOutlet(stream);
+    seat.session.onEnd((error) => stream.end(error));
+    stream.onClose(() => seat.endAssignments(outlet));
+    stream.onDrain(() => dispatcher.drained(seat));
+    begin(seat, outlet);
+  }
 }
 
 function plainOutlet(stream: ResponseStream<Buffer>): Outlet {

@@ -1,6 +1,7 @@
 import { status } from "@grpc/grpc-js";
 import test from "ava";
 import { ControlService } from "../../../src/api/generated/docker/swarmkit/v1/control.js";
+import { DispatcherService, type TasksMessage } from "../../../src/api/generated/docker/swarmkit/v1/dispatcher.js";
 import { NodeStatus_State as NodeState, TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
 import { nodeId, processService, TestCluster } from "../test-cluster.js";
 
@@ -45,4 +46,31 @@ test("nodes describe themselves; who they are is read anew with each session", a
   t.is(second?.status?.addr, "127.0.0.1");
   t.is(second?.status?.state, NodeState.READY);
   t.is(second?.managerStatus, undefined);
+});
+
+test("agents that know no assignments are told all tasks of their node, over again with each change", async (t) => {
+  const cluster = await TestCluster.start(t, 2);
+  const agent = cluster.agents[0]!;
+  const told: (readonly string[])[] = [];
+  const { tasks } = DispatcherService;
+  const stream = cluster.client.makeServerStreamRequest(tasks.path, tasks.requestSerialize, tasks.responseDeserialize, {
+    sessionId: agent.sessionId,
+  });
+  t.teardown(() => stream.cancel());
+  stream.on("data", (message: TasksMessage) => told.push(message.tasks.map(({ id }) => id).sort()));
+  stream.on("error", () => undefined);
+  await cluster.until("it is told that there are none", () => told.length === 1);
+  t.deepEqual(told, [[]]);
+  const web = await cluster.createService(processService("web", 4));
+  const own = () =>
+    cluster
+      .tasks(web.id)
+      .filter((task) => task.nodeId === agent.nodeId && (task.status?.state ?? 0) >= TaskState.ASSIGNED)
+      .map(({ id }) => id)
+      .sort();
+  await cluster.until("it is told of its two", () => told.at(-1)?.length === 2);
+  t.deepEqual(told.at(-1), own());
+  await cluster.call(ControlService.removeService, { serviceId: web.id });
+  await cluster.until("they are to end, and they are told of still", () => told.length >= 3);
+  t.deepEqual(told.at(-1), own());
 });

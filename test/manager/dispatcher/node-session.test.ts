@@ -5,9 +5,10 @@ import { Secret } from "../../../src/api/generated/docker/swarmkit/v1/objects.js
 import {
   NodeRole,
   NodeStatus_State as NodeState,
-  ResourceType,
   TaskState,
 } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
+import { Any } from "../../../src/api/generated/google/protobuf/any.js";
+import { ProcessSpec } from "../../../src/api/generated/tswarm/v1/process.js";
 import { admit, agentIdentity } from "../admitted-nodes.js";
 import { nodeId, processService, TestCluster } from "../test-cluster.js";
 import { StallingDisk } from "./stalling-disk.js";
@@ -124,8 +125,13 @@ test("secrets are where a task that needs them is, and nowhere else, and not lon
   await cluster.manager.store.update((tx) =>
     tx.create("secret", Secret.fromPartial({ id, spec: { annotations: { name: "key" }, data: Buffer.from("hush") } })),
   );
-  const resourceReferences = [{ resourceId: id, resourceType: ResourceType.SECRET }];
-  const web = await cluster.createService(processService("web", 1, { task: { resourceReferences } }));
+  const file = { name: "key", uid: "0", gid: "0", mode: 0o444 };
+  const secrets = [{ secretId: id, secretName: "key", target: { $case: "file" as const, value: file } }];
+  const value = ProcessSpec.encode(ProcessSpec.fromPartial({ command: ["/bin/true"], secrets })).finish() as Buffer;
+  const payload = Any.fromPartial({ typeUrl: "type.googleapis.com/tswarm.v1.ProcessSpec", value });
+  const runtime = { $case: "generic" as const, value: { kind: "process", payload } };
+  const spec = processService("web", 1);
+  const web = await cluster.createService({ ...spec, task: { ...spec.task!, runtime } });
   const [task] = await cluster.untilRunning(web.id, 1);
   const owner = agents.find((agent) => agent.tasks.has(task!.id))!;
   const other = agents.find((agent) => agent !== owner)!;
