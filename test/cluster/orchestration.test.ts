@@ -159,7 +159,7 @@ test.serial(
 );
 
 test.serial(
-  "an update whose tasks fail is paused, says which task failed, and goes on with the next change",
+  "an update whose tasks cannot start is paused, says which task failed, and goes on with the next change",
   async (t) => {
     t.timeout(300_000);
     const update = { parallelism: 1, monitor: { seconds: 1 }, failureAction: FailureAction.PAUSE };
