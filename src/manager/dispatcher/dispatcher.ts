@@ -44,6 +44,14 @@ export interface DispatcherServices {
   readonly nodeSession: UntypedServiceImplementation;
 }
 
+/** A node that is about to begin a session. */
+interface Arriving {
+  /** The leader takes it to be here. */
+  isHeld: boolean;
+  /** And then not any more: it has turned to another manager. */
+  isOvertaken: boolean;
+}
+
 /** So many periods, within these bounds, sessions stand without a leader; then agents had better look for another manager. */
 const PATIENCE_PERIODS = 2;
 const MIN_PATIENCE_MS = 3000;
@@ -58,8 +66,8 @@ export class Dispatcher {
   readonly #options: DispatcherOptions;
   readonly #sessions: NodeSessions;
   readonly #seats = new Map<string, Seat>();
-  /** Nodes that are about to begin a session, and how many of them each. */
-  readonly #arriving = new Map<string, number>();
+  /** Nodes that are about to begin a session: those that try it again, more than one. */
+  readonly #arriving = new Map<string, Set<Arriving>>();
   readonly #leader: LeaderSwitch;
   readonly #period = new HeartbeatPeriod();
   readonly #news: SessionNews;
@@ -142,7 +150,10 @@ export class Dispatcher {
 
   /** The leader says that these sessions are over. */
   superseded(nodeIds: readonly string[]): void {
-    for (const nodeId of nodeIds) this.#sessions.endOf(nodeId, SUPERSEDED_ELSEWHERE);
+    for (const nodeId of nodeIds) {
+      for (const arriving of this.#arriving.get(nodeId) ?? []) if (arriving.isHeld) arriving.isOvertaken = true;
+      this.#sessions.endOf(nodeId, SUPERSEDED_ELSEWHERE);
+    }
   }
 
   /**
@@ -160,15 +171,22 @@ export class Dispatcher {
     const caller = identity.identify(context);
     const { nodeId } = caller;
     const address = store.view((read) => addressOf(caller, read, managerAddress));
-    this.#arriving.set(nodeId, (this.#arriving.get(nodeId) ?? 0) + 1);
+    const arriving = { isHeld: false, isOvertaken: false };
+    const others = this.#arriving.get(nodeId);
+    if (others) others.add(arriving);
+    else this.#arriving.set(nodeId, new Set([arriving]));
     let isAdmitted = false;
     try {
-      await this.#leader.arrive({ nodeId, description, address });
-      isAdmitted = isOpen() && !this.#over;
+      await this.#leader.arrive({ nodeId, description, address }, () => {
+        arriving.isHeld = true;
+        arriving.isOvertaken = false;
+      });
+      isAdmitted = isOpen() && !this.#over && !arriving.isOvertaken;
     } finally {
-      this.#arrived(nodeId, isAdmitted);
+      this.#arrived(nodeId, arriving, isAdmitted);
     }
     if (this.#over) throw this.#over;
+    if (arriving.isOvertaken) throw SUPERSEDED_ELSEWHERE;
     return isAdmitted ? this.#open(nodeId) : undefined;
   }
 
@@ -241,11 +259,11 @@ export class Dispatcher {
   }
 
   /** The leader has an answer to a node that came. */
-  #arrived(nodeId: string, isAdmitted: boolean): void {
-    const left = this.#arriving.get(nodeId)! - 1;
-    if (left > 0) this.#arriving.set(nodeId, left);
-    else this.#arriving.delete(nodeId);
-    if (isAdmitted || left > 0 || this.#sessions.has(nodeId)) return;
+  #arrived(nodeId: string, arriving: Arriving, isAdmitted: boolean): void {
+    const all = this.#arriving.get(nodeId)!;
+    all.delete(arriving);
+    if (all.size === 0) this.#arriving.delete(nodeId);
+    if (isAdmitted || all.size > 0 || this.#sessions.has(nodeId)) return;
     const { periodMs, graceFactor } = this.#period.settings;
     this.#leader.left(nodeId, periodMs * graceFactor);
   }

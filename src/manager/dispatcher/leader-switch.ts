@@ -57,9 +57,13 @@ export class LeaderSwitch {
     this.#waiting.clear();
   }
 
-  /** @throws StatusError */
-  arrive(arrival: Arrival): Promise<void> {
-    return this.#put((link) => link.arrive(arrival));
+  /** @param held see {@link LeaderLink.arrive}; again by the next leader @throws StatusError */
+  arrive(arrival: Arrival, held?: () => void): Promise<void> {
+    return this.#put(async (link) => {
+      await link.arrive(arrival, held);
+      // Another leads by now, and was told of the sessions that stood then.
+      if (this.#link !== link) this.#link?.claim([arrival.nodeId]);
+    });
   }
 
   /** @throws StatusError */

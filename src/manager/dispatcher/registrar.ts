@@ -101,7 +101,7 @@ export class Registrar {
   open(managerId: string, superseded: (nodeIds: readonly string[]) => void): Hold {
     const hold = new Hold(managerId, superseded, {
       claim: (nodeIds) => this.#claim(hold, nodeIds),
-      arrive: (arrival) => this.#arrive(hold, arrival),
+      arrive: (arrival, held) => this.#arrive(hold, arrival, held),
       report: (nodeId, reports) => this.#report(nodeId, reports),
       left: (nodeId, graceMs) => this.#left(hold, nodeId, graceMs),
     });
@@ -126,7 +126,7 @@ export class Registrar {
     this.#arm();
   }
 
-  async #arrive(hold: Hold, arrival: Arrival): Promise<void> {
+  async #arrive(hold: Hold, arrival: Arrival, held: () => void = () => {}): Promise<void> {
     const { nodeId } = arrival;
     if (this.#over) throw new LinkLostError();
     if (!this.#limit.admit(nodeId, this.#options.clock.now())) {
@@ -135,6 +135,7 @@ export class Registrar {
     await lostWithTheTerm(() => this.#registry.register(arrival));
     if (this.#over) throw new LinkLostError();
     const earlier = this.#census.arrived(nodeId, hold) as Hold | undefined;
+    held();
     earlier?.superseded([nodeId]);
     // Its manager went while this was written: nobody vouches for the node.
     if (hold.isClosed) this.#census.holderGone(hold, this.#options.clock.now());

@@ -39,6 +39,8 @@ interface Answer {
 }
 
 interface Question {
+  /** At once when it is answered. */
+  readonly held: () => void;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: Error) => void;
 }
@@ -73,11 +75,12 @@ export class RelayClient implements LeaderLink {
   claim(nodeIds: readonly string[]): void {
     this.#tell({ event: { $case: "held", value: { nodeIds } } });
     this.#flush();
+    this.#cancelInterval();
     this.#keepHeard();
   }
 
-  async arrive(arrival: Arrival): Promise<void> {
-    const { version } = await this.#ask((number) => ({ $case: "arrival", value: { number, ...arrival } }));
+  async arrive(arrival: Arrival, held?: () => void): Promise<void> {
+    const { version } = await this.#ask((number) => ({ $case: "arrival", value: { number, ...arrival } }), held);
     await this.#options.whenApplied(version);
   }
 
@@ -97,12 +100,12 @@ export class RelayClient implements LeaderLink {
     this.#stream.cancel();
   }
 
-  #ask(event: (number: number) => RelayEvent["event"]): Promise<Answer> {
+  #ask(event: (number: number) => RelayEvent["event"], held: () => void = () => {}): Promise<Answer> {
     if (this.#over) return Promise.reject(new LinkLostError());
     this.#number++;
     const number = this.#number;
     return new Promise((resolve, reject) => {
-      this.#questions.set(number, { resolve, reject });
+      this.#questions.set(number, { held, resolve, reject });
       this.#tell({ event: event(number) });
     });
   }
@@ -148,8 +151,10 @@ export class RelayClient implements LeaderLink {
       const question = this.#questions.get(number);
       if (!question) continue;
       this.#questions.delete(number);
-      if (code === status.OK) question.resolve({ version, refused });
-      else question.reject(new StatusError(code, text));
+      if (code === status.OK) {
+        question.held();
+        question.resolve({ version, refused });
+      } else question.reject(new StatusError(code, text));
     }
   }
 

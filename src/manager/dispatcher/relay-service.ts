@@ -35,13 +35,19 @@ const SILENCE_MS = 3 * RELAY_INTERVAL_MS;
 const MAX_UNANSWERED = 100_000;
 const MAX_RESULTS_AT_ONCE = 1000;
 
+/** Of sessions that are over the manager reads before it reads the results beside them. */
+interface Batch {
+  readonly results: RelayResult[];
+  readonly superseded: string[];
+}
+
 interface Relay {
   readonly stream: ResponseStream<RelayAnswer>;
   readonly hold: Hold;
   heardMs: number;
   unanswered: number;
-  results: RelayResult[];
-  superseded: string[];
+  /** To be sent; the last one grows. */
+  answers: Batch[];
   isSending: boolean;
 }
 
@@ -81,7 +87,10 @@ export class RelayService {
     const { nodeId } = identity.identify(stream.context);
     this.#relays.get(nodeId)?.stream.end(aborted("the manager has begun another relay"));
     const hold = registrar.open(nodeId, (nodeIds) => {
-      relay.superseded.push(...nodeIds);
+      const last = relay.answers.at(-1);
+      // What was answered before them is read before them: a node may have come here, and then to another manager.
+      if (last && last.results.length === 0) last.superseded.push(...nodeIds);
+      else relay.answers.push({ results: [], superseded: [...nodeIds] });
       this.#answer(relay);
     });
     const relay: Relay = {
@@ -89,8 +98,7 @@ export class RelayService {
       hold,
       heardMs: clock.now(),
       unanswered: 0,
-      results: [],
-      superseded: [],
+      answers: [],
       isSending: false,
     };
     this.#relays.set(nodeId, relay);
@@ -116,13 +124,12 @@ export class RelayService {
         return;
       case "arrival": {
         const { number, ...arrival } = event.value;
-        const arrived = relay.hold.arrive(arrival).then(() => []);
-        this.#ask(relay, number, arrived);
+        this.#ask(relay, number, (held) => relay.hold.arrive(arrival, held).then(() => []));
         return;
       }
       case "tasks": {
         const { number, nodeId, updates } = event.value;
-        this.#ask(relay, number, relay.hold.report(nodeId, reportsOf(updates)));
+        this.#ask(relay, number, () => relay.hold.report(nodeId, reportsOf(updates)));
         return;
       }
       case "left":
@@ -133,14 +140,21 @@ export class RelayService {
     }
   }
 
-  #ask(relay: Relay, number: number, done: Promise<readonly RefusedReport[]>): void {
+  /** @param ask may say that it is done before it resolves, where the order counts */
+  #ask(relay: Relay, number: number, ask: (done: () => void) => Promise<readonly RefusedReport[]>): void {
     relay.unanswered++;
+    let isAnswered = false;
     const answer = (result: Omit<RelayResult, "number" | "version">) => {
+      if (isAnswered) return;
+      isAnswered = true;
       relay.unanswered--;
-      relay.results.push({ number, version: this.#options.store.version, ...result });
+      const full = { number, version: this.#options.store.version, ...result };
+      const last = relay.answers.at(-1);
+      if (last && last.results.length < MAX_RESULTS_AT_ONCE) last.results.push(full);
+      else relay.answers.push({ results: [full], superseded: [] });
       this.#answer(relay);
     };
-    done.then(
+    ask(() => answer({ code: status.OK, text: "", refused: [] })).then(
       (refused) => answer({ code: status.OK, text: "", refused }),
       (error: unknown) => {
         // The other manager learns who leads now, and asks there.
@@ -158,12 +172,11 @@ export class RelayService {
     relay.isSending = true;
     setImmediate(() => {
       relay.isSending = false;
-      if (relay.stream.blocked || relay.results.length + relay.superseded.length === 0) return;
-      const results = relay.results.splice(0, MAX_RESULTS_AT_ONCE);
-      const superseded = relay.superseded;
-      relay.superseded = [];
-      relay.stream.send({ results, superseded });
-      if (relay.results.length > 0) this.#answer(relay);
+      if (relay.stream.blocked) return;
+      const batch = relay.answers.shift();
+      if (!batch) return;
+      relay.stream.send(batch);
+      if (relay.answers.length > 0) this.#answer(relay);
     });
   }
 

@@ -76,6 +76,18 @@ test("what was under way when the leader went is asked of the next one; a refusa
   t.deepEqual(await report, [{ taskId: "a", reason: "b" }]);
 });
 
+test("a node that the leader before has taken in is claimed at the next one, which was not told of it", async (t) => {
+  const way = new LeaderSwitch(new ManualClock(), () => PATIENCE_MS);
+  const [first, second] = [new Leader(), new Leader()];
+  way.attach(first, []);
+  const done = way.arrive(ARRIVAL);
+  way.detach();
+  way.attach(second, []);
+  first.answer();
+  await done;
+  t.deepEqual(second.heard, ["claim ", "claim n1"]);
+});
+
 test("an answer of the leader before that comes after the next one is there does not get lost", async (t) => {
   const way = new LeaderSwitch(new ManualClock(), () => PATIENCE_MS);
   const [first, second] = [new Leader(), new Leader()];
