@@ -8,7 +8,7 @@ const A = { a: "ready", b: "ready", c: "ready" } as const satisfies Record<strin
 interface Case {
   readonly name: string;
   readonly replicas: number;
-  /** What the service asks for now, as another version than that of its tasks; as its tasks, when absent. */
+  /** What the service asks for, as a newer version than that of its tasks; as its tasks, when absent. */
   readonly asks?: TaskSpec;
   readonly tasks: readonly TaskRow[];
   readonly nodes?: Readonly<Record<string, NodeRow>>;
