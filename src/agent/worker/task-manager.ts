@@ -208,7 +208,7 @@ export class TaskManager {
     if (how === null) return INTERRUPTED;
     const isUnhealthy = typeof how === "string";
     if (isUnhealthy) {
-      this.#around.log(`task ${this.#task.id}: ${how}`);
+      this.#around.log(`${this.#label}: ${how}`);
       await this.#stop(controller);
     }
     this.#health.end();
