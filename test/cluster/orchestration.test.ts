@@ -13,7 +13,7 @@ import {
   UpdateConfig_UpdateOrder as UpdateOrder,
   UpdateStatus_UpdateState as UpdateState,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
-import { doubled, emptied } from "./orchestration/lives.js";
+import { doubled, emptied, mostAtOnce } from "./orchestration/lives.js";
 import { type LifeOptions, TaskLives } from "./orchestration/task-lives.js";
 
 const MANAGERS = ["host1", "host2", "host3"];
@@ -102,7 +102,7 @@ test.serial(
 );
 
 test.serial(
-  "an update that stops first: each slot gets the new release, and none has two processes at any moment",
+  "an update that stops first, and its rollback by hand: each slot gets the release, and none has two processes at any moment",
   async (t) => {
     t.timeout(300_000);
     const update = { parallelism: 4, monitor: { seconds: 1 }, order: UpdateOrder.STOP_FIRST };
@@ -113,8 +113,11 @@ test.serial(
     const done = await operator.untilUpdate(web.id, UpdateState.COMPLETED);
     t.is(done.updateStatus?.message, "update completed");
     await untilRuns("stopfirst", web, upTo(12), "2");
+    await operator.rollBack(web.id);
+    await operator.untilUpdate(web.id, UpdateState.ROLLBACK_COMPLETED);
+    await untilRuns("stopfirst", web, upTo(12), "1");
     t.deepEqual(doubled(lives.of("stopfirst")), []);
-    t.is(lives.begun("stopfirst").length, 24, "each slot once in each release");
+    t.is(lives.begun("stopfirst").length, 36, "each slot once each time");
     await removed(t, "stopfirst", web);
   },
 );
@@ -245,5 +248,39 @@ test.serial(
     t.true(second!.beganAt - first!.beganAt >= 100, "a second at least lies between their beginnings");
     t.deepEqual(doubled(lives.of("killed")), []);
     await removed(t, "killed", web);
+  },
+);
+
+test.serial(
+  "a job's commands run to their end, so many at once, each slot once; the next run is another",
+  async (t) => {
+    t.timeout(300_000);
+    const job = await create(
+      "job",
+      { release: "1", endAfterSeconds: 0.3 },
+      { mode: { $case: "replicatedJob", value: { maxConcurrent: 3, totalCompletions: 9 } } },
+    );
+    const done = async (release: string) => {
+      await operator.until(
+        async () => Number((await operator.counts(job.id)).completedTasks) === 9,
+        () => operator.describe(job.id),
+      );
+      const begun = lives.begun("job").filter((life) => life.release === release);
+      t.deepEqual(
+        begun.map(({ slot }) => Number(slot)).sort((a, b) => a - b),
+        upTo(9),
+        `release ${release}`,
+      );
+    };
+    await done("1");
+    await operator.release(job.id, command("job", { release: "2", endAfterSeconds: 0.3 }));
+    await operator.until(
+      async () => (await operator.service(job.id)).jobStatus?.jobIteration?.index === 1,
+      () => "another run begins",
+    );
+    await done("2");
+    t.true(mostAtOnce(lives.of("job")) <= 3);
+    t.deepEqual(doubled(lives.of("job")), []);
+    await removed(t, "job", job);
   },
 );

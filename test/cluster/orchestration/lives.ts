@@ -37,3 +37,15 @@ export function emptied(events: readonly LifeEvent[]): readonly string[] {
     return isServed ? [] : [`slot ${slot}: ${taskId} was told to stop, and nothing else ran`];
   });
 }
+
+/** How many tasks ran at one moment at most. @param events in the order in which they happened */
+export function mostAtOnce(events: readonly LifeEvent[]): number {
+  const alive = new Set<string>();
+  let most = 0;
+  for (const { kind, taskId } of events) {
+    if (kind === "began") alive.add(taskId);
+    else if (kind === "ended") alive.delete(taskId);
+    most = Math.max(most, alive.size);
+  }
+  return most;
+}

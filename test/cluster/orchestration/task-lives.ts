@@ -20,6 +20,7 @@ began=\${22}
 trap 'tell told "$began"; sleep "$LINGER"; tell ended "$began"; exit 0' TERM
 tell began "$began"
 if [ -n "$FAIL" ]; then tell ended "$began"; exit "$FAIL"; fi
+if [ -n "$LENGTH" ]; then sleep "$LENGTH"; tell ended "$began"; exit 0; fi
 while :; do sleep 3600 & wait $!; done
 `;
 
@@ -30,6 +31,8 @@ export interface LifeOptions {
   readonly lingerSeconds?: number;
   /** The command ends at once with this status. */
   readonly failWith?: number;
+  /** The command ends by itself, and is done. */
+  readonly endAfterSeconds?: number;
 }
 
 export interface LivingTask {
@@ -54,10 +57,11 @@ export class TaskLives {
     return ["/bin/sh", "-c", SCRIPT, NAME];
   }
 
-  env(service: string, { release, lingerSeconds = 0, failWith }: LifeOptions): readonly string[] {
+  env(service: string, { release, lingerSeconds = 0, failWith, endAfterSeconds }: LifeOptions): readonly string[] {
     return [
       ...[`LIVES=${this.#file}`, `SERVICE=${service}`, `RELEASE=${release}`, `LINGER=${lingerSeconds}`],
       ...["SLOT={{.Task.Slot}}", "TASK={{.Task.ID}}", "NODE={{.Node.Hostname}}", `FAIL=${failWith ?? ""}`],
+      `LENGTH=${endAfterSeconds ?? ""}`,
     ];
   }
 
