@@ -79,11 +79,11 @@ export class LogListener {
     let attempt = 0;
     while (!this.#stop.signal.aborted) {
       this.#move = new AbortController();
-      const begunMs = clock.now();
+      const begunMs = clock.steady();
       const failure = await this.#listenOnce(this.#move.signal).catch((error: Error) => error);
       if (this.#stop.signal.aborted) return;
       const isUnknown = (failure as Partial<ServiceError>).code === status.UNIMPLEMENTED;
-      attempt = clock.now() - begunMs > STABLE_MS ? 0 : attempt + 1;
+      attempt = clock.steady() - begunMs > STABLE_MS ? 0 : attempt + 1;
       if (attempt === MANY_FAILURES) log(`logs of this node cannot be asked for at present: ${failure.message}`);
       // Whoever moved need not wait; else the pause is drawn.
       const pauseMs = isUnknown ? UNKNOWN_PAUSE_MS : backOffMs(attempt, random()) + random() * SPREAD_MS;

@@ -14,6 +14,7 @@ import { OrderedMerge } from "../../api/logs/ordered-merge.js";
 import { linesOfTail, TAIL_ALL } from "../../api/logs/tail.js";
 import type { LogPublisher } from "./log-publisher.js";
 import type { OutputRecorder } from "./output-recorder.js";
+import { splitTail } from "./tail-split.js";
 import { TaskSource } from "./task-source.js";
 
 export interface LogSubscriptionOptionsHere {
@@ -121,17 +122,24 @@ export class LogSubscription {
   #open(task: Task): readonly TaskSource[] {
     const { nodeId, outputs } = this.#here;
     const { streams, follow, tail, since } = this.#options;
+    const wanted = outputStreams(streams);
+    const fileOf = (stream: LogStream) =>
+      outputs.file(task.id, stream === LogStream.LOG_STREAM_STDERR ? "stderr" : "stdout");
     // Of what begins later all is new.
     const lines = this.#isBegun ? undefined : linesOfTail(tail);
-    return outputStreams(streams).map(
-      (stream) =>
+    let split: Promise<readonly number[]> | undefined;
+    return wanted.map(
+      (stream, at) =>
         new TaskSource({
           task,
           nodeId,
           stream,
-          file: () => outputs.file(task.id, stream === LogStream.LOG_STREAM_STDERR ? "stderr" : "stdout"),
+          file: () => fileOf(stream),
           lane: this.#merge.open(() => {}),
-          from: { lines, sinceNanos: nanosOf(since) },
+          from: async () => {
+            if (lines !== undefined) split ??= splitTail(wanted.map(fileOf), lines);
+            return { lines: (await split)?.[at], sinceNanos: nanosOf(since) };
+          },
           follow,
           wake: this.wake,
         }),

@@ -4,8 +4,6 @@ import { appendFile, mkdir, readFile, rename, stat, writeFile } from "node:fs/pr
 import { dirname } from "node:path";
 import { decodeMarks, encodeMarks, MARK_BYTES, type Mark, thinMarks } from "./time-marks.js";
 
-/** Between two looks at a file that grows all the time. */
-const LOOK_GAP_MS = 10;
 const WRITE_DELAY_MS = 500;
 const MAX_UNWRITTEN = 256;
 /** Half a megabyte of them. */
@@ -27,8 +25,6 @@ export class OutputFile {
   #hasComplained = false;
   #sizeBytes = 0;
   #turn: Promise<void> = Promise.resolve();
-  #gap: NodeJS.Timeout | undefined;
-  #isTouched = false;
   #writing: NodeJS.Timeout | undefined;
 
   /** @param keptBytes how much of the newest output is kept */
@@ -49,27 +45,17 @@ export class OutputFile {
     return Math.max(0, this.#sizeBytes - this.#keptBytes);
   }
 
-  /** Something was written: it is looked at now, or soon. */
-  touched(): void {
-    if (this.#gap) {
-      this.#isTouched = true;
-      return;
-    }
-    this.#gap = setTimeout(() => {
-      this.#gap = undefined;
-      if (!this.#isTouched) return;
-      this.#isTouched = false;
-      this.touched();
-    }, LOOK_GAP_MS).unref();
-    void this.look();
-  }
-
-  /** How long it is now, and since when. Errors are logged: what is not marked now is with the next look. */
-  look(): Promise<void> {
-    return this.#inTurn(async () => {
+  /**
+   * How long it is now, and since when. Errors are logged: what is not marked now is with the next look.
+   * @returns whether it has grown
+   */
+  async look(): Promise<boolean> {
+    const before = this.#sizeBytes;
+    await this.#inTurn(async () => {
       const found = await stat(this.path, { bigint: true }).catch(unlessMissing);
       if (found) await this.#note(found);
     });
+    return this.#sizeBytes !== before;
   }
 
   /** The same from somebody who holds the file open: it may be unlinked. */
@@ -104,7 +90,6 @@ export class OutputFile {
 
   /** Writes down what is not yet. */
   async close(): Promise<void> {
-    clearTimeout(this.#gap);
     clearTimeout(this.#writing);
     await this.#inTurn(() => this.#write());
   }

@@ -1,11 +1,12 @@
 /**
- * Watches the output files of all tasks of this node and keeps, beside them, when they were written: from the kernel's notices, within
- * some ten milliseconds. For what is written while no agent runs it knows only the time of the last write.
+ * Watches the output files of all tasks of this node and keeps, beside them, when they were written: within some ten milliseconds, or a
+ * little more where many tasks write all the time. For what is written while no agent runs it knows only the time of the last write.
  */
 import { type FSWatcher, watch } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { OutputFile } from "./output-file.js";
+import { LookPace, TaskWatch } from "./task-watch.js";
 
 export const STREAMS = ["stdout", "stderr"] as const;
 export type StreamName = (typeof STREAMS)[number];
@@ -23,21 +24,20 @@ const MARKS_FOLDER = "times";
 /** Folders come and go; each look costs one listing. */
 const LIST_EVERY_MS = 5000;
 const LIST_DELAY_MS = 20;
-/** Where the kernel has no notices left to give. */
-const POLL_EVERY_MS = 1000;
 
 interface TaskRecord {
   readonly files: Readonly<Record<StreamName, OutputFile>>;
-  watcher: FSWatcher | undefined;
+  readonly watch: TaskWatch;
 }
 
 export class OutputRecorder {
   readonly #options: OutputRecorderOptions;
   readonly #records = new Map<string, TaskRecord>();
+  readonly #pace = new LookPace();
   #folderWatcher: FSWatcher | undefined;
   #listing: Promise<void> | undefined;
-  #listSoon: NodeJS.Timeout | undefined;
-  #timers: readonly NodeJS.Timeout[] = [];
+  #due: NodeJS.Timeout | undefined;
+  #timer: NodeJS.Timeout | undefined;
   #hasComplained = false;
   #isStopped = false;
 
@@ -48,17 +48,14 @@ export class OutputRecorder {
   /** @returns once all that is there is watched */
   async start(): Promise<void> {
     await mkdir(this.#options.folder, { recursive: true, mode: 0o700 });
-    this.#timers = [
-      setInterval(() => void this.#list(), LIST_EVERY_MS).unref(),
-      setInterval(() => this.#poll(), POLL_EVERY_MS).unref(),
-    ];
+    this.#timer = setInterval(() => void this.#list(), LIST_EVERY_MS).unref();
     await this.#list();
   }
 
   async stop(): Promise<void> {
     this.#isStopped = true;
-    for (const timer of this.#timers) clearInterval(timer);
-    clearTimeout(this.#listSoon);
+    clearInterval(this.#timer);
+    clearTimeout(this.#due);
     this.#folderWatcher?.close();
     await this.#listing;
     await Promise.all([...this.#records.keys()].map((id) => this.#drop(id)));
@@ -104,15 +101,24 @@ export class OutputRecorder {
 
   #watchFolder(): void {
     if (this.#folderWatcher || this.#isStopped) return;
-    this.#folderWatcher = this.#watch(this.#options.folder, () => {
-      this.#listSoon ??= setTimeout(() => {
-        this.#listSoon = undefined;
-        void this.#list();
-      }, LIST_DELAY_MS).unref();
-    });
-    this.#folderWatcher?.on("close", () => {
-      this.#folderWatcher = undefined;
-    });
+    try {
+      const watcher = watch(this.#options.folder, { persistent: false }, () => this.#listSoon());
+      const lose = () => {
+        watcher.close();
+        if (this.#folderWatcher === watcher) this.#folderWatcher = undefined;
+      };
+      watcher.on("error", lose);
+      this.#folderWatcher = watcher;
+    } catch (error) {
+      this.#complain(error as Error);
+    }
+  }
+
+  #listSoon(): void {
+    this.#due ??= setTimeout(() => {
+      this.#due = undefined;
+      void this.look();
+    }, LIST_DELAY_MS).unref();
   }
 
   async #adopt(id: string): Promise<void> {
@@ -121,40 +127,26 @@ export class OutputRecorder {
     const fileOf = (stream: StreamName) =>
       new OutputFile(join(folder, id, stream), join(folder, id, MARKS_FOLDER, stream), keptBytes, log);
     const files = { stdout: fileOf("stdout"), stderr: fileOf("stderr") };
-    const watcher = this.#watch(join(folder, id), (name) => {
-      if (name === "stdout" || name === "stderr") files[name].touched();
+    const watch = new TaskWatch({
+      folder: join(folder, id),
+      look: async () => (await Promise.all(STREAMS.map((stream) => files[stream].look()))).some(Boolean),
+      pace: this.#pace,
+      onBlind: (error) => this.#complain(error),
     });
-    this.#records.set(id, { files, watcher });
-    await Promise.all(STREAMS.map((stream) => files[stream].look()));
+    this.#records.set(id, { files, watch });
+    await watch.start();
   }
 
   async #drop(id: string): Promise<void> {
     const record = this.#records.get(id);
     this.#records.delete(id);
-    record?.watcher?.close();
+    record?.watch.close();
     await Promise.all(STREAMS.map((stream) => record?.files[stream].close()));
-  }
-
-  #poll(): void {
-    for (const { files, watcher } of this.#records.values()) {
-      if (!watcher) for (const stream of STREAMS) files[stream].touched();
-    }
-  }
-
-  #watch(path: string, changed: (name: string | null) => void): FSWatcher | undefined {
-    try {
-      const watcher = watch(path, { persistent: false }, (_event, name) => changed(name));
-      watcher.on("error", () => watcher.close());
-      return watcher;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "ENOENT") this.#complain(error as Error);
-      return undefined;
-    }
   }
 
   #complain({ message }: Error): void {
     if (this.#hasComplained) return;
     this.#hasComplained = true;
-    this.#options.log(`the output of tasks is looked at once a second only, so times in logs are coarse: ${message}`);
+    this.#options.log(`the kernel does not tell of what tasks write, so times in logs are coarse: ${message}`);
   }
 }

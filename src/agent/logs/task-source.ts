@@ -13,7 +13,7 @@ export interface TaskSourceOptions {
   /** undefined while there is none. */
   readonly file: () => OutputFile | undefined;
   readonly lane: MergeLane<LogMessage>;
-  readonly from: ReadFrom;
+  readonly from: () => Promise<ReadFrom>;
   readonly follow: boolean;
   /** It has grown. */
   readonly wake: () => void;
@@ -87,7 +87,7 @@ export class TaskSource {
     if (this.#reader) return this.#reader;
     const { file, from, follow, wake } = this.#options;
     const output = file();
-    this.#reader = output && (await OutputReader.open(output, from));
+    this.#reader = output && (await OutputReader.open(output, await from()));
     if (!output || !this.#reader) return undefined;
     if (follow) this.#endWatch = output.onGrowth(wake);
     else this.#untilOffset = output.sizeBytes;

@@ -30,7 +30,13 @@ export class NodeLane {
   activeAtMs: number;
   /** The publisher that counts; each later one takes the place of the one before. */
   publisher = 0;
+  /**
+   * It says by a message without lines when it has nothing at present, as tswarm's agents do. Of others who follows cannot know, and does
+   * not wait for them.
+   */
+  saysRest = true;
   readonly #tasks = new Map<string, Task>();
+  readonly #services = new Set<string>();
   readonly #resume = new ResumePoint();
   #hasPublished = false;
   #breaks = 0;
@@ -46,7 +52,18 @@ export class NodeLane {
   add(task: Task): boolean {
     const isNew = !this.#tasks.has(task.id);
     this.#tasks.set(task.id, task);
+    this.#services.add(task.serviceId);
     return isNew;
+  }
+
+  /** The cluster knows it no more; its last lines may still come. */
+  remove(taskId: string): void {
+    this.#tasks.delete(taskId);
+  }
+
+  /** Whether the node has, or had, a task of this service. */
+  hasService(serviceId: string): boolean {
+    return this.#services.has(serviceId);
   }
 
   task(id: string): Task | undefined {
@@ -83,6 +100,7 @@ export class NodeLane {
     if (this.state !== "publishing") return;
     const usedUp = this.#whenUsedUp();
     this.merge.offer(messages);
+    if (!this.saysRest) this.merge.rest();
     passOn();
     await usedUp;
   }

@@ -1,5 +1,5 @@
 /** Which tasks a selector means, and what of them can have output. Pure. */
-import type { LogSelector } from "../../api/generated/docker/swarmkit/v1/logbroker.js";
+import type { LogContext, LogSelector } from "../../api/generated/docker/swarmkit/v1/logbroker.js";
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { invalidArgument } from "../../api/status-error.js";
@@ -16,11 +16,19 @@ export function validSelector(selector: LogSelector | undefined): LogSelector {
   return selector;
 }
 
-export function isSelected({ serviceIds, nodeIds, taskIds }: LogSelector, task: Task): boolean {
+export function isSelected(selector: LogSelector, { id: taskId, serviceId, nodeId }: Task): boolean {
+  return isNamed(selector, { taskId, serviceId, nodeId });
+}
+
+/** The same where the ids alone are known. */
+export function isNamed(
+  { serviceIds, nodeIds, taskIds }: LogSelector,
+  { taskId, serviceId, nodeId }: LogContext,
+): boolean {
   return (
-    taskIds.includes(task.id) ||
-    (task.serviceId !== "" && serviceIds.includes(task.serviceId)) ||
-    (task.nodeId !== "" && nodeIds.includes(task.nodeId))
+    taskIds.includes(taskId) ||
+    (serviceId !== "" && serviceIds.includes(serviceId)) ||
+    (nodeId !== "" && nodeIds.includes(nodeId))
   );
 }
 

@@ -26,7 +26,7 @@ import type { Store } from "../../store/store.js";
 import type { Listeners } from "./listeners.js";
 import { incomplete, missingText, unplacedText } from "./missing.js";
 import { NodeLane } from "./node-lane.js";
-import { isExhausted, isSelected, isUnplaced, selectedTasks, taskName, watched } from "./selection.js";
+import { isExhausted, isNamed, isSelected, isUnplaced, selectedTasks, taskName, watched } from "./selection.js";
 
 export interface SubscriptionSurroundings {
   readonly store: Store;
@@ -52,6 +52,7 @@ const LISTENER_PATIENCE_MS = 4000;
 const ANSWER_PATIENCE_MS = 10_000;
 /** Those who follow see other nodes' lines although one does not say that it has nothing. */
 const FOLLOW_PATIENCE_MS = 1000;
+const MAX_NOTICE_BYTES = 512;
 const BATCH_LINES = 32;
 const BATCH_BYTES = 64 * 1024;
 const DEFAULT_OPTIONS: LogSubscriptionOptions = { streams: [], follow: false, tail: TAIL_ALL, since: undefined };
@@ -175,7 +176,7 @@ export class Subscription {
     if (this.#isOver) return;
     for (const { kind, object, action } of events) {
       if (kind === "task" && action !== "remove") this.#see(object);
-      else if (kind === "task") this.#unplaced.delete(object.id);
+      else if (kind === "task") this.#forget(object);
       else if (kind === "node") {
         const lane = this.#lanes.get(object.id);
         if (lane && (action === "remove" || object.status?.state === NodeState.DOWN)) this.#nodeLost(lane);
@@ -199,6 +200,11 @@ export class Subscription {
     } else if (lane.add(task) && this.#options.follow && (lane.state === "done" || lane.state === "missing")) {
       this.#ask(lane);
     }
+  }
+
+  #forget({ id, nodeId }: Task): void {
+    this.#unplaced.delete(id);
+    this.#lanes.get(nodeId)?.remove(id);
   }
 
   #open(nodeId: string): NodeLane {
@@ -237,13 +243,14 @@ export class Subscription {
   async #take(lane: NodeLane, messages: readonly LogMessage[], over: Promise<never>): Promise<void> {
     lane.activeAtMs = this.#now;
     for (const { context } of messages) this.#check(lane, context!);
-    for (const message of messages) if (isNotice(message)) this.#say(message.context, message.data.toString());
+    for (const message of messages)
+      if (isNotice(message)) this.#say(message.context, message.data.toString("utf8", 0, MAX_NOTICE_BYTES));
     const lines = lane.fresh(messages.filter((message) => !isNotice(message)));
     if (lines.length > 0) {
       await Promise.race([lane.offer(lines, () => this.#passOn()), over]);
       lane.activeAtMs = this.#now;
     } else if (messages.length === 0) {
-      // As tswarm's agents say that they have nothing more at present.
+      lane.saysRest = true;
       lane.merge.rest();
       this.#passOn();
     }
@@ -253,7 +260,9 @@ export class Subscription {
   #check(lane: NodeLane, { taskId, serviceId, nodeId }: LogContext): void {
     if (taskId === "") return;
     const task = lane.task(taskId) ?? this.#around.store.view((read) => read.get("task", taskId));
-    const isOwn = task?.nodeId === nodeId && task.serviceId === serviceId && isSelected(this.#selector, task);
+    const isOwn = task
+      ? task.nodeId === nodeId && task.serviceId === serviceId && isSelected(this.#selector, task)
+      : lane.hasService(serviceId) && isNamed(this.#selector, { taskId, serviceId, nodeId });
     if (!isOwn) throw permissionDenied(`task ${taskId} is not one that node ${nodeId} was asked for`);
   }
 
@@ -342,6 +351,7 @@ export class Subscription {
       } else if (this.#stream.blocked) {
         lane.activeAtMs = now;
       } else if (follow && silentMs > FOLLOW_PATIENCE_MS) {
+        lane.saysRest = false;
         lane.merge.rest();
       } else if (silentMs > ANSWER_PATIENCE_MS) {
         this.#miss(lane, `has not answered for ${ANSWER_PATIENCE_MS / 1000} seconds`);

@@ -152,7 +152,8 @@ test("one stream, the newest lines of each, since a time; by task and by node", 
   t.is(await read({ selector: { taskIds: ["t2"] } }), "d");
   t.is(await read({ selector: { taskIds: ["nosuch"] } }), "");
   t.is(await read({ selector: node, options: { streams: [LogStream.LOG_STREAM_STDERR] } }), "c");
-  t.is(await read({ selector: node, options: { tail: tailOf(1) } }), "bcd");
+  t.is(await read({ selector: node, options: { tail: tailOf(1) } }), "cd", "of each task");
+  t.is(await read({ selector: node, options: { tail: tailOf(2) } }), "bcd");
   t.is(await read({ selector: node, options: { tail: tailOf(0) } }), "");
   t.is(await read({ selector: node, options: { since: { seconds: 2000 } } }), "cd");
 });

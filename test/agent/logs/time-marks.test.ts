@@ -1,5 +1,6 @@
 import test from "ava";
 import fc from "fast-check";
+import { newestOf } from "../../../src/agent/logs/tail-split.js";
 import {
   decodeMarks,
   encodeMarks,
@@ -76,5 +77,32 @@ test("thinned marks forget what is not kept, and of the rest only become coarser
         }
       },
     ),
+  );
+});
+
+test("the newest lines of a task are those of both streams together", (t) => {
+  t.deepEqual(
+    newestOf(
+      [
+        [1n, 5n],
+        [2n, 3n],
+      ],
+      2,
+    ),
+    [1, 1],
+  );
+  t.deepEqual(newestOf([[1n, 5n], []], 5), [2, 0]);
+  t.deepEqual(newestOf([[4n], [4n]], 1), [0, 1], "of the same time the second comes later");
+  const list = fc
+    .array(fc.bigInt({ min: 0n, max: 20n }), { maxLength: 20 })
+    .map((times) => times.sort((a, b) => Number(a - b)));
+  fc.assert(
+    fc.property(list, list, fc.nat(45), (a, b, lines) => {
+      const [ofA, ofB] = newestOf([a, b], lines) as [number, number];
+      t.is(ofA + ofB, Math.min(lines, a.length + b.length));
+      const all = [...a, ...b].sort((x, y) => Number(x - y));
+      const own = [...a.slice(a.length - ofA), ...b.slice(b.length - ofB)].sort((x, y) => Number(x - y));
+      t.deepEqual(own, all.slice(Math.max(0, all.length - lines)));
+    }),
   );
 });

@@ -233,6 +233,26 @@ test("who follows hears of new tasks on further nodes, of a node that goes and c
   t.regex((await two.ended)!.details, /has ended/);
 });
 
+test("nodes that never say that they have nothing, as Docker's, hold up others only once", async (t) => {
+  const world = await bed(t);
+  const { agents, cluster } = world;
+  const reading = read(t, world, { follow: true });
+  await bothAsked(world);
+  const [one, two] = [agents[0].publish(), agents[1].publish()];
+  one.send(line(world[2]!, 5, "a"));
+  two.send(line(world[3]!, 6, "b"));
+  await cluster.until("the first", () => reading.lines.length === 1);
+  for (let i = 0; i < 6; i++) await cluster.pass(250);
+  await cluster.until("the first node is not waited for any more", () => reading.lines.length === 2);
+  // Nor is the second, after as long.
+  for (let i = 0; i < 6; i++) await cluster.pass(250);
+  for (let number = 0; number < 5; number++) {
+    one.send(line(world[2]!, 7 + number, `${number}`));
+    await cluster.until("it comes without the other", () => reading.lines.length === 3 + number);
+  }
+  t.is(reading.lines.join(""), "ab01234");
+});
+
 test("a reader that does not read holds up the publishers, and loses nothing", async (t) => {
   const world = await bed(t);
   const { agents, cluster } = world;
