@@ -147,7 +147,7 @@ export class Agent {
       identity: options.identity,
       list: options.managers,
       random: Math.random,
-      now: Date.now,
+      now: systemClock.steady,
       onSilent: (address) => this.#link.leave(address),
     });
     this.#session = new DispatcherSession({

@@ -13,6 +13,7 @@ import {
 import { NodeDescription } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import type { SimulatedProcess } from "../simulation/process-host.js";
 import { SeededRandom } from "../simulation/random.js";
+import type { VirtualTime } from "../simulation/virtual-time.js";
 import type { ClusterWorld } from "./cluster-world.js";
 import { FakeHost } from "./fake-host.js";
 import { SimulatedClient } from "./simulated-grpc.js";
@@ -95,7 +96,7 @@ export class AgentHost {
   #run(process: SimulatedProcess): void {
     const { trace } = this.#world;
     const random = this.#random.next;
-    const clock = clockOf(process);
+    const clock = clockOf(process, this.#world.time);
     const log = (line: string) => {
       if (process.isAlive) trace.note(this.name, line);
     };
@@ -152,7 +153,7 @@ export class AgentHost {
 
   #connect(process: SimulatedProcess, choice: ManagerChoice): DispatcherTransport {
     const { exchange, clusterId } = this.#world;
-    const address = choice.pick(process.now());
+    const address = choice.pick(this.#world.time.now);
     const place = { process, name: this.name };
     const subject = () => ({
       nodeId: this.nodeId,
@@ -161,16 +162,18 @@ export class AgentHost {
     });
     const client = new SimulatedClient(exchange, place, address, subject);
     const calls = grpcDispatcher(dispatcherCalls(client), (failure) => {
-      if (failure) choice.failed(address, failure.silent ? "silent" : "refused", process.now());
+      if (failure) choice.failed(address, failure.silent ? "silent" : "refused", this.#world.time.now);
     });
     if (this.kind === "swarmkit") return calls;
     return streamTransport(client.client, calls, () => undefined);
   }
 }
 
-function clockOf(process: SimulatedProcess): Clock {
+function clockOf(process: SimulatedProcess, time: VirtualTime): Clock {
   return {
     now: () => process.now(),
+    // However often the clock is set.
+    steady: () => time.now,
     pause: (durationMs, signal) =>
       new Promise((resolve) => {
         if (signal?.aborted) {

@@ -64,8 +64,8 @@ export class HealthWatch {
   async #run(begin: HealthState): Promise<void> {
     const { times } = this.#check;
     const stopped = this.#stopped.signal;
-    const startedMs = this.#clock.now() - this.#check.runsForMs();
-    const now = () => this.#clock.now() - startedMs;
+    const startedMs = this.#clock.steady() - this.#check.runsForMs();
+    const now = () => this.#clock.steady() - startedMs;
     for (let state = begin; ; ) {
       await this.#clock.pause(pauseMs(state, times, now()), stopped);
       if (stopped.aborted) return;

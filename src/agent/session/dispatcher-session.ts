@@ -100,7 +100,7 @@ export class DispatcherSession {
   }
 
   #step(input: SessionInput): void {
-    for (const command of this.#machine.step(this.#clock.now(), input)) this.#carryOut(command);
+    for (const command of this.#machine.step(this.#clock.steady(), input)) this.#carryOut(command);
     void this.#setAlarm();
   }
 
@@ -112,7 +112,7 @@ export class DispatcherSession {
     if (wakeAtMs === undefined) return;
     const alarm = new AbortController();
     this.#alarm = alarm;
-    await this.#clock.pause(Math.max(0, wakeAtMs - this.#clock.now()), alarm.signal);
+    await this.#clock.pause(Math.max(0, wakeAtMs - this.#clock.steady()), alarm.signal);
     if (alarm.signal.aborted) return;
     this.#alarmAtMs = undefined;
     this.#step({ kind: "tick" });
@@ -139,7 +139,7 @@ export class DispatcherSession {
       case "registered":
         log(`session ${command.sessionId} with the dispatcher stands`);
         for (const [taskId, status] of assignments.statuses()) {
-          this.#machine.step(this.#clock.now(), { kind: "status", taskId, status });
+          this.#machine.step(this.#clock.steady(), { kind: "status", taskId, status });
         }
         onRegistered?.(true);
         // What changed while the session was being opened.

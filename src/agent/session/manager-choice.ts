@@ -47,7 +47,7 @@ const FORGIVEN_AFTER_MS = 15_000;
 export class ManagerChoice {
   readonly #list: ManagerList;
   readonly #random: () => number;
-  /** When an address counts as failed last, ms since 1970. */
+  /** When an address counts as failed last, by the time that comes from outside. */
   readonly #failures = new Map<string, number>();
 
   constructor(list: ManagerList, random: () => number) {

@@ -14,7 +14,7 @@ export interface ManagersOptions {
   readonly identity: TlsIdentity;
   readonly list: ManagerList;
   readonly random: () => number;
-  /** Milliseconds since 1970. */
+  /** Milliseconds that only grow. */
   readonly now: () => number;
   /** The session heard nothing of this manager any more. */
   readonly onSilent: (address: string) => void;

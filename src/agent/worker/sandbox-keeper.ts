@@ -101,7 +101,7 @@ export class SandboxKeeper {
   ended(): void {
     if (this.#released) return;
     this.#over = true;
-    this.#endedAtMs ??= this.#times.clock.now();
+    this.#endedAtMs ??= this.#times.clock.steady();
     this.#network.withdraw(this.#taskId);
   }
 
@@ -115,7 +115,7 @@ export class SandboxKeeper {
   /** Waits until the sandbox of an ended task has stood long enough, and removes it; returns early when something changed. */
   async release(change: AbortSignal): Promise<void> {
     const { clock, lingerMs, random } = this.#times;
-    const waitMs = this.#endedAtMs === undefined ? 0 : this.#endedAtMs + lingerMs - clock.now();
+    const waitMs = this.#endedAtMs === undefined ? 0 : this.#endedAtMs + lingerMs - clock.steady();
     if (waitMs > 0) {
       await clock.pause(waitMs, change);
       return;

@@ -12,6 +12,10 @@ class SimulatedClock implements Clock {
     return this.nowMs;
   }
 
+  steady(): number {
+    return this.nowMs;
+  }
+
   async pause(durationMs: number, signal?: AbortSignal): Promise<void> {
     if (signal?.aborted) return;
     await new Promise<void>((resolve) => {

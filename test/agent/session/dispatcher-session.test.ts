@@ -29,6 +29,7 @@ import { TaskState, TaskStatus } from "../../../src/api/generated/docker/swarmki
 /** Real time, but long pauses are short: the order stays what it was. */
 const hastyClock: Clock = {
   now: () => Date.now(),
+  steady: () => performance.now(),
   pause: (durationMs, signal) =>
     new Promise((resolve) => {
       const end = () => {
