@@ -1,40 +1,32 @@
 /** Runs one task as a process on the host's files, in a sandbox of its own. */
 import { closeSync, existsSync, readFileSync } from "node:fs";
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import type { HealthCheck } from "../../health/health-watch.js";
 import { type TaskController, TaskError, type TaskExit, type TaskSandbox } from "../executor.js";
 import type { Payloads } from "../payloads.js";
-import { type Account, findAccount } from "./accounts.js";
 import { type CgroupPlan, planCgroups } from "./cgroup-plan.js";
-import { DEFAULT_PATH, taskEnvironment } from "./environment.js";
+import { taskEnvironment } from "./environment.js";
 import { describeExit, LOST_SUPERVISOR_STATUS } from "./exit-status.js";
+import { checkHost } from "./host-check.js";
 import { initScript, type LaunchFacts, probeScript, runScript, setupScript } from "./launch-scripts.js";
 import type { Lifeline } from "./lifeline.js";
-import { mountTarget, OWN_FILES } from "./mount-targets.js";
+import { OWN_FILES } from "./mount-targets.js";
 import { PayloadFeed } from "./payload-feed.js";
 import { PAYLOADS, payloadLines } from "./payload-files.js";
 import { PROBE_ANSWERS, PROBE_ORDERS } from "./probe-answer.js";
 import { ProcessHealth } from "./process-health.js";
 import { signalProcess } from "./process-identity.js";
 import type { ProcessTask } from "./process-task.js";
-import { findProgram } from "./program-lookup.js";
 import { namespaceMounts, sandboxFstab } from "./sandbox-mounts.js";
 import { SETUP_PATH, type Starter } from "./starter.js";
 import type { Supervision } from "./supervision.js";
 import { countOutOfMemoryKills, createCgroups } from "./task-cgroup.js";
-import { checkTaskMounts, pathOnHost } from "./task-mounts.js";
 import { cgroupLines, unitScript } from "./task-unit.js";
 
 const SETUP_DEADLINE_MS = 30_000;
 /** In the task's folder. */
 const UNIT_SCRIPT = "unit-script";
-
-interface Checked {
-  readonly account: Account;
-  readonly mountTargets: Readonly<Record<(typeof OWN_FILES)[number], string>>;
-}
 
 export class ProcessController implements TaskController {
   readonly #task: ProcessTask;
@@ -65,7 +57,7 @@ export class ProcessController implements TaskController {
   }
 
   async prepare(): Promise<void> {
-    await this.#check();
+    await checkHost(this.#task, (reason) => this.#fail(reason));
     this.#payloadData();
     await this.#supervision.files.make();
     await this.#starter.makeFifo(this.#supervision.files.lifeline);
@@ -122,39 +114,6 @@ export class ProcessController implements TaskController {
     this.#supervision.release();
   }
 
-  async #check(): Promise<Checked> {
-    const { command, dir, env, user, groups } = this.#task;
-    const fail = (reason: string) => this.#fail(reason);
-    const onHost = (path: string) => pathOnHost(this.#task.mounts, path);
-    await checkTaskMounts(this.#task.mounts, fail);
-    const folder = await stat(onHost(dir)).catch((error: NodeJS.ErrnoException) =>
-      fail(`working folder ${dir}: ${error.code}`),
-    );
-    if (!folder.isDirectory()) fail(`working folder ${dir} is not a folder`);
-    await findProgram(command[0], env.get("PATH") ?? DEFAULT_PATH, dir, fail, onHost);
-    const [passwd, group] = await Promise.all([readIfThere("/etc/passwd"), readIfThere("/etc/group")]);
-    const account = findAccount(user, groups, passwd, group, fail);
-    await this.#checkTargets(onHost, fail);
-    try {
-      const [resolvConf, hosts, hostname] = await Promise.all(OWN_FILES.map((name) => mountTarget(`/etc/${name}`)));
-      return { account, mountTargets: { "resolv.conf": resolvConf!, hosts: hosts!, hostname: hostname! } };
-    } catch (error) {
-      return fail(`no place to mount the task's own files: ${(error as Error).message}`);
-    }
-  }
-
-  /** In place of a file of the host's there must be one: nothing is made on the host. */
-  async #checkTargets(onHost: (path: string) => string, fail: (reason: string) => never): Promise<void> {
-    for (const { kind, name, target, folder } of this.#task.files) {
-      if (!target.startsWith("/")) continue;
-      const found = await stat(onHost(target)).catch(() => undefined);
-      if (found?.isFile()) continue;
-      fail(
-        `${kind} ${name}: ${target} is ${found ? "no file" : "not there"} on this host: make it an empty file, or take a name below ${folder}`,
-      );
-    }
-  }
-
   /** What the task's files hold, in their order. @throws TaskError when the node has not got it, fatal when it will not come */
   #payloadData(): readonly Uint8Array[] {
     return this.#task.files.map(({ kind, id, name }) => {
@@ -179,7 +138,7 @@ export class ProcessController implements TaskController {
 
   async #launch(sandbox: TaskSandbox): Promise<void> {
     const { files } = this.#supervision;
-    const { account, mountTargets } = await this.#check();
+    const { account, mountTargets } = await checkHost(this.#task, (reason) => this.#fail(reason));
     const data = this.#payloadData();
     // A task may have waited long for its start, and somebody may have tidied up meanwhile.
     await this.#createCgroups();
@@ -283,14 +242,5 @@ export class ProcessController implements TaskController {
 
   #fail(reason: string): never {
     throw new TaskError(`${this.#task.label}: ${reason}`, true);
-  }
-}
-
-async function readIfThere(path: string): Promise<string> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
-    throw error;
   }
 }
