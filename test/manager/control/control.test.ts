@@ -69,12 +69,6 @@ const BAD_SERVICES: readonly (readonly [
     /^cluster volumes/,
   ],
   [
-    "a secret",
-    { task: { runtime: { $case: "container", value: { image: "i", secrets: [{ secretId: "s" }] } } } },
-    INVALID_ARGUMENT,
-    "malformed secret reference",
-  ],
-  [
     "a reserved runtime",
     { task: { runtime: { $case: "generic", value: { kind: "container", payload: {} } } } },
     INVALID_ARGUMENT,

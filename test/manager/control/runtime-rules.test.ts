@@ -56,6 +56,7 @@ const REFUSED: readonly (readonly [what: string, spec: PartialServiceSpec, text:
       ] as const,
   ),
   ["a secret without id", process({ secrets: [{ secretName: "s", target: file("s") }] }), "malformed secret reference"],
+  ["a container's secret without name", container({ secrets: [{ secretId: "s" }] }), "malformed secret reference"],
   ["a config without name", process({ configs: [{ configId: "s", target: file("s") }] }), "malformed config reference"],
   [
     "a secret without target",
