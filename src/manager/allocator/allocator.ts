@@ -14,7 +14,7 @@ import { isOver, isWanted, stateOf, statusAt } from "../task-life.js";
 import { AllocationError, type Hindrance } from "./allocation-error.js";
 import { type GrantContext, nodeRules, serviceRules, taskRules, wantedNetworkIds } from "./grant-rules.js";
 import { Grants } from "./grants.js";
-import { NetworkPools } from "./network-pools.js";
+import { choosesSubnet, NetworkPools } from "./network-pools.js";
 import { AttachedNetworks, isNetworkAllocated } from "./network-record.js";
 import { NodeNetworks } from "./node-networks.js";
 import { PublishedPorts } from "./published-ports.js";
@@ -115,26 +115,14 @@ export class Allocator implements Reconciler {
   }
 
   async reconcile(): Promise<number | undefined> {
-    const { store, log, clock } = this.#options;
     this.#hasReleased = false;
     this.#retryShort();
     await this.#allocateNetworks();
-    const [node, ...more] = await this.#nodes.run();
-    if (node) log(`allocator: node ${node} and ${more.length} others: ${this.#nodes.waiting.get(node)}`);
-    const services = await this.#services.run();
-    for (const id of services) {
-      log(`allocator: service ${id}: ${this.#services.waiting.get(id)}`);
-      // Its tasks say why they wait.
-      this.#tasks.retry("service", id);
-    }
-    const tasks = await this.#tasks.run();
-    await store.batch(tasks, (tx, id) => {
-      const task = tx.get("task", id);
-      const reason = this.#tasks.waiting.get(id);
-      if (!task || stateOf(task) !== TaskState.NEW || reason === undefined) return;
-      const change = { state: TaskState.NEW, message: "waits for what it needs", err: reason };
-      tx.update("task", { ...task, status: statusAt(task.status, change, clock.now()) });
-    });
+    await this.#nodes.run();
+    await this.#services.run();
+    this.#logReasons();
+    await this.#tasks.run();
+    await this.#tellTasks();
     return this.#nextWakeMs();
   }
 
@@ -166,9 +154,39 @@ export class Allocator implements Reconciler {
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 
+  #logReasons(): void {
+    const { log } = this.#options;
+    const [node, ...more] = this.#nodes.explained;
+    if (node) log(`allocator: node ${node} and ${more.length} others: ${this.#nodes.waiting.get(node)}`);
+    this.#nodes.explained.clear();
+    for (const id of this.#services.explained) {
+      log(`allocator: service ${id}: ${this.#services.waiting.get(id)}`);
+      // Its tasks say why they wait.
+      this.#tasks.retry("service", id);
+    }
+    this.#services.explained.clear();
+  }
+
+  /** Writes on tasks why they wait. */
+  async #tellTasks(): Promise<void> {
+    const { store, clock } = this.#options;
+    const { explained, waiting } = this.#tasks;
+    const ids = [...explained];
+    await store.batch(ids, (tx, id) => {
+      const task = tx.get("task", id);
+      const reason = waiting.get(id);
+      if (!task || stateOf(task) !== TaskState.NEW || reason === undefined) return;
+      const change = { state: TaskState.NEW, message: "waits for what it needs", err: reason };
+      tx.update("task", { ...task, status: statusAt(task.status, change, clock.now()) });
+    });
+    for (const id of ids) explained.delete(id);
+  }
+
   async #allocateNetworks(): Promise<void> {
     const { store, log } = this.#options;
-    for (const id of [...this.#dirtyNetworks]) {
+    const networks = store.view((read) => [...this.#dirtyNetworks].flatMap((id) => read.get("network", id) ?? []));
+    // Who may have any subnet must not have one that another asks for.
+    for (const { id } of networks.sort((a, b) => Number(choosesSubnet(b)) - Number(choosesSubnet(a)))) {
       const network = store.view((read) => read.get("network", id));
       this.#dirtyNetworks.delete(id);
       if (!network || isNetworkAllocated(network)) continue;
@@ -181,8 +199,11 @@ export class Allocator implements Reconciler {
         if (!store.view((read) => read.get("network", id))) this.#pools.release(id);
       } catch (error) {
         this.#pools.release(id);
+        if (!(error instanceof AllocationError)) {
+          this.#dirtyNetworks.add(id);
+          throw error;
+        }
         this.#waitingNetworks.add(id);
-        if (!(error instanceof AllocationError)) throw error;
         log(`allocator: network ${network.spec?.annotations?.name}: ${error.message}`);
       }
     }

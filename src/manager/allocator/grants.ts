@@ -54,6 +54,8 @@ export class Grants<K extends AddressedKind> {
   readonly dirty = new Set<string>();
   /** Objects without what they need. They are looked at again after {@link retry}. */
   readonly waiting = new Waiting();
+  /** Objects whose reason to wait is new; whoever tells of it takes them out. */
+  readonly explained = new Set<string>();
   readonly #held = new Map<string, readonly HeldAddress[]>();
   readonly #underWay = new Set<string>();
   readonly #rules: GrantRules<K>;
@@ -89,6 +91,7 @@ export class Grants<K extends AddressedKind> {
   release(id: string): boolean {
     this.dirty.delete(id);
     this.waiting.delete(id);
+    this.explained.delete(id);
     const held = this.#held.get(id);
     if (!held) return false;
     const now = this.#clock.now();
@@ -108,9 +111,8 @@ export class Grants<K extends AddressedKind> {
     return count;
   }
 
-  /** Looks at all dirty objects. @returns ids of those whose reason to wait is new */
-  async run(): Promise<readonly string[]> {
-    const explained: string[] = [];
+  /** Looks at all dirty objects. */
+  async run(): Promise<void> {
     const commits: Promise<void>[] = [];
     const failures: unknown[] = [];
     while (this.dirty.size > 0 && failures.length === 0) {
@@ -120,14 +122,13 @@ export class Grants<K extends AddressedKind> {
         await commits.shift();
         continue;
       }
-      const planned = this.#store.view((read) => ids.flatMap((id) => this.#plan(id, read, explained)));
+      const planned = this.#store.view((read) => ids.flatMap((id) => this.#plan(id, read)));
       if (planned.length > 0) commits.push(this.#commit(planned).catch((error: unknown) => void failures.push(error)));
       if (commits.length >= MAX_IN_FLIGHT) await commits.shift();
       if (this.dirty.size > 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await Promise.all(commits);
     if (failures.length > 0) throw failures[0];
-    return explained;
   }
 
   #next(): readonly string[] {
@@ -141,11 +142,11 @@ export class Grants<K extends AddressedKind> {
     return ids;
   }
 
-  #plan(id: string, read: StoreReader, explained: string[]): readonly Planned<ObjectTypes[K]>[] {
+  #plan(id: string, read: StoreReader): readonly Planned<ObjectTypes[K]>[] {
     const object = read.get(this.#rules.kind, id);
     const taken: HeldAddress[] = [];
     const lacks = (error: AllocationError) => {
-      if (this.waiting.set(id, error)) explained.push(id);
+      if (this.waiting.set(id, error)) this.explained.add(id);
     };
     try {
       const grant =

@@ -232,6 +232,11 @@ const NONE: readonly string[] = [];
 const ANY: TakeOptions = {};
 const NO_CHOICE: IPAMConfig = { family: AddressFamily.IPV4, subnet: "", range: "", gateway: "", reserved: {} };
 
+/** The network asks for certain addresses. */
+export function choosesSubnet({ spec }: Network): boolean {
+  return spec?.ipam?.configs.some(({ subnet }) => subnet !== "") ?? false;
+}
+
 /** A subnet of each family that the network is to have, chosen or not. */
 function wantedConfigs({ spec }: Network): readonly IPAMConfig[] {
   const asked = spec?.ipam?.configs ?? [];

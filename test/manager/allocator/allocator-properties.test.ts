@@ -30,6 +30,8 @@ const step = fc.record({
   kind: fc.constantFrom(...KINDS),
   pick: fc.nat({ max: 8 }),
   count: fc.integer({ min: 1, max: 4 }),
+  /** How often the log is busy when the allocator writes what follows from it. */
+  refusals: fc.constantFrom(0, 0, 0, 1, 2),
 });
 
 type Step = typeof step extends fc.Arbitrary<infer S> ? S : never;
@@ -49,10 +51,12 @@ test("nothing is held twice, what came back rests, nodes have what they wait for
       for (const one of steps) {
         if (one.kind === "restart") await world.restart();
         else if (one.kind === "time") world.clock.advance(one.count * 20_000);
+        else if (one.refusals > 0) await world.changeBusily((tx) => act(tx, one, () => ++serial), one.refusals);
         else await world.change((tx) => act(tx, one, () => ++serial));
         await world.idle();
         if (ledger.wrong.length > 0) throw new Error(ledger.wrong.join("; "));
         world.store.view(checkNodes);
+        world.store.view(checkReasons);
       }
       await world.change((tx) => {
         for (const { id } of tx.all("task")) tx.remove("task", id);
@@ -153,4 +157,14 @@ function checkNodes(read: StoreReader): void {
       throw new Error(`${node.id} has ${present}, and wants ${[...wanted]}`);
     }
   }
+}
+
+/** All networks have what they need, and a task that waits says why. */
+function checkReasons(read: StoreReader): void {
+  const network = read.all("network").find(({ ipam }) => !ipam);
+  if (network) throw new Error(`${network.id} has no subnet`);
+  const silent = read.all("task").find((one) => one.status?.state === TaskState.NEW && one.status.err === "");
+  // A task of a service that is gone has nothing to wait for.
+  const isOrphan = silent && silent.serviceId !== "" && !read.get("service", silent.serviceId);
+  if (silent && !isOrphan) throw new Error(`${silent.id} does not say why it waits`);
 }

@@ -5,15 +5,28 @@ import { TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.j
 import { Allocator } from "../../../src/manager/allocator/allocator.js";
 import { parseRange } from "../../../src/manager/allocator/ip-range.js";
 import { ControlLoop } from "../../../src/manager/loop/control-loop.js";
-import { MemoryProposer } from "../../../src/store/proposer.js";
+import { RaftError } from "../../../src/raft/node/raft.js";
+import { type Acceptance, MemoryProposer, type Proposal } from "../../../src/store/proposer.js";
 import { Store } from "../../../src/store/store.js";
 import type { Transaction } from "../../../src/store/transaction.js";
 import { ManualClock } from "../manual-clock.js";
 
+/** A log that is busy as often as it is told to be. */
+class RefusingLog extends MemoryProposer {
+  refusals = 0;
+
+  override propose(proposal: Proposal): Acceptance {
+    if (this.refusals === 0) return super.propose(proposal);
+    this.refusals--;
+    return { accepted: false, reason: Promise.resolve(new RaftError("busy", "the log is busy")) };
+  }
+}
+
 /** A store with an allocator, which a test stops and starts again. */
 export class World {
   readonly clock = new ManualClock();
-  readonly store = new Store(new MemoryProposer(), this.clock);
+  readonly log = new RefusingLog();
+  readonly store = new Store(this.log, this.clock);
   readonly logged: string[] = [];
   #loop: ControlLoop | undefined;
 
@@ -44,6 +57,16 @@ export class World {
 
   async change(body: (tx: Transaction) => void): Promise<void> {
     await this.store.update(body);
+    await this.idle();
+  }
+
+  /** As {@link change}; what the allocator writes then is refused a few times, until it tries again. */
+  async changeBusily(body: (tx: Transaction) => void, refusals: number): Promise<void> {
+    await this.store.update(body);
+    this.log.refusals = refusals;
+    await this.idle();
+    this.log.refusals = 0;
+    this.clock.advance(1000);
     await this.idle();
   }
 
