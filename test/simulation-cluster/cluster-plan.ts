@@ -21,6 +21,8 @@ export interface ClusterPlan {
   readonly actions: readonly ClusterAction[];
   /** When the trouble ends, ms. */
   readonly endsAt: number;
+  /** So long all that is asked for may take afterwards, ms: lost nodes are found lost, failed tasks wait, updates have their delays. */
+  readonly patienceMs: number;
 }
 
 export interface ClusterPlanOptions {
@@ -32,6 +34,8 @@ export interface ClusterPlanOptions {
   readonly faults: number;
   /** What people ask for. */
   readonly requests: number;
+  /** See {@link ClusterPlan}. */
+  readonly patienceMs?: number;
 }
 
 export const DEFAULT_CLUSTER: ClusterPlanOptions = { faults: 30, requests: 60 };
@@ -39,6 +43,7 @@ export const DEFAULT_CLUSTER: ClusterPlanOptions = { faults: 30, requests: 60 };
 /** Mean time between faults. */
 const FAULT_INTERVAL_MS = 2000;
 const QUIET_START_MS = 4000;
+const PATIENCE_MS = 600_000;
 /** The plan of managers' faults is made in the time of their own simulation. */
 const RAFT_FAULT_INTERVAL_MS = 180;
 const RAFT_QUIET_MS = 800;
@@ -186,6 +191,7 @@ export function clusterPlanOf(seed: number, options: ClusterPlanOptions = DEFAUL
     swarmkit: random.pick([0, 0.2, 1]),
     actions,
     endsAt: QUIET_START_MS + spanMs,
+    patienceMs: options.patienceMs ?? PATIENCE_MS,
   };
 }
 

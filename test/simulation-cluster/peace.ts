@@ -22,6 +22,7 @@ import type { Swarm } from "./swarm.js";
 
 const RETRY_MS = 1000;
 const MOST_REPLICAS = 5;
+const QUICKLY = { parallelism: 0, delay: undefined, monitor: { seconds: 1, nanos: 0 } };
 /** Begins what peace asks for; the rest of the name is by chance. */
 const PEACEFUL = `${GOOD}-in-peace`;
 
@@ -60,6 +61,8 @@ export function askForPeace(world: ClusterWorld, swarm: Swarm): () => readonly s
                 resources: undefined,
                 restart: { ...DEFAULT_RESTART, delay: { seconds: 1, nanos: 0 } },
               },
+              // At once: how long updates take is shown elsewhere.
+              ...(spec.update ? { update: { ...spec.update, ...QUICKLY } } : {}),
               // A port of its own: two services cannot be on every node's 9000.
               endpoint: spec.endpoint && { ...spec.endpoint, ports: [] },
             })),

@@ -8,6 +8,8 @@ import type { Transaction } from "../../src/store/transaction.js";
 export interface PlantedInCluster {
   /** Of what managers write, as they wanted it; undefined: it is not written at all. */
   readonly write?: (kind: Kind, object: ObjectTypes[Kind], tx: Transaction) => ObjectTypes[Kind] | undefined;
+  /** What is not forgotten though it should be. */
+  readonly keep?: (kind: Kind, id: string) => boolean;
   /** Of what nodes are told. */
   readonly assignments?: (message: AssignmentsMessage) => AssignmentsMessage;
   /** Of what a host starts: another task than it was told to. */
@@ -17,13 +19,17 @@ export interface PlantedInCluster {
 export const SOUND_CLUSTER: PlantedInCluster = {};
 
 /** The store as a manager's parts have it. */
-export function plantedStore(store: Store, { write }: PlantedInCluster): Store {
-  if (!write) return store;
+export function plantedStore(store: Store, flaws: PlantedInCluster): Store {
+  if (!flaws.write && !flaws.keep) return store;
+  const { write = (_kind, object) => object, keep = () => false } = flaws;
   const flawed = (tx: Transaction): Transaction =>
     instead(tx, {
       create: ((kind: Kind, object: ObjectTypes[Kind]) => {
         const written = write(kind, object, tx);
         if (written) tx.create(kind, written as never);
+      }) as never,
+      remove: ((kind: Kind, id: string) => {
+        if (!keep(kind, id)) tx.remove(kind, id);
       }) as never,
       update: ((kind: Kind, object: ObjectTypes[Kind]) => {
         const written = write(kind, object, tx);

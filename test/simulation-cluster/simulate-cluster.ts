@@ -32,9 +32,6 @@ export interface ClusterOutcome {
 }
 
 const FOUNDING_MS = 60_000;
-/** After the trouble all must run within this: lost nodes are found lost, failed tasks wait, updates have their delays. */
-const PEACE_MS = 600_000;
-const REMOVAL_MS = 300_000;
 const LOOK_MS = 500;
 
 /** Not two at once in one process. */
@@ -96,22 +93,23 @@ async function run(world: ClusterWorld, plan: ClusterPlan) {
   swarm.heal();
   const healed = time.now;
   const isAsked = askForPeace(world, swarm);
-  const missing = await until(world, PEACE_MS, () =>
+  const { patienceMs } = plan;
+  const missing = await until(world, patienceMs, () =>
     isWhole(swarm) ? [...isAsked(), ...whatIsMissing(world, swarm)] : [tellState(swarm)],
   );
   if (rules.breach) return took;
   if (missing.length > 0) {
-    rules.broken("what is asked for runs", `not ${PEACE_MS / 1000} s after the trouble: ${some(missing)}`);
+    rules.broken("what is asked for runs", `not ${patienceMs / 1000} s after the trouble: ${some(missing)}`);
     return took;
   }
   took.healedInMs = time.now - healed;
   trace.note("story", `all runs after ${Math.round(took.healedInMs)} ms; all is removed`);
   const removed = time.now;
   const isRemoved = removeAll(world, swarm);
-  const left = await until(world, REMOVAL_MS, () => [...isRemoved(), ...whatIsLeft(world, swarm)]);
+  const left = await until(world, patienceMs / 2, () => [...isRemoved(), ...whatIsLeft(world, swarm)]);
   if (rules.breach) return took;
   took.emptiedInMs = time.now - removed;
-  if (left.length > 0) rules.broken("nothing is left", `${REMOVAL_MS / 1000} s after all was removed: ${some(left)}`);
+  if (left.length > 0) rules.broken("nothing is left", `${patienceMs / 2000} s after all was removed: ${some(left)}`);
   else checkStores(world, swarm);
   return took;
 }

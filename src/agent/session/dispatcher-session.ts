@@ -44,6 +44,8 @@ export interface DispatcherSessionOptions {
   readonly clock?: Clock;
 }
 
+/** One for all: an error each time costs more than the alarm. */
+const SET_ANEW = new Error("the alarm is set to another time");
 const UNKNOWN_FAILURE = { sessionInvalid: false, silent: false };
 /** The node may be given a new label, more memory, another driver while it runs. */
 const DESCRIBE_EVERY_MS = 20_000;
@@ -108,7 +110,7 @@ export class DispatcherSession {
     const { wakeAtMs } = this.#machine;
     if (wakeAtMs === this.#alarmAtMs) return;
     this.#alarmAtMs = wakeAtMs;
-    this.#alarm.abort();
+    this.#alarm.abort(SET_ANEW);
     if (wakeAtMs === undefined) return;
     const alarm = new AbortController();
     this.#alarm = alarm;

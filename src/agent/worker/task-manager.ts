@@ -274,10 +274,12 @@ export class TaskManager {
   #wake(): void {
     const before = this.#change;
     this.#change = new AbortController();
-    before.abort();
+    before.abort(CHANGED);
   }
 }
 
+/** One for all: to make an error each time costs more than all else of a change. */
+const CHANGED = new Error("something else is wanted of the task");
 /** What is being removed may be busy for a while: no use in asking every 100 ms. */
 const LATE_ATTEMPT = 4;
 
