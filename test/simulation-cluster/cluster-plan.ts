@@ -38,7 +38,7 @@ export interface ClusterPlanOptions {
   readonly patienceMs?: number;
 }
 
-export const DEFAULT_CLUSTER: ClusterPlanOptions = { faults: 30, requests: 60 };
+export const DEFAULT_CLUSTER: ClusterPlanOptions = { faults: 30, requests: 48 };
 
 /** Mean time between faults. */
 const FAULT_INTERVAL_MS = 2000;

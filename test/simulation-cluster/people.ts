@@ -21,7 +21,7 @@ import type { ClusterWorld } from "./cluster-world.js";
 import type { SimulatedManager } from "./simulated-manager.js";
 import type { Swarm } from "./swarm.js";
 
-const MAX_SERVICES = 8;
+const MAX_SERVICES = 6;
 const MAX_NETWORKS = 5;
 const MAX_SECRETS = 4;
 
@@ -256,7 +256,7 @@ function newSpec(
 }
 
 function replicasOf(random: SeededRandom, nodes: number): number {
-  return random.int(Math.max(4, Math.min(20, nodes)));
+  return random.int(Math.max(4, Math.min(13, nodes)));
 }
 
 function scaled(spec: ServiceSpec, random: SeededRandom, nodes: number): ServiceSpec {
