@@ -76,12 +76,12 @@ function takeAndRelease(percent: number, operations: number, subnet: string): nu
     now += PAUSE_MS;
     const [taken] = pools.takeAddresses("n", now, { families: [subnet.includes(":") ? 6 : 4] });
     if (held.length === 0) {
-      pools.releaseAddress(taken!, now);
+      pools.releaseAddress("n", taken!.address, now);
       continue;
     }
     // Whoever goes is seldom who came last.
     next = (next + 7919) % held.length;
-    pools.releaseAddress(held[next]!, now);
+    pools.releaseAddress("n", held[next]!.address, now);
     held[next] = taken!;
   }
   return operations / (cpuMs() - start);

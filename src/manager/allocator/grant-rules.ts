@@ -5,6 +5,7 @@ import type { StoreReader } from "../../store/reader.js";
 import { isOver, isWanted, stateOf, statusAt } from "../task-life.js";
 import { AllocationError } from "./allocation-error.js";
 import type { GrantRules } from "./grants.js";
+import type { Holding } from "./holding.js";
 import type { HeldAddress } from "./network-pools.js";
 import { type AttachedNetworks, isNetworkAllocated } from "./network-record.js";
 import type { NodeNetworks } from "./node-networks.js";
@@ -34,7 +35,7 @@ export function wantedNetworkIds(nodeId: string, { ingressId, nodeNetworks }: Gr
 export function nodeRules(context: GrantContext): GrantRules<"node"> {
   return {
     kind: "node",
-    addressesOf: (node) => attachedAddresses(node.attachments),
+    holdingOf: (node) => node.attachments,
     plan: (node, read, take) => {
       const wanted = wantedNetworkIds(node.id, context);
       const present = new Map(node.attachments.map((attachment) => [attachment.network?.id, attachment]));
@@ -57,7 +58,7 @@ export function nodeRules(context: GrantContext): GrantRules<"node"> {
         attachments.length === present.size && attachments.every(({ network }) => present.has(network?.id));
       if (lacking && isSame) throw lacking;
       return {
-        addresses: attachedAddresses(attachments),
+        holding: attachments,
         lacking,
         write: (current) => (current.attachments === node.attachments ? { ...current, attachments } : undefined),
       };
@@ -69,24 +70,23 @@ export function nodeRules(context: GrantContext): GrantRules<"node"> {
 export function serviceRules({ ingressId, ports }: GrantContext): GrantRules<"service"> {
   return {
     kind: "service",
-    addressesOf: virtualAddresses,
+    holdingOf: (service) => service.endpoint?.virtualIps ?? NOTHING,
     plan: (service, read, take) => {
       if (isEndpointComplete(service, ingressId())) return undefined;
       if (publishesOnIngress(service) && ingressId() === undefined) {
         throw new AllocationError("the service publishes ports, but there is no ingress network", INGRESS);
       }
-      const present = virtualAddresses(service);
-      const addresses = virtualIpNetworkIds(service, ingressId()).flatMap((networkId) => {
+      const present = service.endpoint?.virtualIps ?? [];
+      const virtualIps = virtualIpNetworkIds(service, ingressId()).flatMap((networkId) => {
         allocatedNetwork(read, networkId);
         const known = present.filter((held) => held.networkId === networkId);
-        return known.length > 0 ? known : take(networkId);
+        return known.length > 0 ? known : take(networkId).map(({ address }) => ({ networkId, addr: address }));
       });
       const spec = service.spec?.endpoint;
       // Last, because it takes effect at once.
       const granted = ports.allocate(service.id, spec?.ports, service.endpoint?.ports ?? []);
-      const virtualIps = addresses.map(({ networkId, address }) => ({ networkId, addr: address }));
       return {
-        addresses,
+        holding: virtualIps,
         write: (current) =>
           current.spec === service.spec ? { ...current, endpoint: { spec, ports: granted, virtualIps } } : undefined,
       };
@@ -99,7 +99,7 @@ export function taskRules(context: GrantContext): GrantRules<"task"> {
   const { ingressId, reasonOfService, attached, now } = context;
   return {
     kind: "task",
-    addressesOf: (task) => (isOver(task) ? NO_ADDRESSES : attachedAddresses(task.networks)),
+    holdingOf: (task) => (isOver(task) ? NOTHING : task.networks),
     plan: (task, read, take) => {
       if (stateOf(task) !== TaskState.NEW || !isWanted(task)) return undefined;
       const service = read.get("service", task.serviceId);
@@ -116,7 +116,7 @@ export function taskRules(context: GrantContext): GrantRules<"task"> {
         return attachmentOf(network, take(networkId, service ? {} : { chosen }), aliases);
       });
       return {
-        addresses: attachedAddresses(attachments),
+        holding: attachments,
         write: (current) =>
           stateOf(current) === TaskState.NEW && isWanted(current)
             ? allocated(current, service, attachments, now())
@@ -127,7 +127,7 @@ export function taskRules(context: GrantContext): GrantRules<"task"> {
 }
 
 const INGRESS = { kind: "ingress", id: "" } as const;
-const NO_ADDRESSES: readonly HeldAddress[] = [];
+const NOTHING: Holding = [];
 const NO_ALIASES: readonly string[] = [];
 const NO_CHOICE: readonly string[] = [];
 
@@ -166,14 +166,4 @@ function ownNetworkIds(task: Task): readonly string[] {
 
 function configOn(task: Task, networkId: string) {
   return task.spec?.networks.find(({ target }) => target === networkId);
-}
-
-function attachedAddresses(attachments: readonly NetworkAttachment[]): readonly HeldAddress[] {
-  return attachments.flatMap(({ network, addresses }) =>
-    network ? addresses.map((address) => ({ networkId: network.id, address })) : [],
-  );
-}
-
-function virtualAddresses(service: Service): readonly HeldAddress[] {
-  return (service.endpoint?.virtualIps ?? []).map(({ networkId, addr }) => ({ networkId, address: addr }));
 }

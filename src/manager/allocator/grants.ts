@@ -8,6 +8,7 @@ import { MAX_CHANGES_PER_COMMIT, type Store } from "../../store/store.js";
 import type { ObjectTypes } from "../../store/tables.js";
 import type { Transaction } from "../../store/transaction.js";
 import { AllocationError, type Hindrance } from "./allocation-error.js";
+import { eachAddress, type Holding, lost, sameAddresses, without } from "./holding.js";
 import type { HeldAddress, NetworkPools, TakeOptions } from "./network-pools.js";
 import { spareOf, withSpare } from "./network-record.js";
 import { Waiting } from "./waiting.js";
@@ -15,8 +16,8 @@ import { Waiting } from "./waiting.js";
 export type AddressedKind = "node" | "service" | "task";
 
 export interface Grant<T> {
-  /** All addresses that the object has afterwards. */
-  readonly addresses: readonly HeldAddress[];
+  /** All that the object holds afterwards. */
+  readonly holding: Holding;
   /** What it goes without for now. */
   readonly lacking?: AllocationError | undefined;
   /** The object with them; undefined when it has changed so that the plan does not fit any more. */
@@ -28,8 +29,8 @@ export type TakeAddresses = (networkId: string, options?: TakeOptions) => readon
 
 export interface GrantRules<K extends AddressedKind> {
   readonly kind: K;
-  /** Those that the object holds; an object that is over holds none. */
-  addressesOf(object: ObjectTypes[K]): readonly HeldAddress[];
+  /** What the object holds, as it stands in the object; one that is over holds nothing. */
+  holdingOf(object: ObjectTypes[K]): Holding;
   /**
    * @param take takes addresses of a network; what is taken is put back when the plan fails
    * @returns undefined when the object needs nothing
@@ -56,7 +57,7 @@ export class Grants<K extends AddressedKind> {
   readonly waiting = new Waiting();
   /** Objects whose reason to wait is new; whoever tells of it takes them out. */
   readonly explained = new Set<string>();
-  readonly #held = new Map<string, readonly HeldAddress[]>();
+  readonly #held = new Map<string, Holding>();
   readonly #underWay = new Set<string>();
   readonly #rules: GrantRules<K>;
   readonly #pools: NetworkPools;
@@ -72,19 +73,19 @@ export class Grants<K extends AddressedKind> {
 
   /** Takes note of what an object holds already. @throws AllocationError when another holds it; the rest is noted */
   restore(object: ObjectTypes[K]): void {
-    const conflicts: string[] = [];
-    const held = this.#rules.addressesOf(object).filter((address) => {
+    const conflicts: (HeldAddress & { readonly reason: string })[] = [];
+    const holding = this.#rules.holdingOf(object);
+    eachAddress(holding, (networkId, address) => {
       try {
-        this.#pools.claimAddress(address);
-        return true;
+        this.#pools.claimAddress(networkId, address);
       } catch (error) {
         if (!(error instanceof AllocationError)) throw error;
-        conflicts.push(`${address.address}: ${error.message}`);
-        return false;
+        conflicts.push({ networkId, address, reason: error.message });
       }
     });
-    this.#hold(object.id, held);
-    if (conflicts.length > 0) throw new AllocationError(conflicts.join("; "));
+    this.#hold(object.id, conflicts.length > 0 ? without(holding, conflicts) : holding);
+    if (conflicts.length === 0) return;
+    throw new AllocationError(conflicts.map(({ address, reason }) => `${address}: ${reason}`).join("; "));
   }
 
   /** The object is gone or over. @returns whether it held anything */
@@ -95,7 +96,7 @@ export class Grants<K extends AddressedKind> {
     const held = this.#held.get(id);
     if (!held) return false;
     const now = this.#clock.now();
-    for (const address of held) this.#pools.releaseAddress(address, now);
+    eachAddress(held, (networkId, address) => this.#pools.releaseAddress(networkId, address, now));
     this.#held.delete(id);
     return true;
   }
@@ -198,36 +199,29 @@ export class Grants<K extends AddressedKind> {
     this.#underWay.delete(id);
     if (!isCommitted) this.dirty.add(id);
     const object = read.get(this.#rules.kind, id);
-    if (!object || !sameAddresses(this.#rules.addressesOf(object), grant.addresses)) {
+    if (!object || !sameAddresses(this.#rules.holdingOf(object), grant.holding)) {
       // What was in the store for a moment rests like all that comes back.
       if (isCommitted && !isWritten) this.#giveBack(taken);
-      else for (const address of taken) this.#pools.releaseAddress(address, this.#clock.now());
+      else this.#releaseAll(taken);
       return;
     }
-    const kept = new Set(grant.addresses.map(addressKey));
-    for (const before of this.#held.get(id) ?? []) {
-      if (!kept.has(addressKey(before))) this.#pools.releaseAddress(before, this.#clock.now());
-    }
-    this.#hold(id, grant.addresses);
+    const before = this.#held.get(id);
+    if (before) this.#releaseAll(lost(before, grant.holding));
+    this.#hold(id, grant.holding);
   }
 
   #giveBack(addresses: readonly HeldAddress[]): void {
     const now = this.#clock.now();
-    for (const address of addresses) this.#pools.giveBackAddress(address, now);
+    for (const { networkId, address } of addresses) this.#pools.giveBackAddress(networkId, address, now);
   }
 
-  #hold(id: string, addresses: readonly HeldAddress[]): void {
-    if (addresses.length > 0) this.#held.set(id, addresses);
+  #releaseAll(addresses: readonly HeldAddress[]): void {
+    const now = this.#clock.now();
+    for (const { networkId, address } of addresses) this.#pools.releaseAddress(networkId, address, now);
+  }
+
+  #hold(id: string, holding: Holding): void {
+    if (holding.length > 0) this.#held.set(id, holding);
     else this.#held.delete(id);
   }
-}
-
-function addressKey({ networkId, address }: HeldAddress): string {
-  return `${networkId}/${address}`;
-}
-
-function sameAddresses(a: readonly HeldAddress[], b: readonly HeldAddress[]): boolean {
-  return (
-    a.length === b.length && a.every((one, i) => one.networkId === b[i]!.networkId && one.address === b[i]!.address)
-  );
 }

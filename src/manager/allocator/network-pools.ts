@@ -123,7 +123,7 @@ export class NetworkPools {
       }
       return taken;
     } catch (error) {
-      for (const address of taken) this.giveBackAddress(address, nowMs);
+      for (const { address } of taken) this.giveBackAddress(networkId, address, nowMs);
       throw error;
     }
   }
@@ -139,18 +139,18 @@ export class NetworkPools {
   }
 
   /** Takes note of an address that is in use. @throws AllocationError when it is in use already */
-  claimAddress({ networkId, address }: HeldAddress): void {
+  claimAddress(networkId: string, address: string): void {
     const pool = this.#poolOf(networkId, address);
     if (!pool) throw new AllocationError(`${address} is no address of network ${this.#network(networkId).name}`);
     pool.claim(address);
   }
 
-  releaseAddress({ networkId, address }: HeldAddress, nowMs: number): void {
+  releaseAddress(networkId: string, address: string, nowMs: number): void {
     this.#poolOf(networkId, address)?.release(address, nowMs);
   }
 
   /** Gives back an address that nobody has used. */
-  giveBackAddress({ networkId, address }: HeldAddress, nowMs: number): void {
+  giveBackAddress(networkId: string, address: string, nowMs: number): void {
     this.#poolOf(networkId, address)?.giveBack(address, nowMs);
   }
 

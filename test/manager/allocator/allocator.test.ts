@@ -213,3 +213,26 @@ test("of many that wait for an address as many are looked at again as there are 
   t.is(waiting().length, 43);
   t.true(world.store.version <= told + 3, "nobody else was touched");
 });
+
+test("what two objects hold is given back by the first of them alone, and the log names the other", async (t) => {
+  const world = new World(t);
+  await world.change((tx) => {
+    tx.create("network", network("shop"));
+    tx.create("service", service("web", ["shop"], { endpoint: { mode: Mode.DNSRR } }));
+    for (const id of ["t1", "t2"]) tx.create("task", task(id, "web", ["shop"]));
+  });
+  world.start();
+  await world.idle();
+  // As a manager with a defect might have left it.
+  await world.change((tx) => tx.update("task", { ...tx.get("task", "t2")!, networks: tx.get("task", "t1")!.networks }));
+  await world.restart();
+  t.regex(world.logged.join("\n"), /allocator: task t2: 10\.0\.0\.2\/24: the address is in use/);
+  await world.change((tx) => tx.remove("task", "t2"));
+  world.clock.advance(ADDRESS_REST_MS);
+  await world.change((tx) => {
+    for (let i = 0; i < 252; i++) tx.create("task", task(`more${i}`, "web", ["shop"]));
+  });
+  const holders = world.store.view((read) => read.all("task").filter(({ networks }) => networks.length > 0));
+  t.is(holders.length, 253);
+  t.is(new Set(holders.flatMap(({ id }) => world.addresses(id))).size, 253);
+});
