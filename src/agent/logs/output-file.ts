@@ -1,14 +1,15 @@
 /** One output file of a task, and the marks beside it that say when what of it was written. */
 import type { BigIntStats } from "node:fs";
-import { appendFile, mkdir, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { appendFile, mkdir, open, readFile, rename, stat, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { decodeMarks, encodeMarks, MARK_BYTES, type Mark, thinMarks } from "./time-marks.js";
 
 const WRITE_DELAY_MS = 500;
 const MAX_UNWRITTEN = 256;
-/** Half a megabyte of them. */
-const MAX_MARKS = 32_768;
-const MAX_RECENT = 1024;
+/** A quarter of a megabyte of them. */
+const MAX_MARKS = 16_384;
+/** In memory, for each file. */
+const MAX_RECENT = 64;
 
 export class OutputFile {
   readonly path: string;
@@ -109,12 +110,25 @@ export class OutputFile {
     this.#log(`${this.path}: when it was written cannot be kept: ${message}`);
   }
 
+  /** Of what an earlier agent wrote down the end alone is read. */
   async #load(): Promise<void> {
     this.#isLoaded = true;
-    const marks = await this.#read();
-    this.#written = marks.length;
+    const handle = await open(this.#marksPath).catch(unlessMissing);
+    if (!handle) return;
+    let marks: readonly Mark[];
+    try {
+      const { size } = await handle.stat();
+      const length = Math.min(size, (MAX_RECENT + 1) * MARK_BYTES);
+      const bytes = Buffer.alloc(length);
+      await handle.read(bytes, 0, length, size - length);
+      this.#written = Math.floor(size / MARK_BYTES);
+      marks = size % MARK_BYTES === 0 ? decodeMarks(bytes) : [];
+      if (marks.length * MARK_BYTES !== length) marks = await this.#read();
+    } finally {
+      await handle.close();
+    }
     this.#sizeBytes = marks.at(-1)?.offset ?? 0;
-    this.#setRecent(marks);
+    this.#setRecent(marks, this.#written <= marks.length);
   }
 
   async #read(): Promise<Mark[]> {
@@ -134,16 +148,19 @@ export class OutputFile {
     const mark = { offset: sizeBytes, nanos: mtimeNs > last ? mtimeNs : last };
     this.#sizeBytes = sizeBytes;
     this.#recent.push(mark);
-    if (this.#recent.length > 2 * MAX_RECENT) this.#setRecent(this.#recent);
+    if (this.#recent.length > 2 * MAX_RECENT) this.#setRecent(this.#recent, false);
     this.#unwritten.push(mark);
     if (this.#unwritten.length >= MAX_UNWRITTEN) await this.#write();
     else this.#writing ??= setTimeout(() => void this.#inTurn(() => this.#write()), WRITE_DELAY_MS).unref();
     for (const listener of this.#listeners) listener();
   }
 
-  #setRecent(marks: readonly Mark[]): void {
-    this.#recent = marks.slice(-MAX_RECENT);
-    this.#recentFrom = marks[marks.length - this.#recent.length - 1]?.offset ?? 0;
+  /** @param isAll none are before these */
+  #setRecent(marks: readonly Mark[], isAll: boolean): void {
+    // What is behind the first is known only where the one before it is.
+    const count = Math.min(MAX_RECENT, isAll ? marks.length : marks.length - 1);
+    this.#recent = marks.slice(marks.length - count);
+    this.#recentFrom = marks[marks.length - count - 1]?.offset ?? 0;
   }
 
   /** The file began anew: where holes cannot be punched, that is how it is kept within bounds. */
@@ -151,7 +168,7 @@ export class OutputFile {
     this.#unwritten = [];
     this.#written = 0;
     this.#sizeBytes = 0;
-    this.#setRecent([]);
+    this.#setRecent([], true);
     await writeFile(this.#marksPath, "").catch(unlessMissing);
   }
 

@@ -88,7 +88,7 @@ export class NodeLane {
 
   /** @returns the messages that have not come before */
   fresh(messages: readonly LogMessage[]): readonly LogMessage[] {
-    this.#hasPublished = true;
+    if (messages.length > 0) this.#hasPublished = true;
     const fresh = messages.filter((message) => this.#resume.take(message));
     if (fresh.length > 0) this.#breaks = 0;
     return fresh;

@@ -279,7 +279,8 @@ export class Subscription {
   }
 
   #nodeLost(lane: NodeLane): void {
-    if (lane.state === "done" || lane.state === "missing") return;
+    // Who listens is there, whatever became of its session.
+    if (lane.state === "done" || lane.state === "missing" || this.#around.listeners.has(lane.nodeId)) return;
     this.#miss(lane, "went down");
   }
 

@@ -136,6 +136,29 @@ test("an agent that comes later knows the times of the one before; what was writ
   );
 });
 
+test("of many marks those in memory and those on the disk tell the same, before and after a restart", async (t) => {
+  const world = await bed(t);
+  const count = 300;
+  let text = "";
+  for (let second = 1; second <= count; second++) {
+    writeAt(world.path, `${second}\n`, second);
+    text += `${second}\n`;
+    await world.recorder.file("task1", "stdout")!.look();
+  }
+  const times = async () => {
+    const reader = (await OutputReader.open(world.recorder.file("task1", "stdout")!, ALL))!;
+    const lines = await reader.next();
+    await reader.close();
+    t.is(lines.map(({ data }) => data.toString()).join(""), text);
+    return lines.map(({ nanos }) => Number(nanos / 1_000_000_000n));
+  };
+  const expected = Array.from({ length: count }, (_, at) => at + 1);
+  t.deepEqual(await times(), expected);
+  await world.restart();
+  t.deepEqual(await times(), expected);
+  t.deepEqual(await read(world, { lines: undefined, sinceNanos: 299n * 1_000_000_000n }), ["299\n", "300\n"]);
+});
+
 test("the newest lines, and those since a time", async (t) => {
   const world = await bed(t);
   for (const second of [1000, 2000, 3000]) {

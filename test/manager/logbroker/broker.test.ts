@@ -221,9 +221,9 @@ test("who follows hears of new tasks on further nodes, of a node that goes and c
   three.rest();
   await cluster.until("its line is there", () => reading.lines.includes("new"));
 
+  third.deafen();
   await goesDown(cluster, 1);
   await cluster.until("it is told", () => reading.notices.some((text) => /host1 .* went down: logs of web/.test(text)));
-  third.deafen();
   third.listen();
   await cluster.until("it is asked again", () => third.heard.filter(({ close }) => !close).length === 2);
   t.regex(reading.notices.at(-1)!, /host1 .* is back/);
