@@ -66,7 +66,7 @@ const wrongUsage: readonly (readonly [readonly string[], RegExp])[] = [
   [["service", "update", "web", "--publish-rm", "443"], /--publish-rm: the service does not publish 443\/tcp/],
   [["service", "ps", "web", "--filter", "state=up"], /--filter: "state=up" is not one of/],
   [["service", "ps", "web", "--filter", "desired-state=up"], /--filter desired-state: "up" is not one of/],
-  [["network", "create", "shop", "--subnet", "10.0.0.0"], /--subnet: "10\.0\.0\.0" is not an IPv4 subnet/],
+  [["network", "create", "shop", "--subnet", "10.0.0.0"], /--subnet: "10\.0\.0\.0" is not a subnet/],
   [
     ["network", "create", "--subnet", "10.0.0.0/8", "--subnet", "10.1.0.0/16", "x"],
     /--subnet: 10\.1\.0\.0\/16 overlaps 10\.0\.0\.0\/8/,
