@@ -1,10 +1,10 @@
 /** One output file of a task, and the marks beside it that say when what of it was written. */
-import type { BigIntStats } from "node:fs";
-import { appendFile, mkdir, open, readFile, rename, stat, writeFile } from "node:fs/promises";
+import { type BigIntStats, statSync } from "node:fs";
+import { appendFile, mkdir, open, readFile, rename, writeFile } from "node:fs/promises";
 import { dirname } from "node:path";
 import { decodeMarks, encodeMarks, MARK_BYTES, type Mark, thinMarks } from "./time-marks.js";
 
-const WRITE_DELAY_MS = 500;
+const WRITE_DELAY_MS = 1000;
 const MAX_UNWRITTEN = 256;
 /** A quarter of a megabyte of them. */
 const MAX_MARKS = 16_384;
@@ -53,7 +53,8 @@ export class OutputFile {
   async look(): Promise<boolean> {
     const before = this.#sizeBytes;
     await this.#inTurn(async () => {
-      const found = await stat(this.path, { bigint: true }).catch(unlessMissing);
+      // Some microseconds on a disk of this host; by way of the thread pool it is many times that, and there are hundreds a second.
+      const found = statSync(this.path, { bigint: true, throwIfNoEntry: false });
       if (found) await this.#note(found);
     });
     return this.#sizeBytes !== before;

@@ -21,8 +21,8 @@ export class LookPace {
 
 const SHORTEST_GAP_MS = 10;
 const LONGEST_GAP_MS = 1000;
-/** So 500 looks a second in all. */
-const GAP_PER_TASK_MS = 2;
+/** So 250 looks a second in all. */
+const GAP_PER_TASK_MS = 4;
 /** Where the kernel has no notices left to give. */
 const POLL_MS = 1000;
 
