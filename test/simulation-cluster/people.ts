@@ -26,7 +26,7 @@ const MAX_NETWORKS = 5;
 const MAX_SECRETS = 4;
 
 export const GOOD = "good";
-const IMAGES = [GOOD, GOOD, GOOD, GOOD, "missing", "broken", "crashing"];
+const IMAGES = [GOOD, GOOD, GOOD, GOOD, GOOD, GOOD, "missing", "broken", "crashing"];
 
 export function personActs(world: ClusterWorld, swarm: Swarm, action: PeopleAction): void {
   const manager = swarm.managerAt(action.host);
@@ -195,11 +195,11 @@ export function taskSpecOf(random: SeededRandom, image: string, secrets: readonl
     runtime: { $case: "container", value: { image: `${image}:${random.int(1e9)}` } },
     restart: {
       condition: random.pick([Condition.ANY, Condition.ANY, Condition.ON_FAILURE, Condition.NONE]),
-      delay: { seconds: random.pick([1, 1, 5]) },
+      delay: { seconds: random.pick([1, 2, 5]) },
       maxAttempts: random.pick([0, 0, 0, 3]),
       window: { seconds: random.pick([0, 20]) },
     },
-    resources: { reservations: { nanoCpus: random.pick([0, 0, 5e8]), generic: generic as never } },
+    resources: { reservations: { nanoCpus: random.pick([0, 5e8, 1e9]), generic: generic as never } },
     placement: {
       constraints: [...constraints],
       preferences: random.chance(0.3)

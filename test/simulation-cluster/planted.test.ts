@@ -146,7 +146,7 @@ for (const [name, { planted, found }] of Object.entries(PLANTED)) {
   test.serial(`found: ${name}`, async (t) => {
     const rules: string[] = [];
     for (let seed = 1; seed <= MAX_SEEDS; seed++) {
-      const plan = clusterPlanOf(seed, { members: 3, agents: 5, faults: 6, requests: 30, patienceMs: 60_000 });
+      const plan = clusterPlanOf(seed, { members: 3, agents: 5, faults: 6, requests: 30, patienceMs: 30_000 });
       const { breach } = await simulateCluster(plan, planted);
       if (breach) rules.push(breach.rule);
       if (!breach || !found.includes(breach.rule)) continue;
