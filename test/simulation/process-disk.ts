@@ -46,14 +46,14 @@ export function processDisk(
   };
   /** An operation of a life that is over neither succeeds nor fails: nobody is there any more. */
   const living = async <Result>(operation: () => Promise<Result>): Promise<Result> => {
-    if (!process.isAlive) return NEVER;
+    if (!process.isAlive) return never();
     try {
       const result = await operation();
-      return process.isAlive ? result : NEVER;
+      return process.isAlive ? result : never();
     } catch (error) {
       if (!faulty.isOver && process.isAlive) throw error;
       end();
-      return NEVER;
+      return never();
     }
   };
   const file = (of: DiskFile): DiskFile => ({
@@ -91,4 +91,7 @@ function isSync(operation: DiskOperation): boolean {
   return operation === "sync" || operation === "sync-folder" || operation === "write-durably";
 }
 
-const NEVER = new Promise<never>(() => undefined);
+/** What awaits it is forgotten with it: a promise that all of them shared would keep every world that ever was. */
+function never(): Promise<never> {
+  return new Promise(() => undefined);
+}
