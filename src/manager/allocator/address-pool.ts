@@ -6,6 +6,8 @@ import { ADDRESS_REST_MS, OffsetPool, RESTING } from "./offset-pool.js";
 
 /** Of a larger range so many addresses are given out. */
 const MAX_SIZE = 2n ** 32n;
+/** Addresses outside of the given part that have rested are forgotten when there are so many, and twice as many as before. */
+const MIN_PURGE = 1024;
 /** An IPv6 address without the 32 bits that count. */
 const HIGH_BYTES = 12;
 
@@ -23,6 +25,7 @@ export class AddressPool {
   readonly #elsewhere = new Map<bigint, number>();
   /** An earlier leader may have taken back any of them; see {@link OffsetPool}. */
   #elsewhereRestsUntilMs = Number.NEGATIVE_INFINITY;
+  #purgeAt = MIN_PURGE;
 
   /**
    * @param range the part of the subnet that is given out
@@ -97,9 +100,7 @@ export class AddressPool {
   release(text: string, nowMs: number): void {
     const offset = this.#offsetOf(text);
     if (offset !== undefined) this.#offsets.release(offset, nowMs);
-    else if (this.#elsewhere.has(this.#valueOf(text))) {
-      this.#elsewhere.set(this.#valueOf(text), nowMs + ADDRESS_REST_MS);
-    }
+    else this.#releaseElsewhere(this.#valueOf(text), nowMs);
   }
 
   /** When more addresses can be given out; undefined when none rests. */
@@ -136,6 +137,14 @@ export class AddressPool {
       throw new AllocationError("the address lies outside of the subnet");
     }
     return address.value;
+  }
+
+  #releaseElsewhere(value: bigint, nowMs: number): void {
+    if (!this.#elsewhere.has(value)) return;
+    this.#elsewhere.set(value, nowMs + ADDRESS_REST_MS);
+    if (this.#elsewhere.size < this.#purgeAt) return;
+    for (const [one, until] of this.#elsewhere) if (until <= nowMs) this.#elsewhere.delete(one);
+    this.#purgeAt = Math.max(MIN_PURGE, this.#elsewhere.size * 2);
   }
 
   #takeElsewhere(value: bigint, nowMs: number): void {

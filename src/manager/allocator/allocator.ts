@@ -234,6 +234,7 @@ export class Allocator implements Reconciler {
     const wanted = wantedNetworkIds(node.id, this.#context);
     const present = new Set(node.attachments.map(({ network }) => network?.id));
     if (present.size !== wanted.length || !wanted.every((id) => present.has(id))) this.#nodes.dirty.add(node.id);
+    else this.#nodes.waiting.delete(node.id);
   }
 
   #seeService(service: Service): void {
@@ -241,6 +242,7 @@ export class Allocator implements Reconciler {
       this.#services.dirty.add(service.id);
       return;
     }
+    this.#services.waiting.delete(service.id);
     this.#services.retry("port", "");
     this.#tasks.retry("service", service.id);
   }

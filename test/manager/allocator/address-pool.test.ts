@@ -86,6 +86,20 @@ test("a pool of the next leader gives out what was spare, and the rest after a m
   t.is(after.takeChosen("10.0.1.9", 5000 + ADDRESS_REST_MS), "10.0.1.9/24");
 });
 
+test("addresses outside of the given part that were asked for are free again after their rest, however many they were", (t) => {
+  const pool = poolOf("10.0.0.0/16", "10.0.5.0/29");
+  const some = Array.from({ length: 3000 }, (_, i) => `10.0.${100 + (i >> 8)}.${i & 255}`);
+  for (const address of some) {
+    pool.takeChosen(address, 0);
+    pool.release(address, 0);
+  }
+  t.throws(() => pool.takeChosen(some[0]!, 0), { message: /rests for a minute/ });
+  for (const address of some) pool.takeChosen(address, ADDRESS_REST_MS);
+  for (const address of some) pool.release(address, 2 * ADDRESS_REST_MS);
+  t.throws(() => pool.takeChosen(some[0]!, 2 * ADDRESS_REST_MS), { message: /rests for a minute/ });
+  t.throws(() => pool.takeChosen("10.0.0.0", 0), { message: "the address is in use" }, "the network's own");
+});
+
 test("a written list that makes no sense counts as none: all rests", (t) => {
   for (const spare of ["", "x", "5-4", "250-300", "0-16384"]) {
     const pool = new AddressPool(range("10.0.1.0/24"), range("10.0.1.0/24"), []);
