@@ -11,9 +11,10 @@ import type { TaskNetwork } from "../worker/task-network.js";
 import type { DataPlaneClient } from "./data-plane-client.js";
 import type { DataPlaneFacts, DataPlaneProblem, IngressFacts } from "./data-plane-protocol.js";
 import { endpointId, ingressEndpoint, type RowOwner, taskEndpoints } from "./endpoint-rows.js";
+import { GatheredWrites } from "./gathered-writes.js";
 import { bareAddress, type LocalTask, type PublishedPort, readTask } from "./local-task.js";
 import { type NetworkFacts, readNetwork } from "./network-facts.js";
-import { NetworkStateFile } from "./network-state-file.js";
+import { type LocalNetworkState, NetworkStateFile } from "./network-state-file.js";
 import { hostsFile, resolvConf } from "./task-files.js";
 
 /** The resolver inside sandboxes. */
@@ -62,6 +63,7 @@ interface Attached {
 export class AgentNetwork implements TaskNetwork {
   readonly #options: AgentNetworkOptions;
   readonly #file: NetworkStateFile;
+  readonly #records: GatheredWrites;
   readonly #tasks = new Map<string, Attached>();
   readonly #networks = new Map<string, NetworkFacts>();
   #ingress: IngressFacts | undefined;
@@ -72,6 +74,7 @@ export class AgentNetwork implements TaskNetwork {
   constructor(options: AgentNetworkOptions) {
     this.#options = options;
     this.#file = new NetworkStateFile(`${options.stateDir}/network`);
+    this.#records = new GatheredWrites(() => this.#file.writeLocal(this.#local));
   }
 
   /** Takes up what an earlier run left: sandboxes, rows, resolvers. */
@@ -101,6 +104,7 @@ export class AgentNetwork implements TaskNetwork {
     this.#endChanges();
     clearTimeout(this.#rowsTimer);
     this.#writeRows();
+    await this.#record();
     await Promise.all([...this.#tasks.keys()].map((id) => this.#options.names.remove(id)));
   }
 
@@ -117,7 +121,7 @@ export class AgentNetwork implements TaskNetwork {
       if (this.#ingress?.networkId === facts.id && this.#ingress.addressPrefix === addressPrefix) return;
       this.#useIngress({ networkId: facts.id, addressPrefix });
       this.#subscribe();
-      this.#writeLocal();
+      void this.#record();
     }
   }
 
@@ -135,8 +139,9 @@ export class AgentNetwork implements TaskNetwork {
     const known = this.#tasks.get(local.id);
     this.#tasks.set(local.id, { task: local, state: known?.state ?? EndpointState.ENDPOINT_CONNECTED });
     this.#subscribe();
-    this.#writeLocal();
-    const problems = (await dataPlane.change({ kind: "task", task: local })).filter(
+    // Nothing is started in a sandbox that the next agent would take for unwanted.
+    const [found] = await Promise.all([dataPlane.change({ kind: "task", task: local }), this.#records.request()]);
+    const problems = found.filter(
       (problem) => problem.place === local.id || local.attachments.some((one) => one.networkId === problem.place),
     );
     if (problems.length > 0) {
@@ -176,7 +181,7 @@ export class AgentNetwork implements TaskNetwork {
     this.#tasks.set(taskId, { task: attached.task });
     for (const { networkId } of attached.task.attachments)
       this.#options.directory.withdraw(endpointId(taskId, networkId));
-    this.#writeLocal();
+    void this.#record();
   }
 
   async release(taskId: string): Promise<void> {
@@ -184,7 +189,7 @@ export class AgentNetwork implements TaskNetwork {
     this.withdraw(taskId);
     await this.#options.names.remove(taskId);
     this.#tasks.delete(taskId);
-    this.#writeLocal();
+    void this.#record();
     this.#report(await this.#options.dataPlane.change({ kind: "task-gone", taskId }));
     this.#subscribe();
   }
@@ -221,9 +226,9 @@ export class AgentNetwork implements TaskNetwork {
     const attached = this.#tasks.get(taskId);
     if (!attached) throw new TaskError(`task ${taskId} has no sandbox`, false);
     this.#tasks.set(taskId, { task: attached.task, state });
-    this.#writeLocal();
     const rows = taskEndpoints(attached.task, state, this.#nextRevision(), this.#options.owner);
-    await Promise.all(rows.map((row) => this.#options.directory.publish(row, deadlineMs)));
+    const published = rows.map((row) => this.#options.directory.publish(row, deadlineMs));
+    await Promise.all([...published, this.#records.request()]);
   }
 
   /**
@@ -292,12 +297,21 @@ export class AgentNetwork implements TaskNetwork {
     for (const { place, text } of problems) this.#options.log(`data plane, ${place}: ${text}`);
   }
 
-  #writeLocal(): void {
-    this.#file.writeLocal({
+  get #local(): LocalNetworkState {
+    return {
       tasks: [...this.#tasks.values()],
       networks: [...this.#networks.values()],
       ...(this.#ingress ? { ingress: this.#ingress } : {}),
-    });
+    };
+  }
+
+  /** For changes that nobody waits for. */
+  async #record(): Promise<void> {
+    try {
+      await this.#records.request();
+    } catch (error) {
+      this.#options.log(`the state of the node's networks cannot be written: ${(error as Error).message}`);
+    }
   }
 
   #scheduleRowsWrite(): void {

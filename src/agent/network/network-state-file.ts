@@ -3,6 +3,7 @@
  * service, its ingress address, and the rows of the others. Without it a restarted agent would take all of that for unwanted.
  */
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { type EndpointState, RowUpdate } from "../../api/generated/tswarm/v1/link.js";
 import type { IngressFacts } from "./data-plane-protocol.js";
@@ -43,12 +44,17 @@ export class NetworkStateFile {
     return bytes && RowUpdate.decode(bytes);
   }
 
-  writeLocal(state: LocalNetworkState): void {
-    replace(this.#localFile, `${JSON.stringify(state)}\n`);
+  /** One at a time. */
+  async writeLocal(state: LocalNetworkState): Promise<void> {
+    const fresh = `${this.#localFile}.new`;
+    await writeFile(fresh, `${JSON.stringify(state)}\n`, { mode: 0o600 });
+    await rename(fresh, this.#localFile);
   }
 
   writeRows(rows: RowUpdate): void {
-    replace(this.#rowsFile, RowUpdate.encode(rows).finish());
+    const fresh = `${this.#rowsFile}.new`;
+    writeFileSync(fresh, RowUpdate.encode(rows).finish(), { mode: 0o600 });
+    renameSync(fresh, this.#rowsFile);
   }
 }
 
@@ -59,10 +65,4 @@ function readIfThere(file: string): Buffer | undefined {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
     throw error;
   }
-}
-
-function replace(file: string, content: string | Uint8Array): void {
-  const fresh = `${file}.new`;
-  writeFileSync(fresh, content, { mode: 0o600 });
-  renameSync(fresh, file);
 }
