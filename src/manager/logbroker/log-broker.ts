@@ -36,6 +36,8 @@ export interface LogBrokerOptions {
 const MAX_SUBSCRIPTIONS = 1000;
 /** Longer lines come in pieces. */
 const MAX_LINE_BYTES = 64 * 1024;
+/** gRPC reads some messages ahead: nobody is to send large ones. */
+const MAX_BATCH_BYTES = 1024 * 1024;
 
 export class LogBroker {
   readonly #options: LogBrokerOptions;
@@ -140,11 +142,17 @@ export class LogBroker {
   }
 }
 
-/** A node speaks for itself alone. @throws StatusError */
+/** A node speaks for itself alone, and in small pieces. @throws StatusError */
 function check(nodeId: string, messages: readonly LogMessage[]): void {
+  let bytes = 0;
   for (const { context, data } of messages) {
     if (context?.nodeId !== nodeId)
       throw permissionDenied(`invalid NodeID: expected=${nodeId};received=${context?.nodeId ?? ""}`);
     if (data.length > MAX_LINE_BYTES) throw invalidArgument(`a line is longer than ${MAX_LINE_BYTES} bytes`);
+    bytes += data.length + LINE_COST_BYTES;
   }
+  if (bytes > MAX_BATCH_BYTES) throw invalidArgument(`more than ${MAX_BATCH_BYTES} bytes of lines come at once`);
 }
+
+/** What a line costs besides its bytes. */
+const LINE_COST_BYTES = 100;

@@ -92,6 +92,7 @@ export class Subscription {
   }
 
   start(): void {
+    if (this.#isOver) return;
     const { store } = this.#around;
     this.#stream.onDrain(() => this.#passOn());
     const { seen, end } = store.viewAndWatch(
