@@ -26,8 +26,8 @@ export class NodeLane {
   state: LaneState = "unheard";
   /** Why it is missing. */
   reason = "";
-  /** When it last did something, ms since 1970. */
-  activeAtMs: number;
+  /** So long it has done nothing, as whoever waits for it counts. */
+  silentMs = 0;
   /** The publisher that counts; each later one takes the place of the one before. */
   publisher = 0;
   /**
@@ -42,9 +42,8 @@ export class NodeLane {
   #breaks = 0;
   readonly #waiting: (() => void)[] = [];
 
-  constructor(nodeId: string, merge: OrderedMerge<LogMessage>, nowMs: number) {
+  constructor(nodeId: string, merge: OrderedMerge<LogMessage>) {
     this.nodeId = nodeId;
-    this.activeAtMs = nowMs;
     this.merge = merge.open(() => this.#usedUp());
   }
 

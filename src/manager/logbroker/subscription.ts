@@ -70,7 +70,8 @@ export class Subscription {
   readonly #publishers = new Map<NodeLane, (reason: Error) => void>();
   #endWatch: () => void = () => {};
   #cancelLook: () => void = () => {};
-  #quietSinceMs: number;
+  /** So long nothing was sent. */
+  #quietMs = 0;
   #hasStarted = false;
   #isOver = false;
 
@@ -88,7 +89,6 @@ export class Subscription {
     this.#wantsNotices = streams.includes(NOTICES);
     this.#stream = stream;
     this.#around = around;
-    this.#quietSinceMs = around.clock.now();
   }
 
   start(): void {
@@ -137,7 +137,7 @@ export class Subscription {
     // Whoever publishes looks at it only while it waits.
     over.catch(() => undefined);
     lane.state = "publishing";
-    lane.activeAtMs = this.#now;
+    lane.silentMs = 0;
     const isCurrent = () => !this.#isOver && lane.publisher === number && lane.state === "publishing";
     return {
       over,
@@ -209,7 +209,7 @@ export class Subscription {
   }
 
   #open(nodeId: string): NodeLane {
-    const lane = new NodeLane(nodeId, this.#merge, this.#now);
+    const lane = new NodeLane(nodeId, this.#merge);
     this.#lanes.set(nodeId, lane);
     return lane;
   }
@@ -218,7 +218,7 @@ export class Subscription {
     const { listeners, store } = this.#around;
     if (listeners.has(lane.nodeId)) {
       lane.state = "asked";
-      lane.activeAtMs = this.#now;
+      lane.silentMs = 0;
       lane.merge.expect();
       listeners.tell(lane.nodeId, this.#message(lane));
       return;
@@ -231,7 +231,7 @@ export class Subscription {
 
   #await(lane: NodeLane): void {
     lane.state = "unheard";
-    lane.activeAtMs = this.#now;
+    lane.silentMs = 0;
     if (this.#options.follow) lane.merge.rest();
     else lane.merge.expect();
     this.#passOn();
@@ -242,14 +242,14 @@ export class Subscription {
   }
 
   async #take(lane: NodeLane, messages: readonly LogMessage[], over: Promise<never>): Promise<void> {
-    lane.activeAtMs = this.#now;
+    lane.silentMs = 0;
     for (const { context } of messages) this.#check(lane, context!);
     for (const message of messages)
       if (isNotice(message)) this.#say(message.context, message.data.toString("utf8", 0, MAX_NOTICE_BYTES));
     const lines = lane.fresh(messages.filter((message) => !isNotice(message)));
     if (lines.length > 0) {
       await Promise.race([lane.offer(lines, () => this.#passOn()), over]);
-      lane.activeAtMs = this.#now;
+      lane.silentMs = 0;
     } else if (messages.length === 0) {
       lane.saysRest = true;
       lane.merge.rest();
@@ -310,7 +310,7 @@ export class Subscription {
         for (const { data } of some) bytes += data.length;
         messages.push(...some);
       }
-      this.#quietSinceMs = this.#now;
+      this.#quietMs = 0;
       this.#stream.send({ messages });
     }
     this.#settle();
@@ -330,7 +330,7 @@ export class Subscription {
     if (this.#options.follow) {
       const { store } = this.#around;
       if (!store.view((read) => isExhausted(read, this.#selector))) return;
-      const isQuiet = this.#merge.awaited === 0 && this.#now - this.#quietSinceMs > FOLLOW_PATIENCE_MS;
+      const isQuiet = this.#merge.awaited === 0 && this.#quietMs > FOLLOW_PATIENCE_MS;
       if (!areOver && !isQuiet) return;
     } else if (!areOver) {
       return;
@@ -340,18 +340,19 @@ export class Subscription {
     this.end(incomplete(reasons.filter(Boolean)));
   }
 
-  /** What took too long. */
+  /** What took too long. Counted, not read off a clock that somebody may set. */
   #look(): void {
     if (this.#isOver) return;
-    const now = this.#now;
+    this.#quietMs += LOOK_EVERY_MS;
     const { follow } = this.#options;
     for (const lane of this.#lanes.values()) {
-      const silentMs = now - lane.activeAtMs;
+      lane.silentMs += LOOK_EVERY_MS;
+      const { silentMs } = lane;
       if (lane.state === "unheard") {
         if (silentMs > LISTENER_PATIENCE_MS) this.#miss(lane, "is not available: its agent takes no log subscriptions");
       } else if (!lane.merge.isAwaited) {
       } else if (this.#stream.blocked) {
-        lane.activeAtMs = now;
+        lane.silentMs = 0;
       } else if (follow && silentMs > FOLLOW_PATIENCE_MS) {
         lane.saysRest = false;
         lane.merge.rest();
