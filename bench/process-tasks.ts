@@ -14,7 +14,7 @@ const TASKS = 100;
 const RUNS = 5;
 const KILLS = 3;
 const KILLED_TASKS = 30;
-const LOOK_MS = 20;
+const LOOK_MS = 50;
 const PATIENCE_MS = 120_000;
 /** A heartbeat's period, and more. */
 const MAX_PHASE_MS = 6000;
@@ -28,32 +28,37 @@ const figures: Figure[] = [];
 
 if (parts.includes("tasks")) await withCluster("t", [], createAndRemove);
 if (parts.includes("node-loss")) {
-  await withCluster("l", [], (cluster) => loseNode(cluster, "default settings", "bar ≤ 15; Docker 28: 18.8"));
+  await withCluster("l", [], (cluster, operator) =>
+    loseNode(cluster, operator, "default settings", "bar ≤ 15; Docker 28: 18.8"),
+  );
   const quick = ["--heartbeat-period", "1"];
-  await withCluster("q", quick, (cluster) => loseNode(cluster, "a heartbeat each second", "bar ≤ 5"));
+  await withCluster("q", quick, (cluster, operator) =>
+    loseNode(cluster, operator, "a heartbeat each second", "bar ≤ 5"),
+  );
 }
 printFigures(figures);
 
 async function withCluster(
   tag: string,
   daemonArguments: readonly string[],
-  work: (cluster: Cluster) => Promise<void>,
+  work: (cluster: Cluster, operator: Operator) => Promise<void>,
 ): Promise<void> {
   const cluster = await Cluster.start({ tag: `${tag}${process.pid % 10000}`, hosts: HOSTS, daemonArguments });
+  const operator = Operator.of(cluster);
   const leave = () => void cluster.remove().then(() => process.exit(130));
   process.once("SIGINT", leave);
   process.once("SIGTERM", leave);
   try {
-    await work(cluster);
+    await work(cluster, operator);
   } finally {
     process.off("SIGINT", leave);
     process.off("SIGTERM", leave);
+    operator.close();
     await cluster.remove();
   }
 }
 
-async function createAndRemove(cluster: Cluster): Promise<void> {
-  const operator = Operator.of(cluster);
+async function createAndRemove(_: Cluster, operator: Operator): Promise<void> {
   const created: number[] = [];
   const removed: number[] = [];
   // The first one is to warm up: programs are read from the disk, and code is compiled.
@@ -76,8 +81,7 @@ async function createAndRemove(cluster: Cluster): Promise<void> {
 }
 
 /** It dies at any moment between two heartbeats. Nothing moves back by itself, so each time is with a service of its own. */
-async function loseNode(cluster: Cluster, what: string, beside: string): Promise<void> {
-  const operator = Operator.of(cluster);
+async function loseNode(cluster: Cluster, operator: Operator, what: string, beside: string): Promise<void> {
   const victim = HOSTS.at(-1)!;
   const nodeId = cluster.nodeId(victim);
   const took: number[] = [];

@@ -1,5 +1,5 @@
 /** Somebody who runs services, and asks whichever manager answers. */
-import { type ServiceError, status } from "@grpc/grpc-js";
+import { type Client, type ServiceError, status } from "@grpc/grpc-js";
 import { callUnary, openChannel, type UnaryMethod } from "../../src/api/client-call.js";
 import {
   ControlService,
@@ -33,8 +33,9 @@ export interface ProcessCommand {
 
 export class Operator {
   readonly #sockets: readonly string[];
-  /** Which of them is asked first. */
+  /** Which of them is asked. */
   #asked = 0;
+  #channel: Client | undefined;
 
   /** @param sockets of the managers */
   constructor(sockets: readonly string[]) {
@@ -175,21 +176,25 @@ export class Operator {
     }
   }
 
+  close(): void {
+    this.#channel?.close();
+    this.#channel = undefined;
+  }
+
   /** Managers that do not answer, or know no leader, are passed over until one does. */
   async #call<Request, Response>(method: UnaryMethod<Request, Response>, request: Request): Promise<Response> {
     const end = Date.now() + PATIENCE_MS;
     for (;;) {
-      const channel = openChannel(grpcTarget(this.#sockets[this.#asked]!), trustingCredentials(), true);
+      this.#channel ??= openChannel(grpcTarget(this.#sockets[this.#asked]!), trustingCredentials(), true);
       try {
-        return await callUnary(channel, method, request, { timeoutMs: CALL_TIMEOUT_MS });
+        return await callUnary(this.#channel, method, request, { timeoutMs: CALL_TIMEOUT_MS });
       } catch (error) {
         const { code } = error as Partial<ServiceError>;
         const isAway = code === status.UNAVAILABLE || code === status.DEADLINE_EXCEEDED || code === status.ABORTED;
         if (!isAway || Date.now() > end) throw error;
+        this.close();
         this.#asked = (this.#asked + 1) % this.#sockets.length;
         await new Promise((wake) => setTimeout(wake, LOOK_MS));
-      } finally {
-        channel.close();
       }
     }
   }

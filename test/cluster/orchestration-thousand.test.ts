@@ -26,6 +26,7 @@ test("an update of 1,000 tasks ends completed though the leader is killed three 
   const managers = await Managers.start(folder, 3);
   const events: LifeEvent[] = [];
   const nodes: LightRunner[] = [];
+  const operator = new Operator(managers.all.map(({ socket }) => socket));
   try {
     const { worker: token } = (await joinTokens((await managers.leader()).socket))!;
     const addresses = managers.all.map(({ address }) => address);
@@ -33,7 +34,6 @@ test("an update of 1,000 tasks ends completed though the leader is killed three 
       const turned = [...addresses.slice(i % addresses.length), ...addresses.slice(0, i % addresses.length)];
       nodes.push(await LightRunner.join(`host${i}`, token, turned, events));
     }
-    const operator = new Operator(managers.all.map(({ socket }) => socket));
     const found = () =>
       nodes
         .flatMap(({ running }) => running)
@@ -80,6 +80,7 @@ test("an update of 1,000 tasks ends completed though the leader is killed three 
       () => `nothing is left; ${found().length} run`,
     );
   } finally {
+    operator.close();
     for (const node of nodes) node.stop();
     await managers.stop();
     rmSync(folder, { recursive: true, force: true });

@@ -33,6 +33,7 @@ test.before("three managers and five agents", async (t) => {
 test.after.always("the cluster goes", async (t) => {
   t.timeout(300_000);
   if (!t.passed) t.log(cluster?.logs());
+  operator?.close();
   await cluster?.remove();
 });
 
