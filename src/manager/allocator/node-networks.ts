@@ -22,47 +22,57 @@ interface Place {
   readonly networkIds: readonly string[];
 }
 
+interface WaitingNode {
+  /** Network → number of tasks. */
+  readonly counts: Map<string, number>;
+  readonly taskIds: Set<string>;
+}
+
 const NONE: readonly string[] = [];
 
 /** Counts the tasks of each network on each node that waits for attachments. */
 export class NodeNetworks {
-  /** Node → network → number of tasks. */
-  readonly #counts = new Map<string, Map<string, number>>();
+  readonly #nodes = new Map<string, WaitingNode>();
+  /** By task. */
   readonly #places = new Map<string, Place>();
 
   /** @returns ids of networks */
   of(nodeId: string): readonly string[] {
-    const counts = this.#counts.get(nodeId);
-    return counts ? [...counts.keys()] : NONE;
+    const node = this.#nodes.get(nodeId);
+    return node ? [...node.counts.keys()] : NONE;
   }
 
   /** @returns whether it is new that the node waits, or does not any more */
   seeNode(node: Node, read: Pick<StoreReader, "find">): boolean {
     const waits = waitsForAttachments(node.description);
-    if (waits === this.#counts.has(node.id)) return false;
-    if (!waits) return this.nodeGone(node.id);
-    this.#counts.set(node.id, new Map());
+    if (waits === this.#nodes.has(node.id)) return false;
+    if (!waits) {
+      this.nodeGone(node.id);
+      return true;
+    }
+    this.#nodes.set(node.id, { counts: new Map(), taskIds: new Set() });
     for (const task of read.find("task", "node", node.id)) this.seeTask(task);
     return true;
   }
 
-  nodeGone(nodeId: string): boolean {
-    for (const [taskId, place] of this.#places) if (place.nodeId === nodeId) this.#places.delete(taskId);
-    return this.#counts.delete(nodeId);
+  nodeGone(nodeId: string): void {
+    for (const id of this.#nodes.get(nodeId)?.taskIds ?? NONE) this.#places.delete(id);
+    this.#nodes.delete(nodeId);
   }
 
   /** @returns ids of nodes that need other networks than before */
   seeTask(task: Task): readonly string[] {
-    const counts = task.nodeId !== "" && !isOver(task) ? this.#counts.get(task.nodeId) : undefined;
+    const node = task.nodeId !== "" && !isOver(task) ? this.#nodes.get(task.nodeId) : undefined;
     const known = this.#places.get(task.id);
-    if (!counts) return known ? this.taskGone(task.id) : NONE;
+    if (!node) return known ? this.taskGone(task.id) : NONE;
     const networkIds = task.networks.flatMap(({ network }) => network?.id ?? []);
     if (known?.nodeId === task.nodeId && known.networkIds.join() === networkIds.join()) return NONE;
     const changed = new Set(this.taskGone(task.id));
     this.#places.set(task.id, { nodeId: task.nodeId, networkIds });
+    node.taskIds.add(task.id);
     for (const id of networkIds) {
-      const count = counts.get(id) ?? 0;
-      counts.set(id, count + 1);
+      const count = node.counts.get(id) ?? 0;
+      node.counts.set(id, count + 1);
       if (count === 0) changed.add(task.nodeId);
     }
     return [...changed];
@@ -71,14 +81,15 @@ export class NodeNetworks {
   /** @returns ids of nodes that need fewer networks than before */
   taskGone(taskId: string): readonly string[] {
     const place = this.#places.get(taskId);
-    if (!place) return NONE;
+    const node = place && this.#nodes.get(place.nodeId);
+    if (!node) return NONE;
     this.#places.delete(taskId);
-    const counts = this.#counts.get(place.nodeId);
+    node.taskIds.delete(taskId);
     let isLast = false;
-    for (const id of counts ? place.networkIds : NONE) {
-      const count = counts!.get(id)! - 1;
-      if (count > 0) counts!.set(id, count);
-      else isLast = counts!.delete(id);
+    for (const id of place.networkIds) {
+      const count = node.counts.get(id)! - 1;
+      if (count > 0) node.counts.set(id, count);
+      else isLast = node.counts.delete(id);
     }
     return isLast ? [place.nodeId] : NONE;
   }
