@@ -5,6 +5,7 @@
 import { RaftError } from "../raft/node/raft.js";
 import type { Change, Commit } from "./change.js";
 import type { Clock } from "./clock.js";
+import { ClusterClock } from "./cluster-clock.js";
 import { CommittedState, type RestoredObjects } from "./committed-state.js";
 import { EntryCodec } from "./encoding/entry-codec.js";
 import { StoreError } from "./errors.js";
@@ -49,13 +50,14 @@ export class Store {
   readonly #state: CommittedState;
   readonly #codec: EntryCodec;
   readonly #proposer: Proposer;
-  readonly #clock: Clock;
+  /** By which objects are stamped, and what is measured by their stamps. */
+  readonly clock: Clock;
   readonly #inFlight: InFlight;
   #lastTimeMs = 0;
 
   constructor(proposer: Proposer, clock: Clock, options: StoreOptions = {}) {
     this.#proposer = proposer;
-    this.#clock = clock;
+    this.clock = new ClusterClock(clock, () => Math.max(this.#lastTimeMs, this.#state.lastTimeMs));
     this.#state = options.state ?? new CommittedState((line) => process.emitWarning(line));
     this.#codec = options.codec ?? new EntryCodec();
     this.#inFlight = new InFlight(this.#state);
@@ -283,7 +285,7 @@ export class Store {
 
   /** Grows with every transaction, whoever led, so that created_at orders objects of different transactions. */
   #nextTimeMs(): number {
-    this.#lastTimeMs = Math.max(this.#clock.now(), Math.max(this.#lastTimeMs, this.#state.lastTimeMs) + TIME_STEP_MS);
+    this.#lastTimeMs = Math.max(this.clock.now(), Math.max(this.#lastTimeMs, this.#state.lastTimeMs) + TIME_STEP_MS);
     return this.#lastTimeMs;
   }
 }

@@ -121,7 +121,7 @@ async function removeNode(
     const task = tx.get("task", id);
     if (!task || hasEnded(task)) return;
     const change = { state: TaskState.ORPHANED, message: "its node was removed from the cluster" };
-    tx.update("task", { ...task, status: statusAt(task.status, change, clock.now()) });
+    tx.update("task", { ...task, status: statusAt(task.status, change, store.clock.now()) });
   });
   return {};
 }

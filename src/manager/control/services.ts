@@ -70,13 +70,13 @@ async function createService(
   context: ControlContext,
   { spec: asked }: CreateServiceRequest,
 ): Promise<CreateServiceResponse> {
-  const { store, random, clock } = context;
+  const { store, random } = context;
   if (!asked) throw invalidArgument("invalid argument: the specification of the service is missing");
   checkServiceSpec(asked, context.clusterPorts);
   const id = newObjectId(random);
   await store.update((tx) => {
     const spec = checkReferences(id, asked, tx);
-    tx.create("service", newService(id, spec, clock.now()));
+    tx.create("service", newService(id, spec, store.clock.now()));
   });
   return { service: store.view((read) => read.get("service", id)) };
 }
@@ -97,7 +97,7 @@ function newService(id: string, spec: ServiceSpec, nowMs: number): Service {
 }
 
 async function updateService(context: ControlContext, request: UpdateServiceRequest): Promise<UpdateServiceResponse> {
-  const { store, clock } = context;
+  const { store } = context;
   const { serviceId, serviceVersion, rollback } = request;
   checkId("service", serviceId);
   if (rollback === Rollback.NONE) {
@@ -123,12 +123,12 @@ async function updateService(context: ControlContext, request: UpdateServiceRequ
       updateStatus: isRollback
         ? {
             state: UpdateState.ROLLBACK_STARTED,
-            startedAt: timestampOf(clock.now()),
+            startedAt: timestampOf(store.clock.now()),
             completedAt: undefined,
             message: "manually requested rollback",
           }
         : undefined,
-      jobStatus: nextJobStatus({ spec }, service, clock.now()),
+      jobStatus: nextJobStatus({ spec }, service, store.clock.now()),
     };
     tx.update("service", updated);
   });

@@ -34,6 +34,7 @@ import type { Term } from "./terms.js";
 export interface LeaderTermOptions {
   readonly store: Store;
   readonly raft: Raft<unknown>;
+  /** This host's: what is certified goes by it, all else by the store's. */
   readonly clock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
@@ -83,12 +84,20 @@ export class LeaderTerm implements Term {
   #ended = false;
 
   constructor(options: LeaderTermOptions) {
-    const { store, raft, clock, random, identity, nodeId, log } = options;
+    const { store, raft, random, identity, nodeId, log } = options;
+    const { clock } = store;
     this.#options = options;
     this.registrar = new Registrar({ store, clock, managerNodeId: nodeId, log });
     this.#relay = new RelayService({ registrar: this.registrar, store, clock, identity, log });
     this.#links = new LinkService({ store, clock, identity, log });
-    this.#authority = new LeaderAuthority({ store, clock, random, identity, external: options.external, log });
+    this.#authority = new LeaderAuthority({
+      store,
+      clock: options.clock,
+      random,
+      identity,
+      external: options.external,
+      log,
+    });
     this.#logs = new LogBroker({ store, clock, random, identity, log });
     this.services = {
       relay: this.#relay.service(),
@@ -106,7 +115,8 @@ export class LeaderTerm implements Term {
 
   /** Resolves when all of it runs; at once when the term has ended meanwhile. @throws RaftError when leadership is lost on the way */
   async start(): Promise<void> {
-    const { store, raft, clock, random, nodeId, log } = this.#options;
+    const { store, raft, random, nodeId, log } = this.#options;
+    const { clock } = store;
     await bootstrapCluster(store, random, nodeId, () => this.#newCluster());
     if (this.#ended) return;
     this.registrar.start();

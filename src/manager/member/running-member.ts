@@ -87,7 +87,7 @@ export class RunningMember {
     );
     const route = new LeaderRoute(raft, channelTo);
     const manager = { managerNodeId: nodeId, managerAddress: address };
-    this.#dispatcher = new Dispatcher({ store, clock, random, identity, ...manager, log });
+    this.#dispatcher = new Dispatcher({ store, clock: store.clock, random, identity, ...manager, log });
     this.#dispatcher.start();
     this.#follower = new LeaderFollower({
       dispatcher: this.#dispatcher,
