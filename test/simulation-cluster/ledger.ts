@@ -160,7 +160,8 @@ export class Ledger {
     const counts = new Map<string, number>();
     for (const id of this.#onNode.get(nodeId) ?? []) {
       const task = this.tasks.get(id)!;
-      if (hasEnded(task)) continue;
+      // A global service's task has a node before that has room for it.
+      if (hasEnded(task) || stateOf(task) < TaskState.ASSIGNED) continue;
       cpus += task.spec?.resources?.reservations?.nanoCpus ?? 0;
       for (const { resource } of task.assignedGenericResources) {
         if (resource?.$case !== "discreteResourceSpec") continue;
