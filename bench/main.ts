@@ -18,6 +18,7 @@ const GROUPS = [
   "scheduler",
   "dispatcher",
   "process-tasks",
+  "scale",
   "tsctl",
 ];
 
