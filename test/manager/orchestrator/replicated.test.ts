@@ -187,6 +187,13 @@ const CASES: readonly Case[] = [
     expected: [],
   },
   {
+    name: "what a node of which nobody knows has not brought up yet waits with it",
+    replicas: 1,
+    tasks: [{ id: "t1", node: "a", state: "ASSIGNED" }],
+    nodes: { a: "unknown", b: "ready" },
+    expected: [],
+  },
+  {
     name: "a replacement waits for its time",
     replicas: 1,
     now: 14,
