@@ -4,11 +4,12 @@ import {
   AssignmentChange_AssignmentAction as AssignmentAction,
   type AssignmentsMessage,
 } from "../../src/api/generated/docker/swarmkit/v1/dispatcher.js";
-import type { Network, Node, Service, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
+import type { Network, Service, Task } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { clusterPlanOf } from "./cluster-plan.js";
 import type { PlantedInCluster } from "./planted.js";
 import { simulateCluster } from "./simulate-cluster.js";
+import { simulateClusterAndTell } from "./tell-cluster.js";
 
 const MAX_SEEDS = 12;
 
@@ -127,14 +128,21 @@ const PLANTED: Readonly<Record<string, { readonly planted: PlantedInCluster; rea
     },
     found: ["what is asked for runs"],
   },
-  "a leader that never hears that a node is back": {
-    planted: {
-      write: (kind, object) => {
-        const node = object as Node;
-        return kind === "node" && node.id === "node-w2" ? { ...node, status: undefined } : object;
-      },
-    },
-    found: ["what is asked for runs"],
+  "a scheduler that moves tasks while they run": {
+    planted: tasks((task) =>
+      task.status?.state === TaskState.RUNNING && isChosen(task) ? { ...task, nodeId: "node-w2" } : task,
+    ),
+    found: ["a task has one node"],
+  },
+  "a scheduler that gives everybody the same device": {
+    planted: tasks((task) => ({
+      ...task,
+      assignedGenericResources:
+        task.nodeId === ""
+          ? []
+          : [{ resource: { $case: "namedResourceSpec", value: { kind: "gpu", value: "GPU-1" } } }],
+    })),
+    found: ["nothing is given out twice"],
   },
   "a reaper that leaves tasks": {
     planted: { keep: (kind, id) => kind === "task" && id.charCodeAt(0) % 2 === 0 },
@@ -156,3 +164,18 @@ for (const [name, { planted, found }] of Object.entries(PLANTED)) {
     t.fail(`not within ${MAX_SEEDS} seeds; but: ${rules.join(", ")}`);
   });
 }
+
+test.serial(
+  "a failure is told with its seed, how to see it again, and a story that is shorter than the plan",
+  async (t) => {
+    const { planted } = PLANTED["an allocator that gives every network the same subnet"]!;
+    const replay = "npm run sim -- --seed 1 --world cluster";
+    const { outcome, text } = await simulateClusterAndTell(1, { members: 3, agents: 5, steps: 6 }, replay, planted);
+    t.is(outcome.breach?.rule, "nothing is given out twice");
+    t.true(text.startsWith("seed 1 fails: nothing is given out twice"));
+    t.true(text.includes(`again: ${replay}`));
+    const [, all, left] = /Of (\d+) actions (\d+) are left/.exec(text)!;
+    t.true(Number(left) < Number(all) / 2, `${left} of ${all}`);
+    t.true(text.trimEnd().endsWith("10.0.0.0/24 and 10.0.0.0/24"));
+  },
+);
