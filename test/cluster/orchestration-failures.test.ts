@@ -1,9 +1,14 @@
 /** Nodes that die, are cut off, stand still and come back: three managers, five agents, real processes. */
 import test from "ava";
 import { Cluster } from "../../scripts/fabric/cluster.js";
+import { managerRuns } from "../../scripts/fabric/control-client.js";
 import { Operator } from "../../scripts/fabric/operator.js";
 import type { Service } from "../../src/api/generated/docker/swarmkit/v1/objects.js";
-import { NodeStatus_State as NodeState, TaskState } from "../../src/api/generated/docker/swarmkit/v1/types.js";
+import {
+  NodeStatus_State as NodeState,
+  TaskState,
+  UpdateStatus_UpdateState as UpdateState,
+} from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { doubled } from "./orchestration/lives.js";
 import { type LivingTask, TaskLives } from "./orchestration/task-lives.js";
 
@@ -155,6 +160,40 @@ test.serial(
     );
     t.is(lives.begun("kept").length, 2);
     await removed(web, "kept");
+  },
+);
+
+test.serial(
+  "the leader's manager is killed in the middle of an update of real processes: each slot has one at any moment, and all are new",
+  async (t) => {
+    t.timeout(300_000);
+    const count = 50;
+    const command = (release: string) => ({ command: lives.command(), env: lives.env("led", { release }) });
+    const begunAnew = () => lives.begun("led").filter(({ release }) => release === "2").length;
+    const web = await operator.create("led", command("1"), {
+      mode: { $case: "replicated", value: { replicas: count } },
+      update: { parallelism: 5, monitor: { seconds: 1 } },
+    });
+    await untilRuns("led", web, count);
+    await operator.release(web.id, command("2"));
+    await operator.until(
+      () => begunAnew() >= count / 5,
+      () => `some begin anew; ${begunAnew()} have`,
+    );
+    const leader = await cluster.leaderName();
+    t.true(leader !== undefined && cluster.killManager(leader));
+    t.true(begunAnew() < count, "it is in the middle");
+    const done = await operator.untilUpdate(web.id, UpdateState.COMPLETED);
+    t.is(done.updateStatus?.message, "update completed");
+    const after = await untilRuns("led", web, count);
+    t.true(after.every(({ release }) => release === "2"));
+    t.deepEqual(doubled(lives.of("led")), []);
+    t.is(lives.begun("led").length, 2 * count, "each slot once in each release");
+    await removed(web, "led");
+    await operator.until(
+      async () => (await Promise.all(MANAGERS.map((host) => managerRuns(cluster.socketOf(host))))).every(Boolean),
+      () => "all managers run again",
+    );
   },
 );
 
