@@ -5,6 +5,7 @@ import { Server, type UntypedServiceImplementation } from "@grpc/grpc-js";
 import { localAdmission } from "../api/authorization/admission.js";
 import { failedPrecondition, permissionDenied } from "../api/status-error.js";
 import { SERVER_OPTIONS } from "../api/transport-options.js";
+import { systemClock as steadyClock } from "../raft/node/clock.js";
 import { RaftError } from "../raft/node/raft.js";
 import { LogLockedError } from "../security/at-rest/locked-error.js";
 import { type CallerIdentity, CertificateIdentity, LocalIdentity } from "../security/identity.js";
@@ -205,6 +206,7 @@ export class Manager implements ServingManager {
     return new MemberStarter({
       ...this.#options,
       clock: this.#options.clock ?? systemClock,
+      steadyClock: this.#options.clock ?? steadyClock,
       random: this.#options.random ?? systemRandom,
       identity: this.identity,
       tls: this.#tls,

@@ -45,6 +45,7 @@ export class SimulatedManager {
       raft: raft as never,
       keys: { isLocked: false, version: 0, reseal: async () => undefined },
       clock: process,
+      steadyClock: { now: () => world.time.now, after: (delayMs, action) => process.after(delayMs, action) },
       random: random.bytes,
       identity,
       channelTo: (address) => new SimulatedClient(world.exchange, place, address, () => subject).client,

@@ -36,6 +36,8 @@ import { sealedKeys } from "./sealed-keys.js";
 export interface MemberStarterOptions
   extends Pick<ManagerOptions, "stateDir" | "nodeId" | "join" | "forceNewCluster" | "raft" | "disk" | "log"> {
   readonly clock: Clock;
+  /** Only differences mean something. */
+  readonly steadyClock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
   /** Shown to other members, and what they are known by. */

@@ -32,6 +32,8 @@ export interface RunningMemberOptions {
   readonly raft: Raft<Proposal>;
   readonly keys: SealedKeys;
   readonly clock: Clock;
+  /** Only differences mean something, whatever is done to the other one: for sessions and patience. */
+  readonly steadyClock: Clock;
   readonly random: RandomBytes;
   readonly identity: CallerIdentity;
   /** Opens a channel to another manager, in the name of this one. */
@@ -87,7 +89,7 @@ export class RunningMember {
     );
     const route = new LeaderRoute(raft, channelTo);
     const manager = { managerNodeId: nodeId, managerAddress: address };
-    this.#dispatcher = new Dispatcher({ store, clock: store.clock, random, identity, ...manager, log });
+    this.#dispatcher = new Dispatcher({ store, clock: options.steadyClock, random, identity, ...manager, log });
     this.#dispatcher.start();
     this.#follower = new LeaderFollower({
       dispatcher: this.#dispatcher,
