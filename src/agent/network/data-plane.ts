@@ -178,14 +178,17 @@ export class DataPlane {
     if (!dirty.any) return [];
     const wanted = this.wanted.node();
     const scope = this.#scope(dirty, wanted);
-    const problems: DataPlaneProblem[] = [];
+    const problems: DataPlaneProblem[] = [...this.#attempt("gateway addresses", () => this.wanted.saveAddresses())];
     const hostWanted = this.wanted.hostRules();
     problems.push(...this.#applyHostRules(stillWanted(this.#hostRules, hostWanted), false));
     problems.push(...this.#kernel.overlay.extend(wanted, scope));
     if (!look) problems.push(...this.#passSandboxes(dirty));
     problems.push(...this.#applyHostRules(hostWanted, look));
     problems.push(...this.#kernel.overlay.trim(wanted, scope));
-    if (dirty.goneSandboxIds.size > 0) this.wanted.releaseAddresses();
+    if (dirty.goneSandboxIds.size > 0) {
+      this.wanted.releaseAddresses();
+      problems.push(...this.#attempt("gateway addresses", () => this.wanted.saveAddresses()));
+    }
     this.#releaseMarks(dirty.serviceKeys);
     return problems;
   }

@@ -19,6 +19,8 @@ export class GatewayAddresses {
   readonly #file: string;
   readonly #subnet: string;
   readonly #bySandbox: Map<string, string>;
+  /** The file says something else. */
+  #isChanged = false;
 
   /**
    * @param file where the addresses are kept
@@ -46,7 +48,7 @@ export class GatewayAddresses {
     return this.#bySandbox;
   }
 
-  /** @throws GatewayAddressesExhausted */
+  /** To be saved before anything has it. @throws GatewayAddressesExhausted */
   take(sandboxId: string): string {
     const known = this.#bySandbox.get(sandboxId);
     if (known) return known;
@@ -56,7 +58,7 @@ export class GatewayAddresses {
       const address = this.#format(host);
       if (taken.has(address)) continue;
       this.#bySandbox.set(sandboxId, address);
-      this.#store();
+      this.#isChanged = true;
       return address;
     }
     throw new GatewayAddressesExhausted(
@@ -66,13 +68,14 @@ export class GatewayAddresses {
 
   /** Lets go of the addresses of all other sandboxes. */
   keepOnly(sandboxIds: ReadonlySet<string>): void {
-    let changed = false;
     for (const id of [...this.#bySandbox.keys()]) {
-      if (sandboxIds.has(id)) continue;
-      this.#bySandbox.delete(id);
-      changed = true;
+      if (!sandboxIds.has(id)) this.#isChanged = this.#bySandbox.delete(id);
     }
-    if (changed) this.#store();
+  }
+
+  /** Writes down what has changed since the last time, if anything has. @throws Error of the file system; it is tried again the next time */
+  save(): void {
+    if (this.#isChanged) this.#store();
   }
 
   get #prefixLength(): number {
@@ -91,6 +94,7 @@ export class GatewayAddresses {
     const fresh = `${this.#file}.new`;
     writeFileSync(fresh, `${JSON.stringify(stored)}\n`, { mode: 0o600 });
     renameSync(fresh, this.#file);
+    this.#isChanged = false;
   }
 }
 

@@ -53,6 +53,11 @@ export class WantedState {
     this.#addresses.keepOnly(new Set([...this.tasks.keys(), INGRESS_SANDBOX]));
   }
 
+  /** Before anything is made that has one of them. @throws Error of the file system */
+  saveAddresses(): void {
+    this.#addresses.save();
+  }
+
   node(): NodeWanted {
     return nodeWanted(
       {

@@ -25,11 +25,15 @@ test("a sandbox keeps its address over a restart, and the subnet is chosen once"
     t.is(first.bridgePrefix, "172.18.0.1/16");
     t.is(first.take("a"), "172.18.0.2/16");
     t.is(first.take("b"), "172.18.0.3/16");
+    first.save();
     const second = new GatewayAddresses(file, () => "172.19.0.0/16");
     t.is(second.subnet, "172.18.0.0/16");
     t.is(second.take("b"), "172.18.0.3/16");
     second.keepOnly(new Set(["b"]));
     t.is(second.take("c"), "172.18.0.2/16");
+    second.save();
+    const third = new GatewayAddresses(file, () => "172.19.0.0/16");
+    t.deepEqual(Object.fromEntries(third.bySandbox), { b: "172.18.0.3/16", c: "172.18.0.2/16" });
   });
 });
 
