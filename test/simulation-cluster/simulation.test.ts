@@ -57,6 +57,8 @@ const HAPPENINGS = [
   /node: assignments are lost/,
   /an assignment was lost: all are asked for anew/,
   /connections of nodes/,
+  /clock of node .* jumps by -/,
+  /clock of #\d+ jumps by -/,
   /the dispatcher did not answer in time/,
   /this manager has lost the leader/,
   /create-service at/,
