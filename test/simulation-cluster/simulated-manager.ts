@@ -13,6 +13,7 @@ import { plantedStore } from "./planted.js";
 import { SimulatedClient, SimulatedServer } from "./simulated-grpc.js";
 
 const REMOTE_PORT = 4242;
+const FINEST_MS = 0.01;
 const SOCKET = "/run/tswarm/control.sock";
 
 type ControlMethod = keyof typeof ControlService;
@@ -45,7 +46,11 @@ export class SimulatedManager {
       raft: raft as never,
       keys: { isLocked: false, version: 0, reseal: async () => undefined },
       clock: process,
-      steadyClock: { now: () => world.time.now, after: (delayMs, action) => process.after(delayMs, action) },
+      // Timers of a real host are no finer: what rounding leaves of a wait would be waited for without end.
+      steadyClock: {
+        now: () => world.time.now,
+        after: (delayMs, action) => process.after(Math.max(delayMs, FINEST_MS), action),
+      },
       random: random.bytes,
       identity,
       channelTo: (address) => new SimulatedClient(world.exchange, place, address, () => subject).client,
