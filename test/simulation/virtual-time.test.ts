@@ -72,3 +72,13 @@ test("a clock that runs fast wakes early, and one that was set has another time"
   host.jumpClock(-1000);
   t.is(life.now() - begin, -880);
 });
+
+test("time that stands still is an error, not a wait without end", async (t) => {
+  const time = new VirtualTime();
+  const again = () => void time.after(1e-9, again);
+  again();
+  await t.throwsAsync(
+    time.run(10, () => false),
+    { message: /time stands still at 0\.\d+ ms/ },
+  );
+});

@@ -9,11 +9,16 @@ interface Event {
 /** Real time is given to the process every so many events. */
 const EVENTS_PER_TURN = 2000;
 
+/** Who waits for nothing again and again would never come to an end. */
+const MAX_EVENTS_OF_A_MOMENT = 100_000;
+
 export class VirtualTime {
   #now = 0;
   #order = 0;
   #events = 0;
   readonly #heap: Event[] = [];
+  /** The moment, and how many events there were when it began. */
+  #moment = { at: 0, events: 0 };
 
   /** Milliseconds since the simulation began. */
   get now(): number {
@@ -55,6 +60,10 @@ export class VirtualTime {
       if (!event.action) continue;
       this.#now = event.at;
       this.#events++;
+      if (this.#now >= this.#moment.at + 1) this.#moment = { at: this.#now, events: this.#events };
+      else if (this.#events - this.#moment.events > MAX_EVENTS_OF_A_MOMENT) {
+        throw new Error(`time stands still at ${this.#now} ms: ${MAX_EVENTS_OF_A_MOMENT} events in a millisecond`);
+      }
       event.action();
       await settled();
       if (this.#events % EVENTS_PER_TURN === 0) await turn();
