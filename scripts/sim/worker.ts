@@ -17,6 +17,8 @@ export interface WorkerResult {
   readonly simulatedMs: number;
 }
 
+// Nobody waits for the answer any more.
+process.on("disconnect", () => process.exit());
 process.on("message", (task: WorkerTask) => {
   void run(task).then((result) => process.send!(result));
 });
