@@ -103,7 +103,7 @@ export class Cluster {
 
   /**
    * Whether the cluster can do without what this host has promised: its log may be lost. Its voice may be on the way to those that do not
-   * vote yet.
+   * vote yet, and one of those that are to go may be on its way out.
    */
   canLose(host: SimulatedHost): boolean {
     const hostOf = ({ nodeId }: Member) => this.hosts.find((one) => one.nodeId === nodeId);
@@ -112,7 +112,8 @@ export class Cluster {
     const lostLearners = members.filter((member) => !member.isVoter && isLost(hostOf(member)));
     const voters = [...members.filter((member) => member.isVoter), ...lostLearners];
     const lost = voters.filter((member) => isLost(hostOf(member)));
-    return host.hasRun && !host.wasCorrupted && lost.length <= Math.floor((voters.length - 1) / 2);
+    const going = voters.some((member) => hostOf(member)?.isLeaving && !isLost(hostOf(member))) ? 1 : 0;
+    return host.hasRun && !host.wasCorrupted && lost.length <= Math.floor((voters.length - going - 1) / 2);
   }
 
   /** All that was asked for has happened: everybody wanted is a voter and runs, nobody else is a member. */
