@@ -154,7 +154,7 @@ export class Cluster {
   }
 
   /**
-   * One of those who are to go; damaged ones first, then those that were taken in after they had gone and answer nobody. More than half of the voters that stay must have
+   * One of those who are to go; damaged ones first, then those that do not run: they may never have heard that they were taken in. More than half of the voters that stay must have
    * sound disks. Of two voters none goes: when it is that one that commits it, and the other one's power fails before it hears of it, the
    * other one waits for the first forever.
    */
@@ -163,7 +163,7 @@ export class Cluster {
     const leaving = members.filter((member) => hostOf(member)?.isLeaving ?? true);
     const chosen =
       leaving.find((member) => hostOf(member)?.state === "damaged") ??
-      leaving.find((member) => hostOf(member) === undefined) ??
+      leaving.find((member) => hostOf(member)?.state !== "running") ??
       leaving[0];
     if (!chosen?.isVoter) return chosen;
     const rest = members.filter((member) => member.isVoter && member !== chosen);
