@@ -103,17 +103,22 @@ export class Cluster {
 
   /**
    * Whether the cluster can do without what this host has promised: its log may be lost. Its voice may be on the way to those that do not
-   * vote yet, and one of those that are to go may be on its way out.
+   * vote yet, and one of those that are to go may be on its way out. Who is a member counts as each of those that run knows it: a change
+   * that all but one have yet to hear of binds them as it was before.
    */
   canLose(host: SimulatedHost): boolean {
+    if (!host.hasRun || host.wasCorrupted) return false;
+    return this.managers().length > 0 && this.managers().every(({ raft }) => this.#canLose(host, raft.members()));
+  }
+
+  #canLose(host: SimulatedHost, members: readonly Member[]): boolean {
     const hostOf = ({ nodeId }: Member) => this.hosts.find((one) => one.nodeId === nodeId);
     const isLost = (other: SimulatedHost | undefined) => !other?.hasRun || other === host || other.wasCorrupted;
-    const members = this.#members();
     const lostLearners = members.filter((member) => !member.isVoter && isLost(hostOf(member)));
     const voters = [...members.filter((member) => member.isVoter), ...lostLearners];
     const lost = voters.filter((member) => isLost(hostOf(member)));
     const going = voters.some((member) => hostOf(member)?.isLeaving && !isLost(hostOf(member))) ? 1 : 0;
-    return host.hasRun && !host.wasCorrupted && lost.length <= Math.floor((voters.length - going - 1) / 2);
+    return lost.length <= Math.floor((voters.length - going - 1) / 2);
   }
 
   /** All that was asked for has happened: everybody wanted is a voter and runs, nobody else is a member. */
