@@ -103,16 +103,17 @@ export class Cluster {
 
   /**
    * Whether the cluster can do without what this host has promised: its log may be lost. Its voice may be on the way to those that do not
-   * vote yet, and one of those that are to go may be on its way out. Who is a member counts as each of those that run knows it: a change
-   * that all but one have yet to hear of binds them as it was before.
+   * vote yet, and one of those that are to go may be on its way out. Who is a member counts as each of those that run knows it, and as it
+   * was before anybody left: a change that all but one have yet to hear of binds them as it was before.
    */
   canLose(host: SimulatedHost): boolean {
     if (!host.hasRun || host.wasCorrupted) return false;
-    return this.managers().length > 0 && this.managers().every(({ raft }) => this.#canLose(host, raft.members()));
+    const all = this.hosts.filter(({ hasRun }) => hasRun).map(({ nodeId }) => ({ nodeId, isVoter: true }));
+    return [all, ...this.managers().map(({ raft }) => raft.members())].every((view) => this.#canLose(host, view));
   }
 
-  #canLose(host: SimulatedHost, members: readonly Member[]): boolean {
-    const hostOf = ({ nodeId }: Member) => this.hosts.find((one) => one.nodeId === nodeId);
+  #canLose(host: SimulatedHost, members: readonly Pick<Member, "nodeId" | "isVoter">[]): boolean {
+    const hostOf = ({ nodeId }: Pick<Member, "nodeId">) => this.hosts.find((one) => one.nodeId === nodeId);
     const isLost = (other: SimulatedHost | undefined) => !other?.hasRun || other === host || other.wasCorrupted;
     const lostLearners = members.filter((member) => !member.isVoter && isLost(hostOf(member)));
     const voters = [...members.filter((member) => member.isVoter), ...lostLearners];
