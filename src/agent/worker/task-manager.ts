@@ -6,8 +6,8 @@
  */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { taskLabel } from "../../api/task-label.js";
 import { type TaskController, TaskError } from "../executor/executor.js";
-import { taskLabel } from "../executor/task-label.js";
 import type { HealthWatch } from "../health/health-watch.js";
 import { TaskHealth } from "../health/task-health.js";
 import { backOffMs } from "./back-off.js";

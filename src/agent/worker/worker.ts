@@ -6,9 +6,9 @@
 import type { AssignmentsMessage } from "../../api/generated/docker/swarmkit/v1/dispatcher.js";
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { TaskStatus } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { taskLabel } from "../../api/task-label.js";
 import { type Executor, type TaskController, TaskError } from "../executor/executor.js";
 import type { Payloads } from "../executor/payloads.js";
-import { taskLabel } from "../executor/task-label.js";
 import { AssignmentSet, type Assignments, type TaskChanges } from "./assignment-set.js";
 import { backOffMs } from "./back-off.js";
 import { type Clock, systemClock } from "./clock.js";

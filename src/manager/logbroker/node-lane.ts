@@ -4,7 +4,8 @@ import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { MergeLane, OrderedMerge } from "../../api/logs/ordered-merge.js";
 import { ResumePoint } from "../../api/logs/resume-point.js";
 import { TAIL_ALL } from "../../api/logs/tail.js";
-import { mayHaveOutput, taskName } from "./selection.js";
+import { taskLabel } from "../../api/task-label.js";
+import { mayHaveOutput } from "./selection.js";
 
 export type LaneState =
   /** The node does not listen: it is waited for. */
@@ -71,7 +72,7 @@ export class NodeLane {
 
   /** Names of the tasks that can have written something. */
   get sources(): readonly string[] {
-    return [...this.#tasks.values()].filter(mayHaveOutput).map(taskName);
+    return [...this.#tasks.values()].filter(mayHaveOutput).map(taskLabel);
   }
 
   /** Whether anybody would miss it. */

@@ -5,6 +5,7 @@ import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { invalidArgument } from "../../api/status-error.js";
 import type { StoreReader } from "../../store/reader.js";
 import type { Selector } from "../../store/watch-hub.js";
+import { hasEnded, isWanted, stateOf } from "../task-life.js";
 
 const MAX_IDS = 1000;
 
@@ -57,27 +58,21 @@ export function isExhausted(read: StoreReader, { serviceIds, nodeIds, taskIds }:
   return (
     nodeIds.length === 0 &&
     serviceIds.every((id) => !read.get("service", id) && read.find("task", "service", id).every(hasEnded)) &&
-    taskIds.every((id) => hasEnded(read.get("task", id)))
+    taskIds.every((id) => isGoneOrEnded(read.get("task", id)))
   );
 }
 
-function hasEnded(task: Task | undefined): boolean {
-  return !task || (task.status?.state ?? TaskState.NEW) >= TaskState.COMPLETE;
+function isGoneOrEnded(task: Task | undefined): boolean {
+  return !task || hasEnded(task);
 }
 
 /** Whether a task can have written something: it was started, as far as is known. */
-export function mayHaveOutput({ status }: Task): boolean {
-  const state = status?.state ?? TaskState.NEW;
+export function mayHaveOutput(task: Task): boolean {
+  const state = stateOf(task);
   return state >= TaskState.STARTING && state !== TaskState.REJECTED;
 }
 
 /** It is to run, but no node has it yet. */
 export function isUnplaced(task: Task): boolean {
-  return task.nodeId === "" && task.desiredState <= TaskState.COMPLETE && !hasEnded(task);
-}
-
-/** "web.1", as people call it. */
-export function taskName({ serviceAnnotations, slot, nodeId, id }: Task): string {
-  const service = serviceAnnotations?.name;
-  return service ? `${service}.${slot > 0 ? slot : nodeId || id}` : id;
+  return task.nodeId === "" && isWanted(task) && !hasEnded(task);
 }

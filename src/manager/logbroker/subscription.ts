@@ -20,13 +20,14 @@ import { OrderedMerge } from "../../api/logs/ordered-merge.js";
 import { TAIL_ALL } from "../../api/logs/tail.js";
 import type { ResponseStream } from "../../api/server-call.js";
 import { aborted, notFound, permissionDenied } from "../../api/status-error.js";
+import { taskLabel } from "../../api/task-label.js";
 import type { StoreEvent } from "../../store/change.js";
 import type { Clock } from "../../store/clock.js";
 import type { Store } from "../../store/store.js";
 import type { Listeners } from "./listeners.js";
 import { incomplete, missingText, unplacedText } from "./missing.js";
 import { NodeLane } from "./node-lane.js";
-import { isExhausted, isNamed, isSelected, isUnplaced, selectedTasks, taskName, watched } from "./selection.js";
+import { isExhausted, isNamed, isSelected, isUnplaced, selectedTasks, watched } from "./selection.js";
 
 export interface SubscriptionSurroundings {
   readonly store: Store;
@@ -188,7 +189,7 @@ export class Subscription {
 
   #see(task: Task): void {
     if (!isSelected(this.#selector, task)) return;
-    if (isUnplaced(task)) this.#unplaced.set(task.id, taskName(task));
+    if (isUnplaced(task)) this.#unplaced.set(task.id, taskLabel(task));
     else this.#unplaced.delete(task.id);
     if (task.nodeId === "") return;
     let lane = this.#lanes.get(task.nodeId);

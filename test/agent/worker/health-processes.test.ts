@@ -1,41 +1,14 @@
 /** Health checks from assignment to end, with real processes and real time. */
 import { rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
-import { ProcessExecutor } from "../../../src/agent/executor/process/process-executor.js";
-import { Worker } from "../../../src/agent/worker/worker.js";
+import test from "ava";
 import type { Task } from "../../../src/api/generated/docker/swarmkit/v1/objects.js";
-import { TaskState, type TaskStatus } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
-import { makeTaskBed, processTask, type TaskBed, until } from "../executor/task-bed.js";
-import { complete, FakeNetwork, Journal, stateName } from "./fakes.js";
+import { TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
+import { makeTaskBed, processTask, until } from "../executor/task-bed.js";
+import { complete } from "./fakes.js";
+import { startWorker } from "./process-worker.js";
 
 const ms = (count: number) => ({ seconds: 0, nanos: count * 1_000_000 });
-
-async function startWorker(t: ExecutionContext, bed: TaskBed) {
-  const journal = new Journal();
-  const statuses = new Map<string, TaskStatus>();
-  const network = new FakeNetwork(journal);
-  network.connect = async () => bed.sandbox;
-  const executor = new ProcessExecutor({ stateDir: bed.stateDir, nodeId: bed.nodeId, log: (line) => t.log(line) });
-  const worker = new Worker({
-    stateDir: bed.stateDir,
-    executors: [executor],
-    network,
-    report: (taskId, status) => {
-      statuses.set(taskId, status);
-      journal.write(`${stateName(status)} ${taskId}`);
-    },
-    log: (line) => t.log(line),
-    lingerMs: 0,
-  });
-  await worker.start();
-  const stop = async () => {
-    await worker.stop();
-    await executor.stop();
-  };
-  t.teardown(stop);
-  return { worker, journal, statuses, stop };
-}
 
 /** Healthy while the file is there. */
 const checkedTask = (flag: string, more: object = {}): Task => ({

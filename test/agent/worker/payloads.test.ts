@@ -1,48 +1,18 @@
 /** Secrets on a node: from an assignment into a task, and none of them on its disk. */
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
-import { ProcessExecutor } from "../../../src/agent/executor/process/process-executor.js";
-import { Worker } from "../../../src/agent/worker/worker.js";
+import test from "ava";
 import {
   AssignmentsMessage as AssignmentsCodec,
   type AssignmentsMessage,
 } from "../../../src/api/generated/docker/swarmkit/v1/dispatcher.js";
 import type { Task } from "../../../src/api/generated/docker/swarmkit/v1/objects.js";
-import { TaskState, type TaskStatus } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
-import { makeTaskBed, processTask, type TaskBed, until } from "../executor/task-bed.js";
-import { complete, FakeNetwork, Journal, stateName } from "./fakes.js";
+import { TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
+import { makeTaskBed, processTask, until } from "../executor/task-bed.js";
+import { complete } from "./fakes.js";
+import { startWorker } from "./process-worker.js";
 
 const PASSWORD = "correct horse battery staple";
-
-async function startWorker(t: ExecutionContext, bed: TaskBed, hasNetwork = true) {
-  const journal = new Journal();
-  const statuses = new Map<string, TaskStatus>();
-  const network = new FakeNetwork(journal);
-  network.connect = async () => {
-    if (!hasNetwork) throw new Error("no network yet");
-    return bed.sandbox;
-  };
-  const executor = new ProcessExecutor({ stateDir: bed.stateDir, nodeId: bed.nodeId, log: (line) => t.log(line) });
-  const worker = new Worker({
-    stateDir: bed.stateDir,
-    executors: [executor],
-    network,
-    report: (taskId, status) => {
-      statuses.set(taskId, status);
-      journal.write(`${stateName(status)} ${taskId}`);
-    },
-    log: (line) => t.log(line),
-    lingerMs: 0,
-  });
-  await worker.start();
-  const stop = async () => {
-    await worker.stop();
-    await executor.stop();
-  };
-  t.teardown(stop);
-  return { worker, journal, statuses, stop };
-}
 
 const task = (desiredState = TaskState.RUNNING): Task => ({
   ...processTask("one", ["sh", "-c", "cat /run/secrets/pw; exec sleep 600"], {
@@ -86,7 +56,9 @@ test("a secret that comes with its task is in the task, and in no file of the ag
 
 test("a task that an agent finds on its disk waits for its secret until a manager has been reached", async (t) => {
   const bed = makeTaskBed(t);
-  const first = await startWorker(t, bed, false);
+  const first = await startWorker(t, bed, async () => {
+    throw new Error("no network yet");
+  });
   first.worker.apply(given([task()]));
   await first.journal.seen("STARTING one");
   await first.stop();

@@ -1,42 +1,11 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import test, { type ExecutionContext } from "ava";
-import { ProcessExecutor } from "../../../src/agent/executor/process/process-executor.js";
-import { Worker } from "../../../src/agent/worker/worker.js";
+import test from "ava";
 import type { Task } from "../../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState, type TaskStatus } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
-import { makeTaskBed, processTask, runs, type TaskBed } from "../executor/task-bed.js";
-import { complete, FakeNetwork, Journal, stateName } from "./fakes.js";
-
-/** A worker with real processes on a fake network that knows one real sandbox. */
-async function startWorker(t: ExecutionContext, bed: TaskBed) {
-  const journal = new Journal();
-  const statuses = new Map<string, TaskStatus>();
-  const network = new FakeNetwork(journal);
-  network.connect = async (task) => {
-    journal.write(`connect ${task.id}`);
-    return bed.sandbox;
-  };
-  const executor = new ProcessExecutor({ stateDir: bed.stateDir, nodeId: bed.nodeId, log: (line) => t.log(line) });
-  const worker = new Worker({
-    stateDir: bed.stateDir,
-    executors: [executor],
-    network,
-    report: (taskId, status) => {
-      statuses.set(taskId, status);
-      journal.write(`${stateName(status)} ${taskId}`);
-    },
-    log: (line) => t.log(line),
-    lingerMs: 0,
-  });
-  await worker.start();
-  const stop = async () => {
-    await worker.stop();
-    await executor.stop();
-  };
-  t.teardown(stop);
-  return { worker, journal, statuses, stop, executor };
-}
+import { makeTaskBed, processTask, runs } from "../executor/task-bed.js";
+import { complete } from "./fakes.js";
+import { startWorker } from "./process-worker.js";
 
 const wanted = (id: string, command: readonly string[]): Task => ({
   ...processTask(id, command),

@@ -3,6 +3,7 @@ import test from "ava";
 import { LogSelector } from "../../../src/api/generated/docker/swarmkit/v1/logbroker.js";
 import { Service, Task } from "../../../src/api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.js";
+import { taskLabel } from "../../../src/api/task-label.js";
 import { incomplete, missingText, unplacedText } from "../../../src/manager/logbroker/missing.js";
 import {
   isExhausted,
@@ -10,7 +11,6 @@ import {
   isUnplaced,
   mayHaveOutput,
   selectedTasks,
-  taskName,
   validSelector,
 } from "../../../src/manager/logbroker/selection.js";
 import { MemoryProposer } from "../../../src/store/proposer.js";
@@ -101,9 +101,9 @@ test("words for what is missing", (t) => {
     "node n1 is down: logs of web.0, web.1, web.2, web.3, web.4 and 3 more tasks are missing",
   );
   t.is(missingText("n1", "went down", []), "node n1 went down");
-  t.is(taskName(task("t1", { serviceAnnotations: { name: "web" }, slot: 3 })), "web.3");
-  t.is(taskName(task("t1", { serviceAnnotations: { name: "all" } })), "all.n1");
-  t.is(unplacedText(taskName(task("t1")), "t1"), "task t1 has not been scheduled");
+  t.is(taskLabel(task("t1", { serviceAnnotations: { name: "web" }, slot: 3 })), "web.3");
+  t.is(taskLabel(task("t1", { serviceAnnotations: { name: "all" } })), "all.n1");
+  t.is(unplacedText(taskLabel(task("t1")), "t1"), "task t1 has not been scheduled");
   t.is(incomplete([]), undefined);
   t.like(incomplete(["a", "b"]), {
     code: status.UNKNOWN,

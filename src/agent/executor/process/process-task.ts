@@ -2,9 +2,9 @@
 import type { Task } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { Duration } from "../../../api/generated/google/protobuf/duration.js";
 import { ProcessSpec } from "../../../api/generated/tswarm/v1/process.js";
+import { taskLabel } from "../../../api/task-label.js";
 import { type HealthSpec, readHealthSpec } from "../../health/health-spec.js";
 import { TaskError } from "../executor.js";
-import { taskLabel } from "../task-label.js";
 import { parseEnvironment } from "./environment.js";
 import { type PayloadFile, readPayloadFiles } from "./payload-files.js";
 import { boundingSet, limitOptions } from "./rights.js";
