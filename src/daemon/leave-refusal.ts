@@ -1,9 +1,6 @@
-/** Why a manager does not leave without force, in Docker's words. Pure. */
+/** Which manager does not leave without force, as far as its node can tell. Pure. */
 import { ManagerState, type ManagerStatusResponse } from "../api/generated/tswarm/v1/manager.js";
-
-const BEGIN = "You are attempting to leave the swarm on a node that is participating as a manager. ";
-const END =
-  "The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message.";
+import { LAST_MANAGER, losesQuorum, MAY_LOSE_CONSENSUS } from "../manager/membership/leave-text.js";
 
 export const NOT_MEMBER = "This node is not part of a swarm";
 export const ALREADY_MEMBER =
@@ -12,7 +9,7 @@ export const ALREADY_MEMBER =
 /**
  * @param status of the node's manager; undefined while that does not answer
  * @param hasOthers the cluster has other managers, as far as the node knows
- * @returns undefined when the others keep their quorum without it
+ * @returns undefined when it may leave, or the leader has to say
  */
 export function leaveRefusal(status: ManagerStatusResponse | undefined, hasOthers: boolean): string | undefined {
   if (status?.state === ManagerState.MANAGER_LOCKED) {
@@ -23,17 +20,13 @@ export function leaveRefusal(status: ManagerStatusResponse | undefined, hasOther
   const isAlone = status?.peers.every(({ self }) => self) ?? false;
   // One that has only just come has not heard of the others.
   if (status?.state !== ManagerState.MANAGER_RUNNING || (isAlone && hasOthers)) {
-    return `${BEGIN}Doing so may lose the consensus of your cluster. ${END}`;
+    return MAY_LOSE_CONSENSUS;
   }
-  if (isAlone) {
-    return `${BEGIN}Removing the last manager erases all current state of the swarm. Use \`--force\` to ignore this message. `;
-  }
+  if (isAlone) return LAST_MANAGER;
   const voters = status.peers.filter(({ voter }) => voter);
   // One that has not caught up decides nothing yet.
   if (!voters.some(({ self }) => self)) return undefined;
-  const reachable = voters.filter(({ reachable, self }) => reachable || self).length;
-  // Those that are left decide with a majority of themselves.
-  const isEnough = reachable - 1 > (voters.length - 1) / 2 && !status.lostQuorum;
-  if (isEnough) return undefined;
-  return `${BEGIN}Removing this node leaves ${reachable - 1} managers out of ${voters.length}. Without a Raft quorum your swarm will be inaccessible. ${END}`;
+  // Only the leader hears of all: while there is one, it decides.
+  if (!status.lostQuorum) return undefined;
+  return losesQuorum(voters.map(({ reachable, self }) => ({ isReachable: reachable || self })));
 }

@@ -175,7 +175,10 @@ export class Manager implements ServingManager {
     const { raft, served } = this.#member!;
     await leaveManagers({
       raft,
-      leader: () => served.target,
+      leader: async () => {
+        if (!isForced) await served.leader();
+        return served.target;
+      },
       noLeaderText: () => served.noLeaderText,
       isForced,
     });

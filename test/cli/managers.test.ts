@@ -260,6 +260,20 @@ test("debug raft shows the manager and its peers", async (t) => {
   t.regex(await output(t, "debug", "raft"), /^Quorum: +lost: /m);
 });
 
+test("debug raft of a follower does not say that other followers cannot be reached: it hears of the leader alone", async (t) => {
+  const { peer } = t.context;
+  const peers = [
+    { raftId: "1", nodeId: HOST1.id, address: "10.99.0.1:4242", voter: true, self: true, reachable: true },
+    { raftId: "2", nodeId: HOST2.id, address: "10.99.0.2:4242", voter: true, leader: true },
+    { raftId: "3", nodeId: "third", address: "10.99.0.3:4242", voter: true },
+  ];
+  peer.manager = { state: ManagerState.MANAGER_RUNNING, nodeId: HOST1.id, role: RaftRole.RAFT_FOLLOWER, peers };
+  const page = await output(t, "debug", "raft");
+  t.regex(page, /^1 \* +host1 +10\.99\.0\.1:4242 +follower +yes +0 +0$/m);
+  t.regex(page, /^2 +host2 +10\.99\.0\.2:4242 +leader +no +0 +0$/m);
+  t.regex(page, /^3 +third +10\.99\.0\.3:4242 +follower +0 +0$/m);
+});
+
 test("debug raft of a locked manager shows what there is", async (t) => {
   const { peer } = t.context;
   peer.manager = { state: ManagerState.MANAGER_LOCKED, nodeId: HOST1.id, autolock: true };

@@ -7,43 +7,13 @@ import type { ExecutionContext } from "ava";
 import test from "ava";
 import { type RequestResult, readAnswers } from "../../scripts/demo/answers.js";
 import { namespacesOfNetwork, sandboxOfTask, taskProcess } from "../../scripts/demo/task-process.js";
-import { Cluster } from "../../scripts/fabric/cluster.js";
+import type { Cluster } from "../../scripts/fabric/cluster.js";
+import { running, tasks, withCluster } from "./with-cluster.js";
 
 const DEMO = resolve(import.meta.dirname, "../../../scripts/demo");
 const CONTROL = resolve(import.meta.dirname, "../../src/cli/main.js");
+const THREE_HOSTS = { hosts: ["host1", "host2", "host3"], clients: ["client"] };
 const SERVER = [process.execPath, join(DEMO, "web-server.mjs")];
-
-interface TaskRow {
-  readonly id: string;
-  readonly slot: number;
-  readonly node: string;
-  readonly currentState: string;
-  readonly desiredState: string;
-  readonly error: string;
-}
-
-async function withCluster(t: ExecutionContext, tag: string, work: (cluster: Cluster) => Promise<void>): Promise<void> {
-  t.timeout(240_000);
-  const cluster = await Cluster.start({
-    tag: `${tag}${process.pid % 10000}`,
-    hosts: ["host1", "host2", "host3"],
-    clients: ["client"],
-  });
-  try {
-    await work(cluster);
-  } catch (error) {
-    t.log(cluster.logs());
-    throw error;
-  } finally {
-    await cluster.remove();
-  }
-}
-
-const tasks = (cluster: Cluster, service: string): readonly TaskRow[] =>
-  JSON.parse(cluster.control(["service", "ps", service, "--format", "json"])) as TaskRow[];
-
-const running = (cluster: Cluster, service: string) =>
-  tasks(cluster, service).filter((task) => task.currentState === "running" && task.desiredState === "running");
 
 function request(cluster: Cluster, host: string, port: number, count: number): readonly RequestResult[] {
   const url = `http://${cluster.host(host).address}:${port}/`;
@@ -68,7 +38,7 @@ function refused(t: ExecutionContext, cluster: Cluster, args: readonly string[],
 }
 
 test.serial("a published port answers on every node, through scaling, killing, tampering and restarts", async (t) => {
-  await withCluster(t, "c", async (cluster) => {
+  await withCluster(t, "c", THREE_HOSTS, async (cluster) => {
     cluster.control(["network", "create", "shop"]);
     createWeb(cluster, "--network", "shop");
     for (const host of cluster.hosts) {
@@ -217,7 +187,7 @@ function belongsTo(cluster: Cluster, host: string, namespace: string): boolean {
 test.serial(
   "ports change while a service runs, a port can be a node's own, and IPv6 clients are refused at once",
   async (t) => {
-    await withCluster(t, "p", async (cluster) => {
+    await withCluster(t, "p", THREE_HOSTS, async (cluster) => {
       createWeb(cluster, "--replicas", "2");
       cluster.control(["service", "update", "web", "--publish-add", "8081:80", "--publish-rm", "80"]);
       for (const host of cluster.hosts) {
@@ -245,7 +215,7 @@ test.serial(
 );
 
 test.serial("wrong input is one clear line, and changes nothing", async (t) => {
-  await withCluster(t, "w", async (cluster) => {
+  await withCluster(t, "w", THREE_HOSTS, async (cluster) => {
     cluster.control(["network", "create", "shop", "--subnet", "10.9.0.0/29"]);
     createWeb(cluster);
     const create = (...args: string[]) => ["service", "create", "--detach", ...args, "--", "sleep", "1"];

@@ -2,45 +2,18 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import test, { type ExecutionContext } from "ava";
+import test from "ava";
 import { readAnswers } from "../../scripts/demo/answers.js";
-import { Cluster } from "../../scripts/fabric/cluster.js";
+import type { Cluster } from "../../scripts/fabric/cluster.js";
+import { running, type TaskRow, tasks, withCluster } from "./with-cluster.js";
 
 const DEMO = resolve(import.meta.dirname, "../../../scripts/demo");
 const CONTROL = resolve(import.meta.dirname, "../../src/cli/main.js");
 const SERVER = [process.execPath, join(DEMO, "web-server.mjs")];
 const PATIENCE_MS = 120_000;
-
-interface TaskRow {
-  readonly id: string;
-  readonly node: string;
-  readonly currentState: string;
-  readonly desiredState: string;
-  readonly error: string;
-}
-
-async function withCluster(t: ExecutionContext, tag: string, work: (cluster: Cluster) => Promise<void>): Promise<void> {
-  t.timeout(300_000);
-  const cluster = await Cluster.start({
-    tag: `${tag}${process.pid % 10000}`,
-    hosts: ["host1", "host2"],
-    clients: ["client"],
-    timeoutMs: PATIENCE_MS,
-  });
-  try {
-    await work(cluster);
-  } catch (error) {
-    t.log(cluster.logs());
-    throw error;
-  } finally {
-    await cluster.remove();
-  }
-}
+const TWO_HOSTS = { hosts: ["host1", "host2"], clients: ["client"], timeoutMs: PATIENCE_MS };
 
 const json = (cluster: Cluster, ...args: string[]) => JSON.parse(cluster.control([...args, "--format", "json"]));
-const tasks = (cluster: Cluster, service: string): readonly TaskRow[] => json(cluster, "service", "ps", service);
-const running = (cluster: Cluster, service: string) =>
-  tasks(cluster, service).filter((task) => task.currentState === "running" && task.desiredState === "running");
 const updateState = (cluster: Cluster): string => {
   const [service] = json(cluster, "service", "inspect", "web");
   return service.updateStatus?.state ?? "";
@@ -59,7 +32,7 @@ const HEALTH = [
 test.serial(
   "an update whose tasks never get healthy goes back; they get no traffic, and say why they failed",
   async (t) => {
-    await withCluster(t, "h", async (cluster) => {
+    await withCluster(t, "h", TWO_HOSTS, async (cluster) => {
       cluster.control([
         ...["service", "create", "--name", "web", "--replicas", "2", "--publish", "8080:80", "--env", "TASK_NAME=good"],
         ...[...HEALTH, "--restart-delay", "500ms", "--", ...SERVER],
@@ -109,7 +82,7 @@ test.serial(
 const PASSWORD = "correct-horse-battery-staple-4711";
 
 test.serial("a secret is where a live task needs it, in memory, and gone with the task", async (t) => {
-  await withCluster(t, "s", async (cluster) => {
+  await withCluster(t, "s", TWO_HOSTS, async (cluster) => {
     const made = spawnSync(process.execPath, [CONTROL, "-s", cluster.socket, "secret", "create", "password", "-"], {
       input: PASSWORD,
       encoding: "utf8",

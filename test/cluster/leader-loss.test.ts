@@ -1,36 +1,20 @@
 /** Three real managers on three hosts: the leader is killed, managers stand still and are cut off, while clients go on. */
 import { randomInt } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
-import test, { type ExecutionContext } from "ava";
-import { Cluster } from "../../scripts/fabric/cluster.js";
+import test from "ava";
+import type { Cluster } from "../../scripts/fabric/cluster.js";
 import { managerRuns } from "../../scripts/fabric/control-client.js";
 import { checkLinearizable } from "../linearizability/check.js";
 import { History } from "../linearizability/history.js";
 import { type RegisterInput, type RegisterOutput, registerModel } from "../linearizability/register-model.js";
 import { CallFailedError, ManagerClient } from "./manager-client.js";
+import { withCluster } from "./with-cluster.js";
 
 const MANAGERS = ["host1", "host2", "host3"];
 const KILLS = 20;
 const CLIENTS_PER_MANAGER = 2;
 /** Between two calls of a client: the load shall not be what is tested. */
 const THINK_MS = 20;
-
-async function withManagers(
-  t: ExecutionContext,
-  tag: string,
-  work: (cluster: Cluster) => Promise<void>,
-): Promise<void> {
-  t.timeout(300_000);
-  const cluster = await Cluster.start({ tag: `${tag}${process.pid % 10000}`, hosts: MANAGERS, managers: MANAGERS });
-  try {
-    await work(cluster);
-  } catch (error) {
-    t.log(cluster.logs());
-    throw error;
-  } finally {
-    await cluster.remove();
-  }
-}
 
 /** Runs clients at every manager's socket, each doing the same thing again and again, while `work` goes on. */
 async function withClients(
@@ -64,7 +48,7 @@ const allRun = (cluster: Cluster) => async () =>
   (await Promise.all(MANAGERS.map((host) => managerRuns(cluster.socketOf(host))))).every(Boolean);
 
 test.serial("the leader is killed 20 times under load: no acknowledged write is lost", async (t) => {
-  await withManagers(t, "k", async (cluster) => {
+  await withCluster(t, "k", { hosts: MANAGERS, managers: MANAGERS }, async (cluster) => {
     const acknowledged: { readonly name: string; readonly calledAt: number; readonly at: number }[] = [];
     const gapsMs: number[] = [];
     let count = 0;
@@ -110,7 +94,7 @@ test.serial("the leader is killed 20 times under load: no acknowledged write is 
 });
 
 test.serial("kill -9, SIGSTOP and partitions: what clients see is linearizable", async (t) => {
-  await withManagers(t, "l", async (cluster) => {
+  await withCluster(t, "l", { hosts: MANAGERS, managers: MANAGERS }, async (cluster) => {
     const keys = await createKeys(cluster, 4);
     const history = new History<RegisterInput, RegisterOutput>();
     let writes = 0;

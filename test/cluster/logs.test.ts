@@ -3,7 +3,8 @@ import { spawn } from "node:child_process";
 import { resolve } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import test, { type ExecutionContext } from "ava";
-import { Cluster } from "../../scripts/fabric/cluster.js";
+import type { Cluster } from "../../scripts/fabric/cluster.js";
+import { tasks, withCluster } from "./with-cluster.js";
 
 const CONTROL = resolve(import.meta.dirname, "../../src/cli/main.js");
 
@@ -53,48 +54,34 @@ interface JsonLine {
 
 const json = (text: string) => linesOf(text).map((line) => JSON.parse(line) as JsonLine);
 
-async function withCluster(
+/** tsctl asks the last of the managers. */
+async function withReadings(
   t: ExecutionContext,
   tag: string,
   managers: readonly string[],
   work: (cluster: Cluster, read: (...args: string[]) => Reading) => Promise<void>,
 ): Promise<void> {
-  t.timeout(240_000);
-  const cluster = await Cluster.start({
-    tag: `${tag}${process.pid % 10000}`,
-    hosts: ["host1", "host2", "host3"],
-    managers,
+  await withCluster(t, tag, { hosts: ["host1", "host2", "host3"], managers }, async (cluster) => {
+    const readings: Reading[] = [];
+    try {
+      await work(cluster, (...args) => {
+        const reading = new Reading(cluster.socketOf(managers.at(-1)!), args);
+        readings.push(reading);
+        return reading;
+      });
+    } catch (error) {
+      for (const { stdout, stderr } of readings) t.log(`--- tsctl\n${stdout.slice(-2000)}\n${stderr}`);
+      throw error;
+    } finally {
+      for (const { stop } of readings) stop();
+    }
   });
-  const readings: Reading[] = [];
-  try {
-    await work(cluster, (...args) => {
-      const reading = new Reading(cluster.socketOf(managers.at(-1)!), args);
-      readings.push(reading);
-      return reading;
-    });
-  } catch (error) {
-    t.log(cluster.logs());
-    for (const { stdout, stderr } of readings) t.log(`--- tsctl\n${stdout.slice(-2000)}\n${stderr}`);
-    throw error;
-  } finally {
-    for (const { stop } of readings) stop();
-    await cluster.remove();
-  }
 }
 
 const nodeState = (cluster: Cluster, name: string) =>
   (JSON.parse(cluster.control(["node", "ls", "--format", "json"])) as { hostname: string; status: string }[])
     .find(({ hostname }) => hostname === name)
     ?.status.toLowerCase();
-
-const tasksOf = (cluster: Cluster, service: string) =>
-  JSON.parse(cluster.control(["service", "ps", service, "--format", "json"])) as {
-    id: string;
-    slot: number;
-    node: string;
-    currentState: string;
-    desiredState: string;
-  }[];
 
 /** Each of its tasks writes a line every tenth of a second, to one stream and then to the other. */
 const TICKER =
@@ -110,7 +97,7 @@ function createTicker(cluster: Cluster, name: string, ...more: readonly string[]
 test.serial(
   "logs of tasks on several nodes: in order, by stream, with tail and since, and a warning for a node that is down",
   async (t) => {
-    await withCluster(t, "lg", ["host1"], async (cluster, read) => {
+    await withReadings(t, "lg", ["host1"], async (cluster, read) => {
       createTicker(cluster, "web", "--replicas", "2", "--replicas-max-per-node", "1");
       await cluster.until("some lines are written", async () => {
         const { stdout } = await read("service", "logs", "web").ended;
@@ -158,7 +145,7 @@ test.serial(
       t.is(since[0]!.time, middle.time);
       t.true(since.every(({ time }) => time >= middle.time));
 
-      const [task] = tasksOf(cluster, "web").filter(({ currentState }) => currentState === "running");
+      const [task] = tasks(cluster, "web").filter(({ currentState }) => currentState === "running");
       const one = json((await read("task", "logs", "--format", "json", task!.id).ended).stdout);
       t.deepEqual([...new Set(one.map(({ taskId }) => taskId))], [task!.id]);
       const bySlot = json(
@@ -178,7 +165,7 @@ test.serial(
         /^tsctl: warning: node host3 \(\w+\) is not available: it is down: logs of web\.\d are missing/m,
       );
       t.deepEqual([...new Set(json(partial.stdout).map(({ node }) => node))], ["host2"]);
-      const lost = tasksOf(cluster, "web").find(({ node }) => node === "host3")!;
+      const lost = tasks(cluster, "web").find(({ node }) => node === "host3")!;
       const none = await read("task", "logs", lost.id).ended;
       t.is(none.status, 1, "nothing could be read");
       t.regex(none.stderr, /host3 .* is down/);
@@ -189,14 +176,14 @@ test.serial(
 test.serial(
   "who follows sees a task's restart, an agent's, and another leader, without a line twice or too few",
   async (t) => {
-    await withCluster(t, "lf", ["host1", "host2", "host3"], async (cluster, read) => {
+    await withReadings(t, "lf", ["host1", "host2", "host3"], async (cluster, read) => {
       cluster.control([
         ...["service", "create", "--name", "web", "--env", "TASK={{.Task.Name}}", "--restart-delay", "300ms"],
         ...["--constraint", "node.hostname==host3", "--", "/bin/sh", "-c", TICKER],
       ]);
       const following = read("service", "logs", "-f", "--format", "json", "web");
       const seen = (id: string) => json(following.lines.join("\n")).filter(({ taskId }) => taskId === id);
-      const running = () => tasksOf(cluster, "web").find((task) => task.currentState === "running");
+      const running = () => tasks(cluster, "web").find((task) => task.currentState === "running");
       await cluster.until("lines come", () => following.lines.length > 10);
       const first = running()!;
 

@@ -2,10 +2,7 @@
 import test from "ava";
 import { ManagerState, ManagerStatusResponse } from "../../src/api/generated/tswarm/v1/manager.js";
 import { leaveRefusal } from "../../src/daemon/leave-refusal.js";
-
-const BEGIN = "You are attempting to leave the swarm on a node that is participating as a manager. ";
-const END =
-  "The only way to restore a swarm that has lost consensus is to reinitialize it with `--force-new-cluster`. Use `--force` to suppress this message.";
+import { LAST_MANAGER, MAY_LOSE_CONSENSUS } from "../../src/manager/membership/leave-text.js";
 
 /** @param peers whether each other manager can be reached */
 const running = (...peers: readonly boolean[]) =>
@@ -13,21 +10,17 @@ const running = (...peers: readonly boolean[]) =>
     state: ManagerState.MANAGER_RUNNING,
     peers: [{ voter: true, self: true }, ...peers.map((reachable) => ({ voter: true, reachable }))],
   });
+const lost = (...peers: readonly boolean[]) => ({ ...running(...peers), lostQuorum: true });
 const less = (left: number, all: number) =>
-  `${BEGIN}Removing this node leaves ${left} managers out of ${all}. Without a Raft quorum your swarm will be inaccessible. ${END}`;
+  `You are attempting to leave the swarm on a node that is participating as a manager. Removing this node leaves ${left} managers out of ${all}. Without a Raft quorum your swarm will be inaccessible. The only way to restore a swarm that has lost consensus is to reinitialize it with \`--force-new-cluster\`. Use \`--force\` to suppress this message.`;
 
 const table: readonly (readonly [string, ManagerStatusResponse | undefined, string | undefined])[] = [
-  [
-    "the last",
-    running(),
-    `${BEGIN}Removing the last manager erases all current state of the swarm. Use \`--force\` to ignore this message. `,
-  ],
-  ["one of two", running(true), undefined],
-  ["one of two, the other away", running(false), less(0, 2)],
-  ["one of three", running(true, true), undefined],
-  ["one of three, another away", running(true, false), less(1, 3)],
-  ["one of four, another away", running(true, true, false), undefined],
-  ["one of five, two others away", running(true, true, false, false), less(2, 5)],
+  ["the last", running(), LAST_MANAGER],
+  ["one of two, which hears of no other: the leader has to say", running(false), undefined],
+  ["one of three, which hears of the leader alone: the leader has to say", running(true, false), undefined],
+  ["one of two, and nobody leads", lost(false), less(0, 2)],
+  ["one of three, and nobody leads", lost(true, false), less(1, 3)],
+  ["one of five, two others away, and nobody leads", lost(true, true, false, false), less(2, 5)],
   [
     "one that does not vote yet",
     ManagerStatusResponse.fromPartial({
@@ -41,12 +34,8 @@ const table: readonly (readonly [string, ManagerStatusResponse | undefined, stri
     ManagerStatusResponse.fromPartial({ state: ManagerState.MANAGER_LOCKED }),
     "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.",
   ],
-  [
-    "one that starts",
-    ManagerStatusResponse.fromPartial({ state: ManagerState.MANAGER_STARTING }),
-    `${BEGIN}Doing so may lose the consensus of your cluster. ${END}`,
-  ],
-  ["one that does not answer", undefined, `${BEGIN}Doing so may lose the consensus of your cluster. ${END}`],
+  ["one that starts", ManagerStatusResponse.fromPartial({ state: ManagerState.MANAGER_STARTING }), MAY_LOSE_CONSENSUS],
+  ["one that does not answer", undefined, MAY_LOSE_CONSENSUS],
   ["one that was taken out", ManagerStatusResponse.fromPartial({ state: ManagerState.MANAGER_REMOVED }), undefined],
 ];
 
@@ -55,5 +44,5 @@ for (const [title, status, refusal] of table) {
 }
 
 test("one that has not heard of the others yet, and is not the last", (t) => {
-  t.is(leaveRefusal(running(), true), `${BEGIN}Doing so may lose the consensus of your cluster. ${END}`);
+  t.is(leaveRefusal(running(), true), MAY_LOSE_CONSENSUS);
 });

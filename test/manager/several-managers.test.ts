@@ -8,6 +8,7 @@ import {
   TaskState,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { LocalManagerService } from "../../src/api/generated/tswarm/v1/manager.js";
+import { losesQuorum } from "../../src/manager/membership/leave-text.js";
 import { NOBODY } from "../../src/raft/core/member-id.js";
 import { ManagerGroup, type ManagerHost } from "./manager-group.js";
 import { nodeId, processService } from "./test-cluster.js";
@@ -200,6 +201,23 @@ test("a manager that leaves by itself is a worker then", async (t) => {
   t.like(await t.throwsAsync(last.call(LocalManagerService.leaveManagers, { force: true })), {
     code: status.FAILED_PRECONDITION,
   });
+});
+
+test("a manager without which those that are left would be no quorum stays, leader or not", async (t) => {
+  const group = await ManagerGroup.start(t, 3);
+  const leader = await group.leader();
+  const [one, two] = await group.followers();
+  await two!.stop();
+  await group.until("it is missed", () =>
+    leader.manager.raft!.status().members.some(({ isReachable }) => !isReachable),
+  );
+  for (const host of [one!, leader]) {
+    t.like(await t.throwsAsync(host.call(LocalManagerService.leaveManagers, { force: false })), {
+      code: status.FAILED_PRECONDITION,
+      details: losesQuorum([{ isReachable: true }, { isReachable: true }, { isReachable: false }]),
+    });
+  }
+  t.is(leader.manager.raft!.members().length, 3);
 });
 
 test("without a quorum: reads go on, changes say in one line what to do, and all is well once a manager is back", async (t) => {

@@ -27,7 +27,8 @@ export const debugRaft: Action = async (invocation) => {
   }
   const nameOf = await knownNames();
   invocation.terminal.write(describe(status, nameOf));
-  if (status.peers.length > 0) invocation.terminal.write(`\n${renderTable(peerColumns(nameOf), sorted(status.peers))}`);
+  if (status.peers.length > 0)
+    invocation.terminal.write(`\n${renderTable(peerColumns(nameOf, status), sorted(status.peers))}`);
   return undefined;
 
   /** A manager that is locked, or has no leader, may not know the nodes: ids do then. */
@@ -80,13 +81,13 @@ function describe(status: ManagerStatusResponse, nameOf: NameOf): string {
   return renderSections(sections);
 }
 
-function peerColumns(nameOf: NameOf): readonly Column<RaftPeer>[] {
+function peerColumns(nameOf: NameOf, status: ManagerStatusResponse): readonly Column<RaftPeer>[] {
   return [
     { title: "RAFT ID", value: (peer) => (peer.self ? `${hexadecimal(peer.raftId)} *` : hexadecimal(peer.raftId)) },
     { title: "NODE", value: (peer) => nameOf(peer.nodeId) },
     { title: "ADDRESS", value: (peer) => peer.address },
     { title: "ROLE", value: (peer) => (peer.leader ? "leader" : peer.voter ? "follower" : "learner") },
-    { title: "REACHABLE", value: (peer) => (peer.reachable ? "yes" : "no") },
+    { title: "REACHABLE", value: (peer) => (peer.reachable ? "yes" : isHeardOf(peer, status) ? "no" : "") },
     { title: "STATE", value: replication },
     { title: "MATCH", value: (peer) => (peer.match > 0 ? String(peer.match) : ""), align: "right" },
     { title: "LAG", value: (peer) => (peer.match > 0 ? String(peer.lag) : ""), align: "right" },
@@ -94,6 +95,11 @@ function peerColumns(nameOf: NameOf): readonly Column<RaftPeer>[] {
     { title: "DROPPED", value: (peer) => String(peer.droppedMessages), align: "right" },
     { title: "BY", value: (peer) => peer.transport },
   ];
+}
+
+/** Followers speak with the leader, and not with each other. */
+function isHeardOf(peer: RaftPeer, { role }: ManagerStatusResponse): boolean {
+  return role === RaftRole.RAFT_LEADER || peer.leader || peer.self;
 }
 
 /** Only a leader knows. */

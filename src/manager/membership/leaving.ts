@@ -7,14 +7,15 @@ import { failedPrecondition, StatusError, unavailable } from "../../api/status-e
 import type { Raft } from "../../raft/node/raft.js";
 import { writing } from "../write-error.js";
 import { withForce } from "./membership-service.js";
+import { checkRemovable } from "./removable.js";
 
 const CALL_TIMEOUT_MS = 15_000;
 const REMOVAL_TIMEOUT_MS = 30_000;
 
 export interface LeavingOptions {
   readonly raft: Raft<unknown>;
-  /** Who leads, when it is another. */
-  readonly leader: () => ProxyTarget | undefined;
+  /** Who leads, when it is another. Where nobody does, an election may be under way: it is waited for. */
+  readonly leader: () => Promise<ProxyTarget | undefined>;
   readonly noLeaderText: () => string;
   readonly isForced: boolean;
 }
@@ -29,11 +30,7 @@ export async function leaveManagers(options: LeavingOptions): Promise<void> {
   }
   if (raft.leadership.role === "leader") {
     // Refused where it would only stand in the others' way.
-    if (!isForced && !raft.canRemove(raft.id)) {
-      throw failedPrecondition(
-        "this manager cannot leave: the managers that are left and can be reached would be no quorum (--force removes it all the same)",
-      );
-    }
+    if (!isForced) await checkRemovable(raft, raft.id);
     await writing(() => raft.transferLeadership());
   }
   const removed = removal(raft);
@@ -46,7 +43,7 @@ export async function leaveManagers(options: LeavingOptions): Promise<void> {
 }
 
 async function ask({ raft, leader, noLeaderText, isForced }: LeavingOptions): Promise<void> {
-  const target = leader();
+  const target = await leader();
   if (!target) throw unavailable(noLeaderText());
   const metadata = new Metadata();
   const node = { raftId: raft.id, nodeId: "", addr: "", status: undefined };

@@ -17,6 +17,7 @@ import type { Store } from "../../store/store.js";
 import { isRemoved } from "../ca/removed-nodes.js";
 import { writing } from "../write-error.js";
 import { peerAddress } from "./peer-address.js";
+import { checkRemovable } from "./removable.js";
 import { writeStatuses } from "./status-keeper.js";
 
 export interface MembershipServiceOptions {
@@ -92,11 +93,7 @@ export class MembershipService {
     const member = members.find(({ raftId, nodeId }) => raftId === node?.raftId || nodeId === node?.nodeId);
     if (!member) throw notFound("the manager that is to leave is no member");
     if (members.length === 1) throw failedPrecondition("attempting to remove the last manager of the swarm");
-    if (!isForced && !raft.canRemove(member.raftId)) {
-      throw failedPrecondition(
-        `manager ${member.nodeId} cannot leave: the managers that are left and can be reached would be no quorum (--force removes it all the same)`,
-      );
-    }
+    if (!isForced) await checkRemovable(raft, member.raftId);
     log(`manager ${member.nodeId} leaves${isForced ? ", by force" : ""}`);
     await store.update((tx) => {
       const known = tx.get("node", member.nodeId);

@@ -82,6 +82,10 @@ export class MembershipChanges {
     return haveQuorum(rest, (voter) => voter === self || isReachable(voter));
   }
 
+  async untilRemovable(id: MemberId): Promise<boolean> {
+    return this.#withinElection(() => this.canRemove(id));
+  }
+
   /** What the leader does by itself, a step at each tick: makes voters of those that have caught up, notes new addresses. */
   tick(): void {
     if (this.#waiting > 0 || --this.#restTicks > 0) return;
@@ -175,19 +179,25 @@ export class MembershipChanges {
    * @throws RaftError membership-refused when it is not so within an election timeout
    */
   async #untilVoterFits(): Promise<void> {
-    const { roster, settings, clock, self, isReachable } = this.#around;
+    const { roster, self, isReachable } = this.#around;
+    const voters = () => roster.confState.voters;
+    const reachable = () => voters().filter((voter) => voter === self || isReachable(voter)).length;
+    const fits = () => reachable() === voters().length || reachable() > Math.floor((voters().length + 1) / 2);
+    if (await this.#withinElection(fits)) return;
+    throw new RaftError(
+      "membership-refused",
+      `of ${voters().length} managers only ${reachable()} can be reached: with one more that does not answer, the cluster would have no quorum; bring the others back or remove them first`,
+    );
+  }
+
+  /** Whether it is so now, or at one of the ticks of an election timeout. @throws RaftError not-leader */
+  async #withinElection(isSo: () => boolean): Promise<boolean> {
+    const { settings, clock } = this.#around;
     for (let ticks = 0; ; ticks++) {
-      const { voters } = roster.confState;
-      const reachable = voters.filter((voter) => voter === self || isReachable(voter)).length;
-      if (reachable === voters.length || reachable > Math.floor((voters.length + 1) / 2)) return;
-      if (ticks === settings.electionTicks) {
-        throw new RaftError(
-          "membership-refused",
-          `of ${voters.length} managers only ${reachable} can be reached: with one more that does not answer, the cluster would have no quorum; bring the others back or remove them first`,
-        );
-      }
-      await new Promise<void>((resolve) => clock.after(settings.tickMs, resolve));
       this.#around.assertLeading();
+      if (isSo()) return true;
+      if (ticks === settings.electionTicks) return false;
+      await new Promise<void>((resolve) => clock.after(settings.tickMs, resolve));
     }
   }
 

@@ -229,6 +229,10 @@ export class RaftNode<Local> implements Raft<Local> {
     return this.#changes.canRemove(id);
   }
 
+  untilRemovable(id: MemberId): Promise<boolean> {
+    return this.#changes.untilRemovable(id);
+  }
+
   members(): readonly Member[] {
     return this.#roster.members();
   }

@@ -144,6 +144,8 @@ export interface Raft<Local> {
   removeMember(id: MemberId, options?: { readonly force?: boolean }): Promise<void>;
   /** Whether removing it leaves a quorum of members that can be reached. */
   canRemove(id: MemberId): boolean;
+  /** Only on the leader. The same, once every member had an election timeout to be heard of: who leads since a moment ago has not heard of all. @throws RaftError not-leader */
+  untilRemovable(id: MemberId): Promise<boolean>;
   members(): readonly Member[];
   removedMembers(): readonly MemberId[];
 

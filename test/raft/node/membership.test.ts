@@ -124,6 +124,20 @@ test("no member is removed when the rest would have no quorum, unless by force",
   await cluster.end();
 });
 
+test("who leads since a moment ago waits to hear of the others before it says who can go", async (t) => {
+  const cluster = await TestCluster.of(3);
+  const first = cluster.leader!;
+  const [second, third] = cluster.others(first);
+  await cluster.outcome(first.node.transferLeadership(second!.node.id));
+  await cluster.until(() => cluster.leader === second, "it leads");
+  t.true(await cluster.outcome(second!.node.untilRemovable(first.node.id)));
+  cluster.kill(third!.name);
+  await cluster.pass(2000);
+  t.false(await cluster.outcome(second!.node.untilRemovable(first.node.id)));
+  t.like(await t.throwsAsync(cluster.outcome(first.node.untilRemovable(third!.node.id))), { code: "not-leader" });
+  await cluster.end();
+});
+
 test("the last member stays", async (t) => {
   const cluster = await TestCluster.of(1);
   const { node } = cluster.get("a");
