@@ -52,7 +52,7 @@ const PROBE: readonly VirtualService[] = [
 export function chooseLoadBalancer(options: { readonly only?: LoadBalancerName } = {}): LoadBalancerChoice {
   const refused: RefusedDriver[] = [];
   for (const name of options.only ? [options.only] : PREFERENCE) {
-    const choice = name === "ipvs" ? tryIpvs() : tryDriver(() => new NftablesLoadBalancer());
+    const choice = name === "ipvs" ? tryIpvs() : tryDriver(() => new NftablesLoadBalancer({ balancesIpv6: false }));
     if (typeof choice !== "string") return { name, refused, ...choice };
     refused.push({ name, reason: choice });
   }
@@ -78,7 +78,7 @@ function tryIpvs(): Working | string {
 }
 
 function tryFlavour(commands: IptablesCommands): Working | string {
-  const working = tryDriver(() => new FwmarkLoadBalancer(commands));
+  const working = tryDriver(() => new FwmarkLoadBalancer(commands, { balancesIpv6: false }));
   return typeof working === "string" ? working : { ...working, iptables: commands.flavour };
 }
 

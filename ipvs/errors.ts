@@ -7,6 +7,9 @@ export interface WantedServiceProblems {
   "duplicate-destination": { readonly id: string; readonly address: string };
   "mark-out-of-range": { readonly id: string; readonly mark: number };
   "bad-address": { readonly id: string; readonly field: string; readonly address: string };
+  "other-family": { readonly id: string; readonly field: string; readonly address: string };
+  "no-ipv6": { readonly id: string; readonly address: string };
+  "published-ipv6": { readonly id: string; readonly address: string };
   "bad-weight": { readonly id: string; readonly address: string; readonly weight: number };
   "bad-port": { readonly id: string; readonly port: string };
   "too-many-destinations": { readonly id: string; readonly count: number; readonly limit: number };

@@ -1,7 +1,9 @@
 /** Checks wanted services before anything is written. */
-import { isIPv4 } from "node:net";
+import { isIPv4, isIPv6 } from "node:net";
+import { bytesToIp, ipToBytes } from "../native-bindings/address-text.js";
 import { WantedServiceError } from "./errors.js";
-import { MARK_MAX, MARK_MIN, type VirtualService } from "./load-balancer.js";
+import { type Family, familyOfAddress, familyOfService } from "./family.js";
+import { type LoadBalancer, MARK_MAX, MARK_MIN, type VirtualService } from "./load-balancer.js";
 import { portKey } from "./published-port.js";
 import { type ServiceChanges, sameWays } from "./service-changes.js";
 
@@ -11,33 +13,39 @@ export const DESTINATIONS_MAX = 16384;
 /**
  * Checks what is new. Whether services get into each other's way is asked only when one of them came or changed what it claims,
  * so that a changed destination costs nothing here.
+ * @param driver that is to carry them
  * @throws WantedServiceError
  */
-export function validateChanges({ added, changed }: ServiceChanges, wanted: readonly VirtualService[]): void {
-  for (const service of added) validateService(service);
-  for (const { after } of changed) validateService(after);
+export function validateChanges(
+  { added, changed }: ServiceChanges,
+  wanted: readonly VirtualService[],
+  driver: Pick<LoadBalancer, "balancesIpv6">,
+): void {
+  for (const service of added) validateService(service, driver);
+  for (const { after } of changed) validateService(after, driver);
   const claimsAnew = changed.some(({ before, after }) => before.mark !== after.mark || !sameWays(before, after));
   if (added.length > 0 || claimsAnew) validateTogether(wanted);
 }
 
 /** @throws WantedServiceError for the first problem of one service alone */
-export function validateService(service: VirtualService): void {
-  const { id, mark, virtual, destinations, published } = service;
+export function validateService(service: VirtualService, driver: Pick<LoadBalancer, "balancesIpv6">): void {
+  const { id, mark, virtual, published } = service;
+  const family = familyOfService(service);
   if (!Number.isInteger(mark) || mark < MARK_MIN || mark > MARK_MAX) {
     throw new WantedServiceError("mark-out-of-range", { id, mark });
   }
   if (virtual) {
-    for (const field of ["address", "sourceAddress"] as const) {
-      const address = virtual[field];
-      if (!isIPv4(address)) throw new WantedServiceError("bad-address", { id, field, address });
-    }
+    const { address } = virtual;
+    for (const field of ["address", "sourceAddress"] as const) validateAddress(id, field, virtual[field], family);
+    if (family === "ip6" && !driver.balancesIpv6) throw new WantedServiceError("no-ipv6", { id, address });
+    if (family === "ip6" && published.length > 0) throw new WantedServiceError("published-ipv6", { id, address });
   }
   for (const { protocol, port } of published) {
     if (!Number.isInteger(port) || port < 1 || port > 65535) {
       throw new WantedServiceError("bad-port", { id, port: `${protocol}/${port}` });
     }
   }
-  validateDestinations(service, destinations);
+  validateDestinations(service, family);
 }
 
 /** @throws WantedServiceError when two services claim the same id, mark, virtual address or published port */
@@ -63,23 +71,34 @@ export function validateTogether(services: readonly VirtualService[]): void {
 }
 
 /** Lists that were found good: services share them, and so does every namespace. */
-const goodDestinations = new WeakSet<object>();
+const goodDestinations = new WeakMap<object, Family>();
 
-function validateDestinations({ id }: VirtualService, destinations: VirtualService["destinations"]): void {
-  if (goodDestinations.has(destinations)) return;
+function validateDestinations({ id, destinations }: VirtualService, family: Family): void {
+  if (goodDestinations.get(destinations) === family) return;
   if (destinations.length > DESTINATIONS_MAX) {
     throw new WantedServiceError("too-many-destinations", { id, count: destinations.length, limit: DESTINATIONS_MAX });
   }
   const seen = new Set<string>();
   for (const { address, weight } of destinations) {
-    if (!isIPv4(address)) throw new WantedServiceError("bad-address", { id, field: "destination", address });
+    validateAddress(id, "destination", address, family);
     if (!Number.isInteger(weight) || weight < 0 || weight > 65535) {
       throw new WantedServiceError("bad-weight", { id, address, weight });
     }
     if (seen.has(address)) throw new WantedServiceError("duplicate-destination", { id, address });
     seen.add(address);
   }
-  goodDestinations.add(destinations);
+  goodDestinations.set(destinations, family);
+}
+
+/** One text for each address, since what the kernel has is compared with it. */
+function validateAddress(id: string, field: string, address: string, family: Family): void {
+  if (!isIPv4(address) && !isPlainIpv6(address)) throw new WantedServiceError("bad-address", { id, field, address });
+  if (familyOfAddress(address) !== family) throw new WantedServiceError("other-family", { id, field, address });
+}
+
+/** As RFC 5952 writes it, without a zone; an IPv4 address in the guise of IPv6 is nobody's. */
+function isPlainIpv6(address: string): boolean {
+  return isIPv6(address) && !/[%.]/.test(address) && bytesToIp(ipToBytes(address)) === address;
 }
 
 /** @returns who has it already, or undefined when it is now `id`'s */

@@ -32,11 +32,13 @@ import { countWrites, orderedSteps, type Step } from "./steps.js";
 
 export class FwmarkLoadBalancer implements LoadBalancer {
   readonly name = "ipvs";
+  readonly balancesIpv6: boolean;
   readonly #iptables: IptablesCommands;
   /** What the last apply wrote, as long as no drift was seen. */
   #known: readonly VirtualService[] | undefined;
 
-  constructor(iptables: IptablesCommands) {
+  constructor(iptables: IptablesCommands, { balancesIpv6 }: Pick<LoadBalancer, "balancesIpv6">) {
+    this.balancesIpv6 = balancesIpv6;
     this.#iptables = iptables;
   }
 
@@ -51,7 +53,7 @@ export class FwmarkLoadBalancer implements LoadBalancer {
       this.#known = wanted;
       return { changed: 0 };
     }
-    validateChanges(changes, wanted);
+    validateChanges(changes, wanted, this);
     using kernel = new KernelSockets();
     return { changed: known ? this.#change(kernel, changes, wanted) : this.#look(kernel, wanted) };
   }

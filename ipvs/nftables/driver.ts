@@ -30,7 +30,12 @@ interface Known {
 
 export class NftablesLoadBalancer implements LoadBalancer {
   readonly name = "nftables";
+  readonly balancesIpv6: boolean;
   #known: Known | undefined;
+
+  constructor({ balancesIpv6 }: Pick<LoadBalancer, "balancesIpv6">) {
+    this.balancesIpv6 = balancesIpv6;
+  }
 
   /**
    * Writes what differs from the last apply. The ruleset's generation tells whether anyone wrote to the namespace's nf_tables
@@ -46,10 +51,10 @@ export class NftablesLoadBalancer implements LoadBalancer {
         this.#known = { ...known, services: wanted };
         return { changed: 0 };
       }
-      validateChanges(changes, wanted);
+      validateChanges(changes, wanted, this);
       return { changed: this.#change(kernel, known, changes, wanted) };
     }
-    validateChanges({ removed: [], added: wanted, changed: [] }, wanted);
+    validateChanges({ removed: [], added: wanted, changed: [] }, wanted, this);
     return { changed: this.#look(kernel, wanted) };
   }
 

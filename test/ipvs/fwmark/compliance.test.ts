@@ -23,7 +23,7 @@ complianceSuite(kernelTest, {
   many: 5000,
   create() {
     if (typeof legacy === "string") throw new Error(legacy);
-    return new FwmarkLoadBalancer(legacy);
+    return new FwmarkLoadBalancer(legacy, { balancesIpv6: true });
   },
   addForeign() {
     ipvsadm("-A", "-t", "10.98.0.1:80", "-s", "rr");

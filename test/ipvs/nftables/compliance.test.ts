@@ -16,7 +16,7 @@ complianceSuite(kernelTest, {
   endsUnpublished: true,
   sequences: 40,
   many: 5000,
-  create: () => new NftablesLoadBalancer(),
+  create: () => new NftablesLoadBalancer({ balancesIpv6: true }),
   addForeign() {
     nft("add", "table", "ip", "theirs");
     nft("add", "chain", "ip", "theirs", "input", "{ type filter hook input priority 0; }");

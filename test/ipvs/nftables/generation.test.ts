@@ -21,7 +21,7 @@ function inBox(work: () => void): void {
 
 kernelTest("apply alone mends the table after somebody wrote to the ruleset", { needs: ["nftables"] }, (t) => {
   inBox(() => {
-    const balancer = new NftablesLoadBalancer();
+    const balancer = new NftablesLoadBalancer({ balancesIpv6: true });
     const wanted = [web(300, { [A]: 1, [B]: 1 }), web(301, { [A]: 1 })];
     balancer.apply(wanted);
     for (const damage of [
@@ -30,7 +30,7 @@ kernelTest("apply alone mends the table after somebody wrote to the ruleset", { 
     ]) {
       damage();
       t.true(balancer.apply(wanted).changed > 0);
-      t.deepEqual(drifted(new NftablesLoadBalancer().observe(wanted)), []);
+      t.deepEqual(drifted(new NftablesLoadBalancer({ balancesIpv6: true }).observe(wanted)), []);
       t.is(balancer.apply(wanted).changed, 0);
     }
   });
@@ -38,7 +38,7 @@ kernelTest("apply alone mends the table after somebody wrote to the ruleset", { 
 
 kernelTest("a change of somebody else's table is looked at and costs no write", { needs: ["nftables"] }, (t) => {
   inBox(() => {
-    const balancer = new NftablesLoadBalancer();
+    const balancer = new NftablesLoadBalancer({ balancesIpv6: true });
     const wanted = [web(300, { [A]: 1 })];
     balancer.apply(wanted);
     nft("add", "table", "ip", "theirs");
@@ -54,7 +54,7 @@ kernelTest(
   { needs: ["nftables"] },
   (t) => {
     inBox(() => {
-      const balancer = new NftablesLoadBalancer();
+      const balancer = new NftablesLoadBalancer({ balancesIpv6: true });
       const wanted = [web(300, { [A]: 1 })];
       balancer.apply(wanted);
       t.deepEqual(drifted(balancer.observe(wanted)), []);
