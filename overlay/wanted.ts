@@ -1,11 +1,14 @@
 /**
  * The wanted links, addresses, routes, neighbours and FDB entries of one node, as plain data.
- * Addresses are IPv4 in dotted form; `…Prefix` fields carry a prefix length ("10.0.1.4/24").
+ * Addresses are IPv4 in dotted form; `…Prefix` fields carry a prefix length ("10.0.1.4/24"). `…6` fields are IPv6, written as
+ * RFC 5952 says ("fd00:1::4/64"). A network may have an IPv6 subnet beside its IPv4 one, never alone.
  */
 
 /** An endpoint on another node. Local endpoints need no entry. */
 export interface RemoteEndpoint {
   readonly address: string;
+  /** Only where the network has {@link OverlayNetwork.gatewayPrefix6}. */
+  readonly address6?: string;
   readonly mac: string;
   /** Where its VXLAN packets go: the address of the other node's tunnel endpoint. */
   readonly tunnelAddress: string;
@@ -18,7 +21,9 @@ export interface OverlayNetwork {
   readonly vni: number;
   /** The bridge's own address, "10.0.1.1/24". */
   readonly gatewayPrefix: string;
-  /** MTU of every link of the overlay: the underlay's less 50 (IPv4 underlay) or 70 (IPv6). */
+  /** The same of its IPv6 subnet, "fd00:1::1/64". Without it no link of the network speaks IPv6. */
+  readonly gatewayPrefix6?: string;
+  /** MTU of every link of the overlay: the underlay's less 50 (IPv4 underlay) or 70 (IPv6). At least 1280 for IPv6 inside. */
   readonly mtu: number;
   readonly vxlanPort: number;
   readonly remotes: readonly RemoteEndpoint[];
@@ -30,6 +35,8 @@ export interface OverlayInterface {
   /** eth0, eth1 … */
   readonly name: string;
   readonly addressPrefix: string;
+  /** Only where the network has {@link OverlayNetwork.gatewayPrefix6}. */
+  readonly addressPrefix6?: string;
   readonly mac: string;
 }
 
