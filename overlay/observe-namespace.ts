@@ -1,5 +1,6 @@
 /** One namespace, from the dumps of a socket in it to objects with names for indexes. */
 import { readFileSync } from "node:fs";
+import { AF_INET, AF_INET6 } from "../native-bindings/libc.js";
 import {
   type FdbEntry,
   type Link,
@@ -32,6 +33,8 @@ export interface NamespaceView {
   readonly hostFd: number;
   /** Paths of settings. */
   readonly settings: readonly string[];
+  /** Whether to look for what is of IPv6: asked only where some is wanted, for each question is a dump. */
+  readonly ipv6: boolean;
 }
 
 /**
@@ -47,20 +50,24 @@ export function lookInside(socket: RouteSocket, look: Look, view: NamespaceView)
     : undefined;
   const links = new Map(raw.map((link) => [link.name, toLink(link, nameOf, hostId)]));
   const devices = raw.filter(({ kind, name }) => kind === "vxlan" && covers(coverage.entries, name));
+  const families = view.ipv6 ? BOTH_FAMILIES : IPV4_ALONE;
   const routed = place === HOST ? raw.filter(({ name }) => name === view.gatewayBridge) : raw;
   return {
     place,
     role,
     coverage,
     links,
-    addresses: coverage.routing ? findAddresses(socket, routed) : [],
-    routes: coverage.routing ? findRoutes(socket, routed, place === HOST) : [],
+    addresses: coverage.routing ? families.flatMap((family) => findAddresses(socket, routed, family)) : [],
+    routes: coverage.routing ? families.flatMap((family) => findRoutes(socket, routed, place === HOST, family)) : [],
     rules: coverage.routing && place !== HOST ? findRules(socket) : [],
     fdb: role === "network" ? findFdb(socket, raw, look) : [],
-    neighbours: role === "network" ? devices.flatMap((device) => findNeighbours(socket, device)) : [],
+    neighbours: role === "network" ? devices.flatMap((device) => findNeighbours(socket, device, families)) : [],
     sysctls: coverage.sysctls ? view.settings.map(readSetting) : [],
   };
 }
+
+const IPV4_ALONE: readonly number[] = [AF_INET];
+const BOTH_FAMILIES: readonly number[] = [AF_INET, AF_INET6];
 
 function covers(names: "all" | ReadonlySet<string>, name: string): boolean {
   return names === "all" || names.has(name);
@@ -116,9 +123,9 @@ function toLink(link: Link, nameOf: ReadonlyMap<number, string>, hostId: number 
   };
 }
 
-function findAddresses(socket: RouteSocket, links: readonly Link[]): readonly AddressObject[] {
+function findAddresses(socket: RouteSocket, links: readonly Link[], family: number): readonly AddressObject[] {
   const nameOf = new Map(links.map(({ index, name }) => [index, name]));
-  const only = links.length === 1 ? { linkIndex: links[0]!.index } : undefined;
+  const only = links.length === 1 ? { family, linkIndex: links[0]!.index } : { family };
   if (links.length === 0) return [];
   return socket.addresses(only).flatMap(({ linkIndex, address, prefixLength }) => {
     const link = nameOf.get(linkIndex);
@@ -126,10 +133,18 @@ function findAddresses(socket: RouteSocket, links: readonly Link[]): readonly Ad
   });
 }
 
-function findRoutes(socket: RouteSocket, links: readonly Link[], onHost: boolean): readonly RouteObject[] {
+function findRoutes(
+  socket: RouteSocket,
+  links: readonly Link[],
+  onHost: boolean,
+  family: number,
+): readonly RouteObject[] {
   const nameOf = new Map(links.map(({ index, name }) => [index, name]));
   if (onHost && links.length === 0) return [];
-  const found = socket.routes(onHost ? { linkIndex: links[0]!.index, table: MAIN_TABLE } : undefined);
+  const found = socket.routes({
+    family,
+    ...(onHost ? { linkIndex: links[0]!.index, table: MAIN_TABLE } : {}),
+  });
   return found.filter(({ table }) => table !== rt.RT_TABLE_LOCAL).map((route) => toRoute(route, nameOf));
 }
 
@@ -189,8 +204,10 @@ function tunnelOf({ tunnelAddress, tunnelPort, vni, tunnelLinkIndex }: FdbEntry)
   return `${tunnelAddress ?? ""}${port}${network}${tunnelLinkIndex === undefined ? "" : ` via ${tunnelLinkIndex}`}`;
 }
 
-function findNeighbours(socket: RouteSocket, device: Link): readonly NeighbourObject[] {
-  return socket.neighbours({ linkIndex: device.index }).flatMap((neighbour) => toNeighbour(neighbour, device) ?? []);
+function findNeighbours(socket: RouteSocket, device: Link, families: readonly number[]): readonly NeighbourObject[] {
+  return families
+    .flatMap((family) => socket.neighbours({ family, linkIndex: device.index }))
+    .flatMap((neighbour) => toNeighbour(neighbour, device) ?? []);
 }
 
 /** Left out are the entries that the kernel makes for group addresses. */

@@ -52,6 +52,7 @@ function observePlace(look: Look, expected: ExpectedNode, hostFd: number): Actua
     gatewayBridge: expected.gatewayBridge,
     hostFd,
     settings: wanted?.sysctls.map(({ path }) => path) ?? [],
+    ipv6: wanted?.ipv6 ?? false,
   };
   const inside = () => {
     using socket = RouteSocket.open();

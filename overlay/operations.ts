@@ -18,8 +18,9 @@ import {
   rt,
   setBridgePort,
   setLink,
+  splitPrefix,
 } from "../native-bindings/route/index.js";
-import { parsePrefix } from "./ipv4.js";
+import { isIpv6 } from "./ipv6.js";
 import {
   type AddressObject,
   type FdbObject,
@@ -99,10 +100,16 @@ function setLinkOperations(
 }
 
 function addressOf({ link, prefix }: AddressObject, indexOf: (link: string) => number): Address {
-  const parsed = parsePrefix(prefix);
-  if (!parsed) throw new RangeError(`"${prefix}" is no address with a prefix length`);
+  const { address, length } = splitPrefix(prefix);
   const scope = link === LOOPBACK ? rt.RT_SCOPE_HOST : rt.RT_SCOPE_UNIVERSE;
-  return { linkIndex: indexOf(link), address: parsed.address, prefixLength: parsed.length, scope };
+  return {
+    linkIndex: indexOf(link),
+    address,
+    prefixLength: length,
+    scope,
+    // Usable at once: nobody is asked whether he has it too.
+    ...(isIpv6(prefix) ? { flags: rt.IFA_F_NODAD } : {}),
+  };
 }
 
 function routeOf(route: RouteObject, indexOf: (link: string) => number): Route {

@@ -2,16 +2,17 @@
  * The second half of a plan: what is missing or can be set right in place. What is used comes before its users:
  *
  *   host       settings, gateway bridge, its address
- *   network    namespace, settings, loopback, bridge with address, VXLAN device, FDB entries and neighbours, then the ports
- *              are joined to the bridge and set up
+ *   network    namespace, settings, loopback, bridge with its settings and addresses, VXLAN device with its settings, FDB
+ *              entries and neighbours, then the ports are joined to the bridge and set up
  *   sandbox    namespace, settings, loopback, veth pairs, ports, fixed entries for them, settings by interface, addresses,
  *              routes, rules
  *
  * All networks come before all sandboxes, so that no interface leads to a half-built network.
  */
 import type { ActualLink, ActualNode } from "./actual-state.js";
-import type { Difference, NamespaceComparison } from "./compare.js";
+import type { Comparison, Difference, NamespaceComparison } from "./compare.js";
 import type { ExpectedLink, ExpectedNamespace, ExpectedNode, Peer } from "./expected-state.js";
+import { isIpv6 } from "./ipv6.js";
 import type { BridgeAttributes, FdbObject, KernelObject, Place, RouteObject, SysctlObject } from "./kernel-objects.js";
 import { BRIDGE, LOOPBACK, VXLAN } from "./names.js";
 import type { LinkChange, Step } from "./steps.js";
@@ -28,6 +29,9 @@ export function planBringUp(
   return planner.steps;
 }
 
+/** Written, it becomes the value of every link and of those to come. */
+const ALL_LINKS_OFF = "net/ipv6/conf/all/disable_ipv6";
+
 /** A comparison with its missing and different links by name. */
 interface Gaps extends NamespaceComparison {
   readonly missingLinks: ReadonlyMap<string, ExpectedLink>;
@@ -41,6 +45,32 @@ function gapsOf(comparison: NamespaceComparison): Gaps {
     missingLinks: new Map(missing.map((link) => [link.name, link])),
     differentLinks: new Map(different.map((difference) => [difference.wanted.name, difference])),
   };
+}
+
+/** Whether the namespace's links are told anew to speak no IPv6, those that should included: they then forget all of it. */
+function losesIpv6({ sysctls }: NamespaceComparison): boolean {
+  return [...sysctls.missing, ...sysctls.different.map(({ wanted }) => wanted)].some(
+    ({ path }) => path === ALL_LINKS_OFF,
+  );
+}
+
+/** All that is of IPv6 is to be made again: the links' own settings, addresses (routes come with them), neighbours. */
+function afterIpv6Loss(comparison: NamespaceComparison): NamespaceComparison {
+  const { sysctls, addresses, neighbours } = comparison;
+  return {
+    ...comparison,
+    sysctls: lost(sysctls, ({ path }) => path.startsWith("net/ipv6/conf/") && path !== ALL_LINKS_OFF),
+    addresses: lost(addresses, ({ prefix }) => isIpv6(prefix)),
+    neighbours: lost(neighbours, ({ address }) => isIpv6(address)),
+  };
+}
+
+function lost<W extends KernelObject, F extends KernelObject>(
+  comparison: Comparison<W, F>,
+  isLost: (wanted: W) => boolean,
+): Comparison<W, F> {
+  const again = comparison.present.filter(({ wanted }) => isLost(wanted)).map(({ wanted }) => wanted);
+  return { ...comparison, missing: [...comparison.missing, ...again] };
 }
 
 /** What stands at the other end of a sandbox's interface. */
@@ -66,7 +96,7 @@ class BringUp {
   plan(namespace: ExpectedNamespace): void {
     const comparison = this.#comparisons.get(namespace.place);
     if (!comparison) return;
-    const gaps = gapsOf(comparison);
+    const gaps = gapsOf(losesIpv6(comparison) ? afterIpv6Loss(comparison) : comparison);
     if (this.#remaining.absent.has(namespace.place))
       this.steps.push({ kind: "create-namespace", place: namespace.place });
     if (namespace.role === "host") this.#host(namespace, gaps);
@@ -74,24 +104,28 @@ class BringUp {
     else this.#sandbox(namespace, gaps);
   }
 
-  #host({ place, links }: ExpectedNamespace, gaps: Gaps): void {
+  #host({ place, links, sysctls }: ExpectedNamespace, gaps: Gaps): void {
     const bridge = this.#expected.gatewayBridge;
-    const [ofBridge, general] = settingsOf([bridge], gaps);
+    const [ofBridge, general] = settingsOf([bridge], settingsDue(sysctls, gaps));
     this.#settings(place, general);
     this.#bridge(place, bridge, gaps);
     this.#settings(place, ofBridge);
     this.#changedPorts(place, links, gaps);
   }
 
-  #network({ place, links }: ExpectedNamespace, gaps: Gaps): void {
-    this.#settings(place, settingsOf([], gaps)[1]);
+  #network({ place, links, sysctls }: ExpectedNamespace, gaps: Gaps): void {
+    const due = settingsDue(sysctls, gaps);
+    // A new device has none of its settings, whether or not they were looked at.
+    const dueOf = (link: string) => settingsOf([link], gaps.missingLinks.has(link) ? sysctls : due)[0];
+    this.#settings(place, settingsOf([BRIDGE, VXLAN], due)[1]);
     this.#loopback(place, gaps);
-    this.#bridge(place, BRIDGE, gaps);
+    this.#bridge(place, BRIDGE, gaps, dueOf(BRIDGE));
     const tunnel = gaps.missingLinks.get(VXLAN);
     if (tunnel?.vxlan) {
       const { vni, port } = tunnel.vxlan;
       this.steps.push({ kind: "create-vxlan", place, link: VXLAN, vni, port, mtu: tunnel.mtu! });
     }
+    this.#settings(place, dueOf(VXLAN));
     // An address is answered for by proxy as soon as its neighbour stands: the way there comes first.
     this.#replace("replace-fdb", place, gaps.fdb, ({ table }) => table === "self");
     this.#replace("replace-neighbour", place, gaps.neighbours);
@@ -109,11 +143,11 @@ class BringUp {
     );
   }
 
-  #sandbox({ place, links }: ExpectedNamespace, gaps: Gaps): void {
+  #sandbox({ place, links, sysctls }: ExpectedNamespace, gaps: Gaps): void {
     const own = links.filter(({ peer }) => peer);
     const [ofInterfaces, general] = settingsOf(
       own.map(({ name }) => name),
-      gaps,
+      settingsDue(sysctls, gaps),
     );
     this.#settings(place, general);
     this.#loopback(place, gaps);
@@ -161,7 +195,8 @@ class BringUp {
     else this.#replace("replace-address", place, gaps.addresses, ({ link }) => link === LOOPBACK);
   }
 
-  #bridge(place: Place, name: string, gaps: Gaps): void {
+  /** @param settings what the bridge's addresses need */
+  #bridge(place: Place, name: string, gaps: Gaps, settings: readonly SysctlObject[] = []): void {
     const difference = gaps.differentLinks.get(name);
     const inTheWay = difference?.attributes.includes("type") ? difference.wanted : undefined;
     const created = gaps.missingLinks.get(name) ?? inTheWay;
@@ -173,6 +208,7 @@ class BringUp {
     } else {
       this.#changeLink(place, name, gaps);
     }
+    this.#settings(place, settings);
     this.#replace("replace-address", place, gaps.addresses, ({ link }) => link === name);
     this.#replace(
       "replace-route",
@@ -234,7 +270,9 @@ class BringUp {
   /** The kernel adds the subnet's route with an address, and again when a link comes up. */
   #comesByItself(route: RouteObject, { addresses, differentLinks }: Gaps): boolean {
     if (!route.connected) return false;
-    const newAddress = addresses.missing.some(({ link }) => link === route.link);
+    const newAddress = addresses.missing.some(
+      ({ link, prefix }) => link === route.link && isIpv6(prefix) === isIpv6(route.destination),
+    );
     return newAddress || (differentLinks.get(route.link)?.attributes.includes("up") ?? false);
   }
 }
@@ -243,12 +281,17 @@ function onlyDiffering(bridge: BridgeAttributes, attributes: readonly string[]):
   return Object.fromEntries(Object.entries(bridge).filter(([name]) => attributes.includes(`bridge.${name}`)));
 }
 
-/** Settings to write: those of the given links, which exist only with them, and all others. */
+/** Settings to write, in their order. */
+function settingsDue(wanted: readonly SysctlObject[], { sysctls }: Gaps): readonly SysctlObject[] {
+  const due = new Set([...sysctls.missing, ...sysctls.different.map((difference) => difference.wanted)]);
+  return due.size === 0 ? [] : wanted.filter((object) => due.has(object));
+}
+
+/** Splits settings into those of the given links, which exist only with them, and all others. */
 function settingsOf(
   links: readonly string[],
-  { sysctls }: Gaps,
+  settings: readonly SysctlObject[],
 ): readonly [ofLinks: readonly SysctlObject[], others: readonly SysctlObject[]] {
-  const due = [...sysctls.missing, ...sysctls.different.map(({ wanted }) => wanted)];
   const ofLink = ({ path }: SysctlObject) => links.includes(path.split("/")[3] ?? "");
-  return [due.filter(ofLink), due.filter((object) => !ofLink(object))];
+  return [settings.filter(ofLink), settings.filter((object) => !ofLink(object))];
 }

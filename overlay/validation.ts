@@ -1,6 +1,7 @@
 /** Refuses a wanted state that contradicts itself, before anything is written. */
 import { InvalidWantedError, type WantedProblem } from "./errors.js";
 import { type Ipv4Prefix, inSubnet, parsePrefix, readIpv4 } from "./ipv4.js";
+import { IPV6_MTU_MIN, type Ipv6Prefix, parsePrefix6, readIpv6 } from "./ipv6.js";
 import { isUnicastMac } from "./mac-address.js";
 import { gatewayPortName, isLinkName, LOOPBACK, networkNamespace, portName, sandboxNamespace } from "./names.js";
 import type { NodeWanted, OverlayNetwork, Sandbox } from "./wanted.js";
@@ -33,11 +34,14 @@ function checkNetwork(check: Checker, network: OverlayNetwork, nodeId: string): 
   check.number(`${what}: VNI`, network.vni, VNI_LOWEST, VNI_HIGHEST);
   check.unique("vni", what, "VNI", String(network.vni));
   check.number(`${what}: VXLAN port`, network.vxlanPort, 1, 65535);
-  check.number(`${what}: MTU`, network.mtu, 68, 65535);
+  const { gatewayPrefix6 } = network;
+  check.number(`${what}: MTU`, network.mtu, gatewayPrefix6 === undefined ? 68 : IPV6_MTU_MIN, 65535);
   const prefix = check.prefix(`${what}: gateway`, network.gatewayPrefix);
+  const prefix6 = gatewayPrefix6 === undefined ? undefined : check.prefix6(`${what}: IPv6 gateway`, gatewayPrefix6);
   check.unique("namespace", what, "namespace", networkNamespace(nodeId, network.id));
   const taken = `remote/${network.id}`;
   if (prefix) check.unique(`local/${network.id}`, what, "address", prefix.address);
+  if (prefix6) check.unique(`local/${network.id}`, what, "address", prefix6.address);
   for (const remote of network.remotes) {
     const endpoint = `${what}: remote endpoint ${remote.address}`;
     check.address(`${endpoint}: address`, remote.address);
@@ -45,6 +49,10 @@ function checkNetwork(check: Checker, network: OverlayNetwork, nodeId: string): 
     check.address(`${endpoint}: tunnel address`, remote.tunnelAddress);
     check.unique(taken, endpoint, "address", remote.address);
     check.unique(taken, endpoint, "MAC address", remote.mac);
+    if (remote.address6 === undefined) continue;
+    check.hasIpv6(endpoint, remote.address6, network);
+    check.address6(`${endpoint}: IPv6 address`, remote.address6);
+    check.unique(taken, endpoint, "address", remote.address6);
   }
 }
 
@@ -60,18 +68,24 @@ function checkSandbox(
   const place = sandboxNamespace(nodeId, sandbox.id);
   check.unique("namespace", what, "namespace", place);
   const interfaceNames = new Set<string>();
-  for (const { networkId, name, addressPrefix, mac } of sandbox.interfaces) {
+  for (const { networkId, name, addressPrefix, addressPrefix6, mac } of sandbox.interfaces) {
     const link = `${what}: ${name}`;
     check.interfaceName(link, name);
     check.unique(`interface/${sandbox.id}`, link, "name", name);
     interfaceNames.add(name);
     check.mac(`${link}: MAC address`, mac);
     const prefix = check.prefix(`${link}: address`, addressPrefix);
-    if (!networks.has(networkId)) check.problems.push({ code: "unknown-network", what: link, value: networkId });
+    const network = networks.get(networkId);
+    if (!network) check.problems.push({ code: "unknown-network", what: link, value: networkId });
     if (prefix) check.unique(`local/${networkId}`, link, "address", prefix.address);
     if (prefix) check.unique(`interface/${sandbox.id}`, link, "subnet", prefix.subnet);
     check.unique(`local/${networkId}`, link, "MAC address", mac);
     check.unique(`port/${networkId}`, link, "port name", portName(place, name));
+    if (addressPrefix6 === undefined) continue;
+    if (network) check.hasIpv6(link, addressPrefix6, network);
+    const prefix6 = check.prefix6(`${link}: IPv6 address`, addressPrefix6);
+    if (prefix6) check.unique(`local/${networkId}`, link, "address", prefix6.address);
+    if (prefix6) check.unique(`interface/${sandbox.id}`, link, "subnet", prefix6.subnet);
   }
   const { gateway } = sandbox;
   if (gateway) {
@@ -141,12 +155,26 @@ class Checker {
 
   prefix(what: string, value: string): Ipv4Prefix | undefined {
     const prefix = parsePrefix(value);
-    if (!prefix || prefix.length === 0) this.problems.push({ code: "bad-prefix", what, value });
+    if (!prefix || prefix.length === 0) this.problems.push({ code: "bad-prefix", what, value, family: "IPv4" });
     return prefix;
   }
 
+  prefix6(what: string, value: string): Ipv6Prefix | undefined {
+    const prefix = parsePrefix6(value);
+    if (!prefix || prefix.length === 0) this.problems.push({ code: "bad-prefix", what, value, family: "IPv6" });
+    return prefix;
+  }
+
+  hasIpv6(what: string, value: string, { id, gatewayPrefix6 }: OverlayNetwork): void {
+    if (gatewayPrefix6 === undefined) this.problems.push({ code: "no-ipv6", what, value, network: id });
+  }
+
   address(what: string, value: string): void {
-    if (readIpv4(value) === undefined) this.problems.push({ code: "bad-address", what, value });
+    if (readIpv4(value) === undefined) this.problems.push({ code: "bad-address", what, value, family: "IPv4" });
+  }
+
+  address6(what: string, value: string): void {
+    if (readIpv6(value) === undefined) this.problems.push({ code: "bad-address", what, value, family: "IPv6" });
   }
 
   mac(what: string, value: string): void {

@@ -9,6 +9,10 @@ const NAT_RULESET = `table ip probe {
   chain out { type nat hook output priority -100; ip daddr 192.0.2.1 dnat to numgen random mod 2 map { 0 : 192.0.2.2, 1 : 192.0.2.3 }; }
 }`;
 
+const NAT_RULESET_IPV6 = `table ip6 probe {
+  chain out { type nat hook output priority -100; ip6 daddr fd00::1 dnat to numgen random mod 2 map { 0 : fd00::2, 1 : fd00::3 }; }
+}`;
+
 const PROBES = {
   "network-namespaces": () => inNamespace("true"),
   bridge: () =>
@@ -17,13 +21,20 @@ const PROBES = {
     ),
   vxlan: () => inNamespace("ip link add v0 type vxlan id 4096 dstport 4789 nolearning"),
   nftables: () => inNamespace("nft -f -", NAT_RULESET),
+  "nftables-ipv6": () => inNamespace("nft -f -", NAT_RULESET_IPV6),
   "iptables-nft": () => iptables("iptables-nft"),
   "iptables-legacy": () => iptables("iptables-legacy"),
+  "ip6tables-legacy": () =>
+    inNamespace(
+      "ip6tables-legacy -t mangle -A OUTPUT -j MARK --set-mark 1 && ip6tables-legacy -A INPUT -p tcp -j REJECT --reject-with tcp-reset",
+    ),
   "packet-filter": () => oneOf("nftables", "iptables-nft", "iptables-legacy"),
   ipvs: () => inNamespace("ipvsadm -A -f 1 -s rr"),
+  "ipvs-ipv6": () => inNamespace("ipvsadm -A -f 1 -6 -s rr"),
   "load-balancer": () => oneOf("nftables", "ipvs"),
   conntrack: () => inNamespace("conntrack -L"),
   dummy: () => inNamespace("ip link add d0 type dummy"),
+  ipv6: () => inNamespace("ip link set lo up && ip -6 address add fd00::1/64 dev lo"),
   esp: () =>
     inNamespace(
       "ip xfrm state add src 192.0.2.1 dst 192.0.2.2 proto esp spi 1 mode transport aead 'rfc4106(gcm(aes))' 0x0102030405060708090a0b0c0d0e0f1011121314 128",

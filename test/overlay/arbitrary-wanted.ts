@@ -8,6 +8,7 @@ const TUNNELS = ["192.168.1.2", "192.168.1.3", "192.168.1.4"];
 interface NetworkShape {
   readonly vniOffset: number;
   readonly mtu: number;
+  readonly ipv6: boolean;
   readonly remotes: readonly { readonly host: number; readonly tunnel: number }[];
 }
 
@@ -22,6 +23,7 @@ interface SandboxShape {
 const networkShape: fc.Arbitrary<NetworkShape> = fc.record({
   vniOffset: fc.constantFrom(0, 0, 0, 10),
   mtu: fc.constantFrom(1450, 1450, 8950),
+  ipv6: fc.boolean(),
   remotes: fc.uniqueArray(fc.record({ host: fc.integer({ min: 10, max: 20 }), tunnel: fc.nat(TUNNELS.length - 1) }), {
     selector: ({ host }) => host,
     maxLength: 5,
@@ -53,11 +55,18 @@ function network(shape: NetworkShape, index: number): OverlayNetwork {
     id: `network${index}`,
     vni: 4096 + index + shape.vniOffset,
     gatewayPrefix: `10.0.${index}.1/24`,
+    ...(shape.ipv6 ? { gatewayPrefix6: `fd00:1:${index + 1}::1/64` } : {}),
     mtu: shape.mtu,
     vxlanPort: 4789,
     remotes: shape.remotes.map(({ host, tunnel }) => {
       const address = `10.0.${index}.${host}`;
-      return { address, mac: macFromAddress(address), tunnelAddress: TUNNELS[tunnel]! };
+      return {
+        address,
+        // Some nodes' kernels have no IPv6.
+        ...(shape.ipv6 && host % 4 !== 0 ? { address6: `fd00:1:${index + 1}::${host}` } : {}),
+        mac: macFromAddress(address),
+        tunnelAddress: TUNNELS[tunnel]!,
+      };
     }),
   };
 }
@@ -71,6 +80,7 @@ function sandbox(shape: SandboxShape, index: number, networks: readonly (Network
         networkId: `network${number}`,
         name: `eth${position === 0 ? 0 : position + 1}`,
         addressPrefix: `${address}/24`,
+        ...(networks[number]?.ipv6 ? { addressPrefix6: `fd00:1:${number + 1}::${10 + index}/64` } : {}),
         mac: macFromAddress(address),
       };
     });

@@ -123,3 +123,8 @@ export function succeedsIn(namespace: string, file: string, ...args: readonly st
 export function pings(namespace: string, address: string, bytes = 84): boolean {
   return succeedsIn(namespace, "busybox", "ping", "-c", "1", "-W", "2", "-s", String(bytes - 28), address);
 }
+
+/** The same over IPv6. */
+export function pings6(namespace: string, address: string, bytes = 104): boolean {
+  return succeedsIn(namespace, "busybox", "ping6", "-c", "1", "-W", "2", "-s", String(bytes - 48), address);
+}

@@ -6,6 +6,7 @@ import type { ActualLink, ActualNamespace, ActualNode, NamespaceRole } from "../
 import { emptyNamespace } from "../../overlay/compare.js";
 import { MAIN_TABLE } from "../../overlay/expected-state.js";
 import { inSubnet, parsePrefix } from "../../overlay/ipv4.js";
+import { isIpv6, parsePrefix6 } from "../../overlay/ipv6.js";
 import {
   type AddressObject,
   type FdbObject,
@@ -130,6 +131,7 @@ export class ModelKernel {
         return;
       case "replace-address":
         this.#link(namespace, step.object.link);
+        this.#checkFamily(namespace, step.object.link, step.object.prefix);
         namespace.addresses.set(keyOf(step.object), step.object);
         this.#subnetRoute(namespace, step.object);
         return;
@@ -151,6 +153,7 @@ export class ModelKernel {
       }
       case "replace-neighbour":
         this.#link(namespace, step.object.link);
+        this.#checkFamily(namespace, step.object.link, step.object.address);
         namespace.neighbours.set(keyOf(step.object), step.object);
         return;
       case "remove-address":
@@ -171,8 +174,21 @@ export class ModelKernel {
       case "set-sysctl": {
         const { path, value, optional } = step.object;
         if (this.#setting(namespace, path) === undefined && !optional) throw new Error(`no such setting: ${path}`);
-        namespace.sysctls.set(path, value!);
+        this.setSysctl(step.place, path, value!);
       }
+    }
+  }
+
+  /** A link that is told to stop speaking IPv6 forgets all of it. */
+  setSysctl(place: Place, path: string, value: string): void {
+    const namespace = this.#namespace(place);
+    namespace.sysctls.set(path, value);
+    const link = /^net\/ipv6\/conf\/(.+)\/disable_ipv6$/.exec(path)?.[1];
+    if (link === "all") {
+      for (const name of ["default", ...namespace.links.keys()])
+        this.setSysctl(place, `net/ipv6/conf/${name}/disable_ipv6`, value);
+    } else if (link !== undefined && value === "1") {
+      this.#forgetIpv6(namespace, link);
     }
   }
 
@@ -213,8 +229,12 @@ export class ModelKernel {
   removeAddress(place: Place, address: AddressObject): void {
     const namespace = this.#namespace(place);
     this.#remove(namespace.addresses, address);
-    const source = parsePrefix(address.prefix)!.address;
-    this.#dropWhere(namespace.routes, (route) => route.source === source);
+    const parsed = isIpv6(address.prefix) ? parsePrefix6(address.prefix)! : parsePrefix(address.prefix)!;
+    this.#dropWhere(namespace.routes, (route) =>
+      isIpv6(address.prefix)
+        ? route.connected && route.link === address.link && route.destination === parsed.subnet
+        : route.source === parsed.address,
+    );
     this.#dropWhere(namespace.routes, (route) => route.via !== "" && !this.#reaches(namespace, route));
   }
 
@@ -249,6 +269,8 @@ export class ModelKernel {
     };
     if (made.mac === undefined) link.mac = `5a:00:00:00:00:${index.toString(16).padStart(2, "0")}`;
     namespace.links.set(link.name, link);
+    const off = namespace.sysctls.get("net/ipv6/conf/default/disable_ipv6") ?? "0";
+    namespace.sysctls.set(`net/ipv6/conf/${link.name}/disable_ipv6`, off);
     return link;
   }
 
@@ -274,6 +296,7 @@ export class ModelKernel {
     if (!up) {
       this.#dropWhere(namespace.routes, (route) => route.link === link.name);
       this.#dropWhere(namespace.neighbours, (neighbour) => neighbour.link === link.name);
+      this.#forgetIpv6(namespace, link.name);
       return;
     }
     if (link.type === "loopback") {
@@ -287,16 +310,17 @@ export class ModelKernel {
   #subnetRoute(namespace: ModelNamespace, { link, prefix }: AddressObject): void {
     const device = namespace.links.get(link)!;
     if (!device.up || device.type === "loopback") return;
-    const { subnet, address } = parsePrefix(prefix)!;
+    const six = isIpv6(prefix);
+    const { subnet, address } = six ? parsePrefix6(prefix)! : parsePrefix(prefix)!;
     const route: RouteObject = {
       kind: "route",
       table: MAIN_TABLE,
       destination: subnet,
-      metric: 0,
+      metric: six ? 256 : 0,
       link,
       type: "unicast",
       via: "",
-      source: address,
+      source: six ? "" : address,
       connected: true,
     };
     if (!namespace.routes.has(keyOf(route))) namespace.routes.set(keyOf(route), route);
@@ -313,6 +337,17 @@ export class ModelKernel {
     return [...namespace.routes.values()].some(
       (route) => route.connected && route.link === link && inSubnet(via, route.destination),
     );
+  }
+
+  #checkFamily(namespace: ModelNamespace, link: string, address: string): void {
+    if (isIpv6(address) && namespace.sysctls.get(`net/ipv6/conf/${link}/disable_ipv6`) !== "0")
+      throw new Error(`${link} speaks no IPv6`);
+  }
+
+  #forgetIpv6(namespace: ModelNamespace, link: string): void {
+    this.#dropWhere(namespace.addresses, (one) => one.link === link && isIpv6(one.prefix));
+    this.#dropWhere(namespace.routes, (one) => one.link === link && isIpv6(one.destination));
+    this.#dropWhere(namespace.neighbours, (one) => one.link === link && isIpv6(one.address));
   }
 
   /** Settings of links exist with them; the others always. */

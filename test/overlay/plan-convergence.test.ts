@@ -76,7 +76,7 @@ test("tampering of any kind is healed, and the drift names it before", (t) => {
   fc.assert(
     fc.property(
       arbitraryWanted,
-      fc.array(fc.tuple(fc.nat(), fc.nat(10)), { minLength: 1, maxLength: 4 }),
+      fc.array(fc.tuple(fc.nat(), fc.nat(12)), { minLength: 1, maxLength: 4 }),
       (wanted, acts) => {
         const kernel = newKernel();
         for (const step of plan(look(kernel, wanted), wanted)) kernel.take(step);
@@ -163,6 +163,13 @@ function tamper(kernel: ModelKernel, seed: number, kind: number): void {
         });
       }
       return;
+    case 10:
+    case 11: {
+      const name = seed % 3 === 0 ? "all" : link?.name;
+      const off = kind === 10 ? "1" : "0";
+      if (place !== HOST && name !== undefined) kernel.setSysctl(place, `net/ipv6/conf/${name}/disable_ipv6`, off);
+      return;
+    }
     default:
       if (place !== HOST) kernel.take({ kind: "remove-namespace", place });
   }

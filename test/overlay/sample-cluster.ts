@@ -7,6 +7,8 @@ import { GATEWAY_BRIDGE, type TestHost } from "./host-bed.js";
 export interface ClusterShape {
   readonly networks: number;
   readonly mtu?: number;
+  /** Networks with an IPv6 subnet too. */
+  readonly ipv6?: boolean;
   /** Sandboxes without a way out. */
   readonly internal?: boolean;
 }
@@ -17,13 +19,15 @@ export interface Cluster {
   readonly sandboxes: readonly string[];
   /** Of host `host`'s sandbox on network `network`. */
   address(network: number, host: number): string;
+  address6(network: number, host: number): string;
 }
 
 export function sampleCluster(
   hosts: readonly TestHost[],
-  { networks, mtu = 1450, internal = false }: ClusterShape,
+  { networks, mtu = 1450, ipv6 = false, internal = false }: ClusterShape,
 ): Cluster {
   const address = (network: number, host: number) => `10.77.${network}.${10 + host}`;
+  const address6 = (network: number, host: number) => `fd00:77:${network + 1}::${10 + host}`;
   const wanted = hosts.map((own, index) => ({
     gatewayBridge: { name: GATEWAY_BRIDGE, addressPrefix: "172.31.0.1/24", mtu: 1500 },
     networks: Array.from({ length: networks }, (_, network) => overlayNetwork(network, own)),
@@ -33,6 +37,7 @@ export function sampleCluster(
     wanted,
     sandboxes: hosts.map(({ nodeId }, index) => sandboxNamespace(nodeId, `task${index}`)),
     address,
+    address6,
   };
 
   function overlayNetwork(network: number, own: TestHost): OverlayNetwork {
@@ -40,6 +45,7 @@ export function sampleCluster(
       id: `network${network}`,
       vni: 4096 + network,
       gatewayPrefix: `10.77.${network}.1/24`,
+      ...(ipv6 ? { gatewayPrefix6: `fd00:77:${network + 1}::1/64` } : {}),
       mtu,
       vxlanPort: 4789,
       remotes: hosts.flatMap((host, index) => (host === own ? [] : [remote(network, index, host)])),
@@ -48,7 +54,12 @@ export function sampleCluster(
 
   function remote(network: number, index: number, host: TestHost): RemoteEndpoint {
     const endpoint = address(network, index);
-    return { address: endpoint, mac: macFromAddress(endpoint), tunnelAddress: host.address };
+    return {
+      address: endpoint,
+      ...(ipv6 ? { address6: address6(network, index) } : {}),
+      mac: macFromAddress(endpoint),
+      tunnelAddress: host.address,
+    };
   }
 
   function sandbox(index: number): Sandbox {
@@ -56,6 +67,7 @@ export function sampleCluster(
       networkId: `network${network}`,
       name: network === 0 ? "eth0" : `eth${network + 1}`,
       addressPrefix: `${address(network, index)}/24`,
+      ...(ipv6 ? { addressPrefix6: `${address6(network, index)}/64` } : {}),
       mac: macFromAddress(address(network, index)),
     }));
     return {
