@@ -12,7 +12,8 @@ import { OutputRecorder } from "../agent/logs/output-recorder.js";
 import { AgentNetwork } from "../agent/network/agent-network.js";
 import { DataPlaneClient } from "../agent/network/data-plane-client.js";
 import type { DataPlaneFacts, LoadBalancerChoice, PacketFilterChoice } from "../agent/network/data-plane-protocol.js";
-import { dnsItems } from "../agent/network/dns-items.js";
+import { type AnswersByName, dnsItems } from "../agent/network/dns-items.js";
+import { ipv6Hindrance, ipv6Support } from "../agent/network/ipv6-carriage.js";
 import { silentPorts } from "../agent/network/listening-ports.js";
 import { DispatcherSession } from "../agent/session/dispatcher-session.js";
 import type { ManagerList } from "../agent/session/manager-choice.js";
@@ -101,6 +102,8 @@ export class Agent {
       `load balancer ${facts.loadBalancer}, packet filter ${facts.packetFilter}, overlays by ${underlay.address} (${underlay.linkName})`,
     );
     for (const reason of [...facts.loadBalancerReasons, ...facts.packetFilterReasons]) log(`not used: ${reason}`);
+    const hindrance = ipv6Hindrance({}, facts);
+    if (hindrance) log(`no IPv6 on overlays: ${hindrance}`);
     const agent = new Agent(options, client, facts);
     await agent.#begin();
     return agent;
@@ -113,11 +116,12 @@ export class Agent {
     const owner = { nodeId, tunnelAddress: underlay.address };
     this.#directory = new RelayDirectory({ ...owner, hostname: settings.hostname }, async (request) => {
       const result = await dataPlane.observe(request);
-      const answers = (networkId: string, name: string) => this.#names.answers(networkId, name);
-      const names = dnsItems(this.#directory.view(), { networks: this.#network.networks, answers }, request);
+      const answers: AnswersByName["answers"] = (...question) => this.#names.answers(...question);
+      const known = { networks: this.#network.networks, answers };
+      const names = dnsItems(this.#directory.view(), known, facts.balancesIpv6, request);
       return { ...result, items: [...result.items, ...names] };
     });
-    this.#names = new NameServer({ directory: this.#directory, log });
+    this.#names = new NameServer({ directory: this.#directory, balancesIpv6: facts.balancesIpv6, log });
     const templateNode = this.#templateNode();
     this.#network = new AgentNetwork({
       owner,
@@ -224,6 +228,7 @@ export class Agent {
       engineLabels: {
         "tswarm.load-balancer": facts.loadBalancer,
         "tswarm.packet-filter": facts.packetFilter,
+        "tswarm.ipv6": ipv6Support(facts),
         "tswarm.tunnel-address": this.#options.underlay.address,
       },
       runtimes: [this.#executor.runtime],

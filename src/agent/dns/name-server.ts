@@ -30,6 +30,8 @@ export interface RowSource {
 
 export interface NameServerOptions {
   readonly directory: RowSource;
+  /** Virtual addresses of IPv6 are balanced on this node; false where nobody says so. */
+  readonly balancesIpv6?: boolean;
   /** The host's own settings. */
   readonly resolvConfPath?: string;
   readonly log: (line: string) => void;
@@ -61,7 +63,7 @@ interface Served {
 
 export class NameServer {
   readonly #options: Required<Omit<NameServerOptions, "directory" | "exchange" | "upstreamTimeoutMs">>;
-  readonly #zones = new ZoneTable();
+  readonly #zones: ZoneTable;
   readonly #forwarder: Forwarder;
   readonly #served = new Map<string, Served>();
   /** The end of what is under way for a task; it never rejects, the caller has the error. */
@@ -71,7 +73,10 @@ export class NameServer {
 
   /** Follows the directory from here on; nothing listens until a sandbox is added. */
   constructor(options: NameServerOptions) {
+    const balancesIpv6 = options.balancesIpv6 ?? false;
+    this.#zones = new ZoneTable({ balancesIpv6 });
     this.#options = {
+      balancesIpv6,
       resolvConfPath: "/etc/resolv.conf",
       random: (below) => Math.floor(Math.random() * below),
       now: () => performance.now(),
@@ -109,10 +114,10 @@ export class NameServer {
     return this.#inTurn(taskId, () => this.#close(taskId));
   }
 
-  /** What a name stands for on one network now; undefined for a name that it does not know. */
-  answers(networkId: string, name: string): readonly string[] | undefined {
+  /** What a name stands for on one network now, in one family; undefined for a name that it does not know. */
+  answers(networkId: string, name: string, family: 4 | 6): readonly string[] | undefined {
     const records = this.#zones.zone(networkId).lookup(nameKey(name));
-    return records && [...records.addresses].sort();
+    return records && [...(family === 4 ? records.four : records.six).addresses].sort();
   }
 
   async stop(): Promise<void> {

@@ -1,42 +1,59 @@
 /**
- * The addresses that a name stands for, as the bytes of the records that answer it. Each begins with a pointer to the question's
- * name, so that the same bytes serve every spelling of it:
+ * The addresses of one family that a name stands for, with the wire form of the records that answer it. Each begins with a pointer to
+ * the question's name, so that the same bytes serve every spelling of it:
  *
- *     c0 0c | 00 01 (A) | 00 01 (IN) | TTL (4) | 00 04 | address (4)
+ *     c0 0c | 00 01 (A)    | 00 01 (IN) | TTL (4) | 00 04 | address (4)
+ *     c0 0c | 00 1c (AAAA) | 00 01 (IN) | TTL (4) | 00 10 | address (16)
  */
-import { isIPv4 } from "node:net";
+import { isIP } from "node:net";
+import { ipToBytes } from "../../../native-bindings/address-text.js";
 import { CLASS_IN, TYPE } from "./constants.js";
 import { QUESTION_POINTER } from "./message-writer.js";
 
-export const ADDRESS_RECORD_BYTES = 16;
+const HEAD_BYTES = 12;
+const ADDRESS_BYTES = { 4: 4, 6: 16 } as const;
 
 export interface RecordSet {
   readonly addresses: readonly string[];
   readonly ttlSeconds: number;
-  /** {@link ADDRESS_RECORD_BYTES} for each address. */
+  /** Of one record; 0 when there is none. */
+  readonly recordBytes: number;
+  /** One record after the other. */
   readonly bytes: Buffer;
 }
 
-/** A name that is known and has no address. */
-export const NO_RECORDS: RecordSet = { addresses: [], ttlSeconds: 0, bytes: Buffer.alloc(0) };
-
-/** @param addresses IPv4, checked before */
-export function recordSet(addresses: readonly string[], ttlSeconds: number): RecordSet {
-  const bytes = Buffer.alloc(addresses.length * ADDRESS_RECORD_BYTES);
-  addresses.forEach((address, index) => {
-    const at = index * ADDRESS_RECORD_BYTES;
-    bytes.set(QUESTION_POINTER, at);
-    bytes.writeUInt16BE(TYPE.A, at + 2);
-    bytes.writeUInt16BE(CLASS_IN, at + 4);
-    bytes.writeUInt32BE(ttlSeconds, at + 6);
-    bytes.writeUInt16BE(4, at + 10);
-    bytes.writeUInt32BE(addressNumber(address), at + 12);
-  });
-  return { addresses, ttlSeconds, bytes };
+/** What a name stands for. */
+export interface NameRecords {
+  readonly four: RecordSet;
+  readonly six: RecordSet;
 }
 
-/** "10.0.1.4" → 0x0a000104. @throws RangeError */
-export function addressNumber(address: string): number {
-  if (!isIPv4(address)) throw new RangeError(`"${address}" is no IPv4 address`);
-  return address.split(".").reduce((number, part) => number * 256 + Number(part), 0);
+/** No address. */
+export const NO_RECORDS: RecordSet = { addresses: [], ttlSeconds: 0, recordBytes: 0, bytes: Buffer.alloc(0) };
+
+/** A name that is known and has no address. */
+export const NO_ADDRESSES: NameRecords = { four: NO_RECORDS, six: NO_RECORDS };
+
+/** @param addresses of this family, checked before by {@link isAddress} */
+export function recordSet(addresses: Iterable<string>, ttlSeconds: number, family: 4 | 6): RecordSet {
+  const list = [...addresses];
+  if (list.length === 0) return NO_RECORDS;
+  const addressBytes = ADDRESS_BYTES[family];
+  const recordBytes = HEAD_BYTES + addressBytes;
+  const bytes = Buffer.alloc(list.length * recordBytes);
+  list.forEach((address, index) => {
+    const at = index * recordBytes;
+    bytes.set(QUESTION_POINTER, at);
+    bytes.writeUInt16BE(family === 4 ? TYPE.A : TYPE.AAAA, at + 2);
+    bytes.writeUInt16BE(CLASS_IN, at + 4);
+    bytes.writeUInt32BE(ttlSeconds, at + 6);
+    bytes.writeUInt16BE(addressBytes, at + 10);
+    bytes.set(ipToBytes(address), at + HEAD_BYTES);
+  });
+  return { addresses: list, ttlSeconds, recordBytes, bytes };
+}
+
+/** Rows of others may hold anything; an address with a zone ("fe80::1%eth0") means nothing elsewhere. */
+export function isAddress(text: string, family: 4 | 6): boolean {
+  return isIP(text) === family && !text.includes("%");
 }

@@ -19,7 +19,7 @@ import { QUESTION_POINTER } from "./message-writer.js";
 import { nameText } from "./name.js";
 import type { BadQuery, Query } from "./query.js";
 import { encodeRecordData } from "./record-data.js";
-import { ADDRESS_RECORD_BYTES, type RecordSet } from "./record-set.js";
+import type { RecordSet } from "./record-set.js";
 
 /** What this resolver takes over UDP: the size that crosses the Internet without fragments. */
 export const OWN_UDP_BYTES = 1232;
@@ -31,17 +31,18 @@ export type Random = (below: number) => number;
 export function addressResponse(query: Query, records: RecordSet, limitBytes: number, random: Random): Buffer {
   const total = records.addresses.length;
   const room = limitBytes - query.questionEnd - (query.edns ? EMPTY_OPT_BYTES : 0);
-  const count = Math.min(total, Math.floor(room / ADDRESS_RECORD_BYTES));
+  const { recordBytes } = records;
+  const count = Math.min(total, Math.floor(room / recordBytes));
   const flags = count < total ? FLAG_TRUNCATED : 0;
-  const response = begin(query, query.questionEnd, RCODE.NOERROR, flags, count, count * ADDRESS_RECORD_BYTES);
+  const response = begin(query, query.questionEnd, RCODE.NOERROR, flags, count, count * recordBytes);
   if (total === 1) {
     response.set(records.bytes, query.questionEnd);
     return response;
   }
   const order = shuffled(total, count, random);
   for (let index = 0; index < count; index++) {
-    const from = order[index]! * ADDRESS_RECORD_BYTES;
-    records.bytes.copy(response, query.questionEnd + index * ADDRESS_RECORD_BYTES, from, from + ADDRESS_RECORD_BYTES);
+    const from = order[index]! * recordBytes;
+    records.bytes.copy(response, query.questionEnd + index * recordBytes, from, from + recordBytes);
   }
   return response;
 }

@@ -7,8 +7,8 @@
 import { CLASS_ANY, CLASS_IN, TYPE } from "./constants.js";
 import { nameKey } from "./name.js";
 import type { Query } from "./query.js";
-import { addressNumber, type RecordSet, recordSet } from "./record-set.js";
-import { type AddressRange, readReverseName, subnetHolds } from "./reverse-name.js";
+import { type NameRecords, NO_RECORDS, type RecordSet, recordSet } from "./record-set.js";
+import { type AddressRange, readReverseName, readSubnet, singleAddress, subnetHolds } from "./reverse-name.js";
 import { type NetworkZone, TASK_TTL_SECONDS } from "./zone.js";
 
 export interface SandboxNetwork {
@@ -16,6 +16,8 @@ export interface SandboxNetwork {
   readonly name: string;
   /** "10.0.1.0/24" */
   readonly subnet: string;
+  /** "fd00:1::/64", on a network of both families. */
+  readonly subnet6?: string;
   readonly ingress: boolean;
 }
 
@@ -23,7 +25,11 @@ export interface SandboxTask {
   readonly id: string;
   readonly name: string;
   readonly hostname: string;
-  readonly attachments: readonly { readonly networkId: string; readonly addressPrefix: string }[];
+  readonly attachments: readonly {
+    readonly networkId: string;
+    readonly addressPrefix: string;
+    readonly addressPrefix6?: string;
+  }[];
 }
 
 export type Resolution =
@@ -49,12 +55,12 @@ interface NamedNetwork {
   readonly id: string;
   readonly name: string;
   readonly key: string;
-  readonly subnet: AddressRange;
+  readonly subnets: readonly AddressRange[];
 }
 
 export class SandboxNames {
   readonly #networks: readonly NamedNetwork[];
-  readonly #own = new Map<string, RecordSet>();
+  readonly #own = new Map<string, NameRecords>();
   readonly #zone: (networkId: string) => NetworkZone;
 
   /** @param zone the zone of a network as it is now; an empty one for an unknown network */
@@ -62,11 +68,20 @@ export class SandboxNames {
     this.#zone = zone;
     this.#networks = networks
       .filter((network) => !network.ingress)
-      .map(({ id, name, subnet }) => ({ id, name, key: nameKey(name), subnet: readSubnet(subnet) }));
+      .map(({ id, name, subnet, subnet6 }) => ({
+        id,
+        name,
+        key: nameKey(name),
+        subnets: [subnet, ...(subnet6 === undefined ? [] : [subnet6])].map(readSubnet),
+      }));
     const first = this.#networks[0];
     const attachment = task.attachments.find((candidate) => candidate.networkId === first?.id);
     if (!attachment) return;
-    const records = recordSet([attachment.addressPrefix.split("/")[0]!], TASK_TTL_SECONDS);
+    const { addressPrefix, addressPrefix6 } = attachment;
+    const records = {
+      four: recordSet([addressPrefix.split("/")[0]!], TASK_TTL_SECONDS, 4),
+      six: addressPrefix6 === undefined ? NO_RECORDS : recordSet([addressPrefix6.split("/")[0]!], TASK_TTL_SECONDS, 6),
+    };
     for (const name of [task.name, task.hostname]) if (name !== "") this.#own.set(nameKey(name), records);
   }
 
@@ -76,15 +91,15 @@ export class SandboxNames {
     if (type === TYPE.AXFR || type === TYPE.IXFR) return REFUSED;
     const records = this.#lookup(key);
     if (records) {
-      const asked = type === TYPE.A || type === TYPE.ANY;
-      return asked && records.addresses.length > 0 ? { kind: "addresses", records } : EMPTY;
+      const asked = recordsOfType(records, type);
+      return asked.addresses.length > 0 ? { kind: "addresses", records: asked } : EMPTY;
     }
     const range = readReverseName(key);
     if (range) return this.#reverse(range, type);
     return this.#isTaskSetName(key) ? NO_SUCH_NAME : FOREIGN;
   }
 
-  #lookup(key: string): RecordSet | undefined {
+  #lookup(key: string): NameRecords | undefined {
     for (const { id } of this.#networks) {
       const records = this.#zone(id).lookup(key);
       if (records) return records;
@@ -100,16 +115,15 @@ export class SandboxNames {
   }
 
   #reverse(range: AddressRange, type: number): Resolution {
-    for (const network of this.#networks) {
-      if (range.prefixLength === 32) {
-        const owner = this.#zone(network.id).reverse(range.address);
-        if (owner !== undefined) {
-          if (type !== TYPE.PTR && type !== TYPE.ANY) return EMPTY;
-          return { kind: "pointer", name: `${owner}.${network.name}`, ttlSeconds: TASK_TTL_SECONDS };
-        }
-      }
+    const address = singleAddress(range);
+    for (const network of address === undefined ? [] : this.#networks) {
+      const owner = this.#zone(network.id).reverse(address!);
+      if (owner === undefined) continue;
+      if (type !== TYPE.PTR && type !== TYPE.ANY) return EMPTY;
+      return { kind: "pointer", name: `${owner}.${network.name}`, ttlSeconds: TASK_TTL_SECONDS };
     }
-    return this.#networks.some((network) => subnetHolds(network.subnet, range)) ? NO_SUCH_NAME : FOREIGN;
+    const isOurs = this.#networks.some(({ subnets }) => subnets.some((subnet) => subnetHolds(subnet, range)));
+    return isOurs ? NO_SUCH_NAME : FOREIGN;
   }
 
   /** `tasks.x` and `tasks.x.network`; `tasks.example.com` is somebody else's. */
@@ -120,7 +134,10 @@ export class SandboxNames {
   }
 }
 
-function readSubnet(subnet: string): AddressRange {
-  const slash = subnet.indexOf("/");
-  return { address: addressNumber(subnet.slice(0, slash)), prefixLength: Number(subnet.slice(slash + 1)) };
+/** To ANY one family is answer enough (RFC 8482 §4.1). */
+function recordsOfType({ four, six }: NameRecords, type: number): RecordSet {
+  if (type === TYPE.A) return four;
+  if (type === TYPE.AAAA) return six;
+  if (type !== TYPE.ANY) return NO_RECORDS;
+  return four.addresses.length > 0 ? four : six;
 }

@@ -1,16 +1,22 @@
 /** The zones of all networks that this node knows rows of, kept in step with the view. */
 import type { RowUpdate } from "../../api/generated/tswarm/v1/link.js";
 import type { ClusterView } from "../cluster-view.js";
-import { NetworkZone } from "./zone.js";
+import { NetworkZone, type ZoneMeans } from "./zone.js";
 
 export type RowsOfView = Pick<ClusterView, "endpoints" | "services">;
 
-const EMPTY = new NetworkZone();
+const EMPTY = new NetworkZone({ balancesIpv6: false });
 
 export class ZoneTable {
   readonly #zones = new Map<string, NetworkZone>();
   /** Network of each endpoint row, since its removal names the endpoint alone. */
   readonly #networkOf = new Map<string, string>();
+
+  readonly #means: ZoneMeans;
+
+  constructor(means: ZoneMeans) {
+    this.#means = means;
+  }
 
   zone(networkId: string): NetworkZone {
     return this.#zones.get(networkId) ?? EMPTY;
@@ -62,7 +68,7 @@ export class ZoneTable {
   #make(networkId: string): NetworkZone {
     let zone = this.#zones.get(networkId);
     if (!zone) {
-      zone = new NetworkZone();
+      zone = new NetworkZone(this.#means);
       this.#zones.set(networkId, zone);
     }
     return zone;

@@ -2,17 +2,17 @@
  * The names of one network: shared by all sandboxes on it, changed row by row, at a cost that goes with the change.
  *
  * What a name means, the first that applies:
- *   1. a service (its name or alias): its virtual address; with DNSRR its active tasks
+ *   1. a service (its name or alias): its virtual address; with DNSRR its active tasks, and where it has no virtual address of IPv6 (or
+ *      none that is balanced here) those of IPv6
  *   2. `tasks.` + the name or alias of a service: its active tasks
  *   3. a task's name or alias, of active tasks
  * So no task can take a service's name away by calling itself so. A service's name is known as long as its row exists, with or
  * without tasks; nothing of it is ever asked upstream.
  */
-import { isIPv4 } from "node:net";
 import { EndpointKind, EndpointState, ServiceResolution } from "../../api/generated/tswarm/v1/link.js";
 import type { ClusterView, Endpoint, ServiceRow } from "../cluster-view.js";
 import { nameKey } from "./name.js";
-import { addressNumber, NO_RECORDS, type RecordSet, recordSet } from "./record-set.js";
+import { isAddress, type NameRecords, NO_ADDRESSES, type RecordSet, recordSet } from "./record-set.js";
 
 /** Docker's figure: a virtual address stays while the service does. */
 export const SERVICE_TTL_SECONDS = 600;
@@ -27,7 +27,13 @@ interface NameEntry {
   /** Ids of endpoints with this task name or alias. */
   readonly endpoints: Set<string>;
   /** Made when asked for; dropped when something behind it changes. */
-  records?: RecordSet;
+  records?: NameRecords;
+}
+
+/** What a zone must know of its node. */
+export interface ZoneMeans {
+  /** Virtual addresses of IPv6 are balanced here. */
+  readonly balancesIpv6: boolean;
 }
 
 export class NetworkZone {
@@ -37,12 +43,17 @@ export class NetworkZone {
   readonly #endpoints = new Map<string, Endpoint>();
   /** Active tasks by service id; also of a service whose row has not come yet. */
   readonly #active = new Map<string, Map<string, Endpoint>>();
-  /** Address number → the owner's name. */
-  readonly #taskByAddress = new Map<number, Endpoint>();
-  readonly #serviceByAddress = new Map<number, ServiceRow>();
+  /** By address of either family, as RFC 5952 writes it. */
+  readonly #taskByAddress = new Map<string, Endpoint>();
+  readonly #serviceByAddress = new Map<string, ServiceRow>();
+  readonly #means: ZoneMeans;
+
+  constructor(means: ZoneMeans) {
+    this.#means = means;
+  }
 
   /** @returns the records of a name, without records for one that is known but stands for nothing; undefined for an unknown one */
-  lookup(key: string): RecordSet | undefined {
+  lookup(key: string): NameRecords | undefined {
     const entry = this.#names.get(key);
     if (!entry) return undefined;
     entry.records ??= this.#records(entry);
@@ -50,7 +61,7 @@ export class NetworkZone {
   }
 
   /** The name of the task or service with an address. */
-  reverse(address: number): string | undefined {
+  reverse(address: string): string | undefined {
     return this.#taskByAddress.get(address)?.taskName ?? this.#serviceByAddress.get(address)?.name;
   }
 
@@ -77,7 +88,9 @@ export class NetworkZone {
     for (const key of serviceKeys(row)) this.#entry(key).services.add(row.serviceId);
     for (const key of taskSetKeys(row)) this.#entry(key).taskSets.add(row.serviceId);
     this.#invalidateService(row);
-    if (isIPv4(row.virtualAddress)) this.#serviceByAddress.set(addressNumber(row.virtualAddress), row);
+    for (const address of [row.virtualAddress, row.virtualAddress6]) {
+      if (address !== "") this.#serviceByAddress.set(address, row);
+    }
   }
 
   removeService(serviceId: string): void {
@@ -86,17 +99,18 @@ export class NetworkZone {
     this.#services.delete(serviceId);
     for (const key of serviceKeys(row)) this.#leave(key, "services", serviceId);
     for (const key of taskSetKeys(row)) this.#leave(key, "taskSets", serviceId);
-    if (!isIPv4(row.virtualAddress)) return;
-    const number = addressNumber(row.virtualAddress);
-    if (this.#serviceByAddress.get(number) === row) this.#serviceByAddress.delete(number);
+    for (const address of [row.virtualAddress, row.virtualAddress6]) {
+      if (this.#serviceByAddress.get(address) === row) this.#serviceByAddress.delete(address);
+    }
   }
 
   putEndpoint(endpoint: Endpoint): void {
     if (this.#endpoints.get(endpoint.id) === endpoint) return;
     this.removeEndpoint(endpoint.id);
-    if (endpoint.kind !== EndpointKind.ENDPOINT_TASK || !isIPv4(endpoint.address)) return;
+    if (endpoint.kind !== EndpointKind.ENDPOINT_TASK || !isAddress(endpoint.address, 4)) return;
     this.#endpoints.set(endpoint.id, endpoint);
-    this.#taskByAddress.set(addressNumber(endpoint.address), endpoint);
+    this.#taskByAddress.set(endpoint.address, endpoint);
+    if (endpoint.address6 !== "") this.#taskByAddress.set(endpoint.address6, endpoint);
     if (endpoint.state !== EndpointState.ENDPOINT_ACTIVE) return;
     for (const key of endpointKeys(endpoint)) this.#entry(key).endpoints.add(endpoint.id);
     if (endpoint.serviceId === "") return;
@@ -113,8 +127,9 @@ export class NetworkZone {
     const endpoint = this.#endpoints.get(id);
     if (!endpoint) return;
     this.#endpoints.delete(id);
-    const number = addressNumber(endpoint.address);
-    if (this.#taskByAddress.get(number) === endpoint) this.#taskByAddress.delete(number);
+    for (const address of [endpoint.address, endpoint.address6]) {
+      if (this.#taskByAddress.get(address) === endpoint) this.#taskByAddress.delete(address);
+    }
     for (const key of endpointKeys(endpoint)) this.#leave(key, "endpoints", id);
     const active = this.#active.get(endpoint.serviceId);
     if (!active?.delete(id)) return;
@@ -122,26 +137,30 @@ export class NetworkZone {
     this.#invalidateTasks(endpoint.serviceId);
   }
 
-  #records(entry: NameEntry): RecordSet {
-    const addresses = new Set<string>();
-    let ttlSeconds = SERVICE_TTL_SECONDS;
-    const addTasks = (serviceId: string): void => {
-      ttlSeconds = TASK_TTL_SECONDS;
-      for (const endpoint of this.#active.get(serviceId)?.values() ?? []) addresses.add(endpoint.address);
-    };
+  #records(entry: NameEntry): NameRecords {
+    const four = new AddressCollector(4);
+    const six = new AddressCollector(6);
+    const active = (serviceId: string) => this.#active.get(serviceId)?.values() ?? [];
     if (entry.services.size > 0) {
       for (const serviceId of entry.services) {
         const row = this.#services.get(serviceId)!;
-        if (row.resolution === ServiceResolution.SERVICE_DNSRR) addTasks(serviceId);
-        else if (isIPv4(row.virtualAddress)) addresses.add(row.virtualAddress);
+        const isDnsrr = row.resolution === ServiceResolution.SERVICE_DNSRR;
+        if (isDnsrr) four.addTasks(active(serviceId), ({ address }) => address);
+        else four.add(row.virtualAddress);
+        const isVirtual6 = !isDnsrr && this.#means.balancesIpv6 && row.virtualAddress6 !== "";
+        if (isVirtual6) six.add(row.virtualAddress6);
+        else six.addTasks(active(serviceId), ({ address6 }) => address6);
       }
-    } else if (entry.taskSets.size > 0) {
-      for (const serviceId of entry.taskSets) addTasks(serviceId);
     } else {
-      ttlSeconds = TASK_TTL_SECONDS;
-      for (const id of entry.endpoints) addresses.add(this.#endpoints.get(id)!.address);
+      const tasks =
+        entry.taskSets.size > 0
+          ? [...entry.taskSets].flatMap((serviceId) => [...active(serviceId)])
+          : [...entry.endpoints].map((id) => this.#endpoints.get(id)!);
+      four.addTasks(tasks, ({ address }) => address);
+      six.addTasks(tasks, ({ address6 }) => address6);
     }
-    return addresses.size === 0 ? NO_RECORDS : recordSet([...addresses], ttlSeconds);
+    if (four.addresses.size + six.addresses.size === 0) return NO_ADDRESSES;
+    return { four: four.records(), six: six.records() };
   }
 
   #entry(key: string): NameEntry {
@@ -174,9 +193,34 @@ export class NetworkZone {
   }
 }
 
+/** Addresses of one family for one name. */
+class AddressCollector {
+  readonly addresses = new Set<string>();
+  #ttlSeconds = SERVICE_TTL_SECONDS;
+
+  constructor(readonly family: 4 | 6) {}
+
+  add(address: string): void {
+    if (isAddress(address, this.family)) this.addresses.add(address);
+  }
+
+  addTasks(tasks: Iterable<Endpoint>, addressOf: (task: Endpoint) => string): void {
+    this.#ttlSeconds = TASK_TTL_SECONDS;
+    for (const task of tasks) this.add(addressOf(task));
+  }
+
+  records(): RecordSet {
+    return recordSet(this.addresses, this.#ttlSeconds, this.family);
+  }
+}
+
 /** The zone of one network from nothing: what the changes, one by one, must add up to. */
-export function buildZone(view: Pick<ClusterView, "endpoints" | "services">, networkId: string): NetworkZone {
-  const zone = new NetworkZone();
+export function buildZone(
+  view: Pick<ClusterView, "endpoints" | "services">,
+  networkId: string,
+  means: ZoneMeans,
+): NetworkZone {
+  const zone = new NetworkZone(means);
   for (const row of view.services.values()) if (row.networkId === networkId) zone.putService(row);
   for (const endpoint of view.endpoints.values()) if (endpoint.networkId === networkId) zone.putEndpoint(endpoint);
   return zone;

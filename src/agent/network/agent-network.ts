@@ -8,11 +8,13 @@ import { EndpointState } from "../../api/generated/tswarm/v1/link.js";
 import type { EndpointDirectory } from "../cluster-view.js";
 import { TaskError, type TaskSandbox } from "../executor/executor.js";
 import type { TaskNetwork } from "../worker/task-network.js";
+import { bareAddress } from "./address-family.js";
 import type { DataPlaneClient } from "./data-plane-client.js";
 import type { DataPlaneFacts, DataPlaneProblem, IngressFacts } from "./data-plane-protocol.js";
 import { endpointId, ingressEndpoint, type RowOwner, taskEndpoints } from "./endpoint-rows.js";
 import { GatheredWrites } from "./gathered-writes.js";
-import { bareAddress, type LocalTask, type PublishedPort, readTask } from "./local-task.js";
+import { ipv6Hindrance } from "./ipv6-carriage.js";
+import { type LocalTask, type PublishedPort, readTask } from "./local-task.js";
 import { type NetworkFacts, readNetwork } from "./network-facts.js";
 import { type LocalNetworkState, NetworkStateFile } from "./network-state-file.js";
 import { hostsFile, resolvConf } from "./task-files.js";
@@ -135,6 +137,11 @@ export class AgentNetwork implements TaskNetwork {
     if (facts.loadBalancer === "none" && local.attachments.length > 0) {
       throw new TaskError(`this node cannot balance load: ${facts.loadBalancerReasons.join("; ")}`, true);
     }
+    for (const network of networks) {
+      const hindrance = network.subnet6 && ipv6Hindrance(network, facts);
+      if (hindrance)
+        throw new TaskError(`this node cannot carry the IPv6 of network ${network.name}: ${hindrance}`, true);
+    }
     this.#learnNetworks(networks);
     const known = this.#tasks.get(local.id);
     this.#tasks.set(local.id, { task: local, state: known?.state ?? EndpointState.ENDPOINT_CONNECTED });
@@ -158,7 +165,7 @@ export class AgentNetwork implements TaskNetwork {
       namespacePath: namespacePath(local.id),
       hostname: local.hostname,
       resolvConf: resolvConf(task),
-      hosts: hostsFile(task, local.hostname, bareAddress(local.attachments.at(-1)?.addressPrefix ?? "")),
+      hosts: hostsFile(task, local.hostname, ownAddresses(local)),
     };
   }
 
@@ -325,4 +332,10 @@ export class AgentNetwork implements TaskNetwork {
     const { directory } = this.#options;
     if (directory.snapshot) this.#file.writeRows(directory.snapshot());
   }
+}
+
+/** Of the last network, as Docker writes them. */
+function ownAddresses({ attachments }: LocalTask): readonly string[] {
+  const { addressPrefix, addressPrefix6 } = attachments.at(-1) ?? {};
+  return [addressPrefix, addressPrefix6].flatMap((prefix) => (prefix === undefined ? [] : [bareAddress(prefix)]));
 }

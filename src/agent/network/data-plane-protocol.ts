@@ -48,6 +48,12 @@ export interface DataPlaneFacts {
   readonly packetFilter: "nftables" | "iptables-nft" | "iptables-legacy" | "none";
   readonly packetFilterReasons: readonly string[];
   readonly gatewaySubnet: string;
+  /** The kernel speaks IPv6. */
+  readonly hasIpv6: boolean;
+  /** The load balancer takes virtual addresses of IPv6. Without, names stand for the tasks themselves. */
+  readonly balancesIpv6: boolean;
+  /** MTU of the link that carries VXLAN, bytes. */
+  readonly underlayMtu: number;
 }
 
 export type FromDataPlane =

@@ -9,16 +9,18 @@ import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.j
 import type { PacketRules } from "../../../netns/packet-filter/rules.js";
 import type { NodeWanted } from "../../../overlay/wanted.js";
 import type { RowUpdate } from "../../api/generated/tswarm/v1/link.js";
+import type { ServiceRow } from "../cluster-view.js";
+import { bareAddress } from "./address-family.js";
 import type { DataPlaneChange, DataPlaneOptions, DataPlaneProblem } from "./data-plane-protocol.js";
 import { DirtyState } from "./dirty-state.js";
 import type { GatewayAddresses } from "./gateway-addresses.js";
 import { changedUdpPorts, sameRules, stillWanted } from "./host-rule-changes.js";
 import type { KernelPort, OverlayScope } from "./kernel-port.js";
-import { bareAddress } from "./local-task.js";
+
 import { INGRESS_SANDBOX, ingressAttachment } from "./node-wanted.js";
 import { SandboxServices } from "./sandbox-services.js";
 import { ServiceMarks } from "./service-marks.js";
-import { SharedDestinations } from "./virtual-services.js";
+import { key6Of, SharedDestinations } from "./virtual-services.js";
 import { WantedState } from "./wanted-state.js";
 
 export class DataPlane {
@@ -110,6 +112,11 @@ export class DataPlane {
     return this.#sandboxes.get(sandboxId)?.balancer;
   }
 
+  /** Callers on this node reach the service by its virtual address of IPv6. */
+  isBalanced6({ networkId, virtualAddress6 }: ServiceRow): boolean {
+    return virtualAddress6 !== "" && this.#kernel.facts.balancesIpv6 && this.wanted.carriesIpv6(networkId);
+  }
+
   /** Removes every kernel object of this node. */
   teardown(): readonly DataPlaneProblem[] {
     const { packetFilter } = this.#kernel;
@@ -148,15 +155,19 @@ export class DataPlane {
     const known = this.#sandboxes.get(sandboxId);
     const balancer = known?.balancer ?? this.#kernel.loadBalancer(sandboxId);
     const sources = new Map<string, string>();
-    for (const attachment of this.wanted.tasks.get(sandboxId)?.attachments ?? []) {
-      if (!this.wanted.networks.get(attachment.networkId)?.ingress) {
-        sources.set(attachment.networkId, bareAddress(attachment.addressPrefix));
+    const sources6 = new Map<string, string>();
+    for (const { networkId, addressPrefix, addressPrefix6 } of this.wanted.tasks.get(sandboxId)?.attachments ?? []) {
+      if (this.wanted.networks.get(networkId)?.ingress) continue;
+      sources.set(networkId, bareAddress(addressPrefix));
+      if (balancer?.balancesIpv6 && addressPrefix6 !== undefined && this.wanted.carriesIpv6(networkId)) {
+        sources6.set(networkId, bareAddress(addressPrefix6));
       }
     }
     const meshNetworkId = sandboxId === INGRESS_SANDBOX ? this.wanted.ingress?.networkId : undefined;
     return new SandboxServices({
       balancer,
       sources,
+      sources6,
       meshNetworkId,
       marks: this.#marks,
       shared: this.#shared,
@@ -256,7 +267,11 @@ export class DataPlane {
   }
 
   #releaseMarks(keys: Iterable<string>): void {
-    for (const key of keys) if (!this.wanted.rows.services.has(key)) this.#marks.release(key);
+    for (const key of keys) {
+      if (this.wanted.rows.services.has(key)) continue;
+      this.#marks.release(key);
+      this.#marks.release(key6Of(key));
+    }
   }
 }
 

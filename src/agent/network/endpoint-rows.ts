@@ -2,7 +2,8 @@
 import { macFromAddress } from "../../../overlay/mac-address.js";
 import { EndpointKind, EndpointState } from "../../api/generated/tswarm/v1/link.js";
 import type { Endpoint } from "../cluster-view.js";
-import { bareAddress, type LocalTask } from "./local-task.js";
+import { bareAddress } from "./address-family.js";
+import type { LocalTask } from "./local-task.js";
 
 export interface RowOwner {
   readonly nodeId: string;
@@ -36,6 +37,7 @@ export function taskEndpoints(
       taskAliases: [task.hostname],
       state,
       revision,
+      address6: bareAddress(attachment.addressPrefix6 ?? ""),
     };
   });
 }
@@ -61,5 +63,7 @@ export function ingressEndpoint(
     taskAliases: [],
     state: EndpointState.ENDPOINT_CONNECTED,
     revision,
+    // Published ports are answered over IPv4 alone.
+    address6: "",
   };
 }

@@ -31,8 +31,6 @@ export type NamespacePlace = "host" | { readonly sandboxId: string };
 
 export interface KernelPort {
   readonly facts: Omit<DataPlaneFacts, "gatewaySubnet">;
-  /** The kernel speaks IPv6. */
-  readonly hasIpv6: boolean;
   /**
    * Whether ports of the gateway bridge can be kept apart by the bridge itself. Where bridged frames pass the packet filter, an isolated port
    * would also drop what a task sends to a published port of its own host; there the rules keep sandboxes apart.

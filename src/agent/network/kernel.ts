@@ -30,10 +30,12 @@ export function openKernel(options: DataPlaneOptions): KernelPort {
     loadBalancerReasons: balancer.refused.map(({ name, reason }) => `${name}: ${reason}`),
     packetFilter: filter.choice?.filter.name ?? "none",
     packetFilterReasons: filter.reasons,
+    hasIpv6: existsSync("/proc/sys/net/ipv6/conf/default/disable_ipv6"),
+    balancesIpv6: balancer.name !== "none" && balancer.create().balancesIpv6,
+    underlayMtu: options.underlayMtu,
   };
   return {
     facts,
-    hasIpv6: existsSync("/proc/sys/net/ipv6/conf/default/disable_ipv6"),
     canIsolatePorts: () => !bridgedFramesAreFiltered(),
     overlay: overlayPort(options),
     ...(filter.choice ? { packetFilter: filter.choice.filter } : {}),

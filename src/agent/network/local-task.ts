@@ -5,6 +5,7 @@ import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { PortConfig_Protocol, PortConfig_PublishMode } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { ProcessSpec } from "../../api/generated/tswarm/v1/process.js";
 import { TaskError } from "../executor/executor.js";
+import { canonicalPrefix, isIpv6, withPrefixLength } from "./address-family.js";
 import { type NetworkFacts, readNetwork } from "./network-facts.js";
 
 export interface PublishedPort {
@@ -17,6 +18,8 @@ export interface LocalAttachment {
   readonly networkId: string;
   /** "10.0.1.4/24" */
   readonly addressPrefix: string;
+  /** "fd00:1::4/64", on a network of both families. */
+  readonly addressPrefix6?: string;
 }
 
 export interface LocalTask {
@@ -40,10 +43,18 @@ export function readTask(task: Task): { readonly task: LocalTask; readonly netwo
   for (const attachment of task.networks) {
     if (!attachment.network) throw new TaskError(`task ${task.id}: an attachment names no network`, true);
     const facts = readNetwork(attachment.network);
-    const address = attachment.addresses.find((candidate) => !candidate.includes(":"));
-    if (!address) throw new TaskError(`task ${task.id} has no address on network ${facts.name} yet`, false);
+    const four = attachment.addresses.find((candidate) => !isIpv6(candidate));
+    const six = facts.subnet6 && attachment.addresses.find(isIpv6);
+    if (!four) throw new TaskError(`task ${task.id} has no address on network ${facts.name} yet`, false);
+    if (facts.subnet6 && !six) {
+      throw new TaskError(`task ${task.id} has no IPv6 address on network ${facts.name} yet`, false);
+    }
     networks.push(facts);
-    attachments.push({ networkId: facts.id, addressPrefix: withPrefix(address, facts.subnet) });
+    attachments.push({
+      networkId: facts.id,
+      addressPrefix: withPrefixLength(four, facts.subnet),
+      ...(six && { addressPrefix6: canonicalPrefix(withPrefixLength(six, facts.subnet6!)) }),
+    });
   }
   const ingressIds = new Set(networks.filter((facts) => facts.ingress).map((facts) => facts.id));
   attachments.sort((a, b) => Number(ingressIds.has(b.networkId)) - Number(ingressIds.has(a.networkId)));
@@ -91,14 +102,4 @@ function hostnameOf(task: Task): string {
 export function protocolName(protocol: PortConfig_Protocol): TransportProtocol {
   if (protocol === PortConfig_Protocol.UDP) return "udp";
   return protocol === PortConfig_Protocol.SCTP ? "sctp" : "tcp";
-}
-
-function withPrefix(address: string, subnet: string): string {
-  return address.includes("/") ? address : `${address}${subnet.slice(subnet.indexOf("/"))}`;
-}
-
-/** "10.0.1.4/24" → "10.0.1.4" */
-export function bareAddress(prefix: string): string {
-  const slash = prefix.indexOf("/");
-  return slash < 0 ? prefix : prefix.slice(0, slash);
 }

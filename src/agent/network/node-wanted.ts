@@ -1,7 +1,7 @@
 /** The wanted links, addresses and entries of a node, as a pure function of its tasks and of the rows. */
 
+import { IPV6_OFF_FOR_NEW_LINKS } from "../../../overlay/ipv6-settings.js";
 import { macFromAddress } from "../../../overlay/mac-address.js";
-import { overlayMtu } from "../../../overlay/mtu.js";
 import type {
   GatewayBridge,
   NodeWanted,
@@ -10,7 +10,9 @@ import type {
   RemoteEndpoint,
   Sandbox,
 } from "../../../overlay/wanted.js";
-import { bareAddress, type LocalTask } from "./local-task.js";
+import { bareAddress } from "./address-family.js";
+import { carriesIpv6, networkMtu } from "./ipv6-carriage.js";
+import type { LocalAttachment, LocalTask } from "./local-task.js";
 import { ingressGateways, returnRoutes } from "./mesh-return.js";
 import type { NetworkFacts } from "./network-facts.js";
 import type { RowTable } from "./row-table.js";
@@ -47,8 +49,13 @@ const SANDBOX_SYSCTLS: Readonly<Record<string, string>> = {
 
 const INGRESS_SYSCTLS: Readonly<Record<string, string>> = { ...SANDBOX_SYSCTLS, "net/ipv4/ip_forward": "1" };
 
-/** Nothing here speaks IPv6 but a sandbox's own loopback: link-local addresses would pass by the rules. */
-const NO_IPV6: Readonly<Record<string, string>> = { "net/ipv6/conf/default/disable_ipv6": "1" };
+/**
+ * Nothing here speaks IPv6 but a sandbox's own loopback, and what has an address of a network's IPv6 subnet: link-local addresses would
+ * pass by the rules.
+ */
+const NO_IPV6 = IPV6_OFF_FOR_NEW_LINKS;
+/** A sandbox on two networks is no way from one to the other. */
+const OVERLAY_IPV6: Readonly<Record<string, string>> = { ...NO_IPV6, "net/ipv6/conf/all/forwarding": "0" };
 
 /** Ports below 1024 need no privilege inside a sandbox, and the resolver's port is nobody else's. */
 const TASK_SYSCTLS: Readonly<Record<string, string>> = {
@@ -81,21 +88,32 @@ export function usedNetworks(state: NodeNetworkState): ReadonlySet<NetworkFacts>
 }
 
 export function overlayNetwork(facts: NetworkFacts, state: NodeNetworkState, rows: RowTable): OverlayNetwork {
+  const hasIpv6 = carriesIpv6(facts, state);
   return {
     id: facts.id,
     vni: facts.vni,
     gatewayPrefix: facts.gatewayPrefix,
-    mtu: overlayMtu({ family: 4, mtu: state.underlayMtu }, { driverMtu: facts.mtuOption }),
+    ...(hasIpv6 && { gatewayPrefix6: facts.gatewayPrefix6! }),
+    mtu: networkMtu(facts, state.underlayMtu),
     vxlanPort: state.vxlanPort,
-    remotes: remoteEndpoints(facts.id, state.nodeId, rows),
+    remotes: remoteEndpoints(facts.id, state.nodeId, rows, hasIpv6),
   };
 }
 
-export function remoteEndpoints(networkId: string, nodeId: string, rows: RowTable): readonly RemoteEndpoint[] {
+/** @param hasIpv6 with the addresses of IPv6 */
+export function remoteEndpoints(
+  networkId: string,
+  nodeId: string,
+  rows: RowTable,
+  hasIpv6: boolean,
+): readonly RemoteEndpoint[] {
   const remotes: RemoteEndpoint[] = [];
   for (const endpoint of rows.endpointsOf(networkId).values()) {
     if (endpoint.nodeId === nodeId) continue;
-    remotes.push({ address: endpoint.address, mac: endpoint.mac, tunnelAddress: endpoint.tunnelAddress });
+    const { address, address6, mac, tunnelAddress } = endpoint;
+    remotes.push(
+      hasIpv6 && address6 !== "" ? { address, address6, mac, tunnelAddress } : { address, mac, tunnelAddress },
+    );
   }
   return remotes;
 }
@@ -134,10 +152,15 @@ export function taskSandbox(task: LocalTask, state: NodeNetworkState, rows: RowT
   const names = interfaceNames(task.attachments.length, gatewayPrefix !== undefined);
   const ingress = ingressAttachment(task, state.networks);
   const gateways = ingress ? ingressGateways(rows.endpointsOf(ingress.facts.id).values()) : [];
+  const sixOf = ({ networkId, addressPrefix6 }: LocalAttachment) => {
+    const facts = state.networks.get(networkId);
+    return facts && carriesIpv6(facts, state) ? addressPrefix6 : undefined;
+  };
+  const ipv6 = task.attachments.some(sixOf) ? OVERLAY_IPV6 : NO_IPV6;
   return {
     id: task.id,
     interfaces: task.attachments.map((attachment, index) =>
-      overlayInterface(attachment.networkId, names.overlays[index]!, attachment.addressPrefix),
+      overlayInterface(attachment, names.overlays[index]!, sixOf(attachment)),
     ),
     ...(gatewayPrefix === undefined
       ? {}
@@ -149,7 +172,7 @@ export function taskSandbox(task: LocalTask, state: NodeNetworkState, rows: RowT
           },
         }),
     returnRoutes: ingress ? returnRoutes(gateways, ingress.facts.subnet, names.overlays[0]!) : [],
-    sysctls: state.hasIpv6 ? { ...TASK_SYSCTLS, ...NO_IPV6 } : TASK_SYSCTLS,
+    sysctls: state.hasIpv6 ? { ...TASK_SYSCTLS, ...ipv6 } : TASK_SYSCTLS,
   };
 }
 
@@ -159,13 +182,18 @@ function ingressSandbox(state: NodeNetworkState): Sandbox | undefined {
   const names = interfaceNames(1, true);
   return {
     id: INGRESS_SANDBOX,
-    interfaces: [overlayInterface(state.ingress.networkId, names.overlays[0]!, state.ingress.addressPrefix)],
+    interfaces: [overlayInterface(state.ingress, names.overlays[0]!)],
     gateway: { name: names.gateway!, addressPrefix: gatewayPrefix },
     returnRoutes: [],
     sysctls: state.hasIpv6 ? { ...INGRESS_SYSCTLS, ...NO_IPV6 } : INGRESS_SYSCTLS,
   };
 }
 
-function overlayInterface(networkId: string, name: string, addressPrefix: string): OverlayInterface {
-  return { networkId, name, addressPrefix, mac: macFromAddress(bareAddress(addressPrefix)) };
+function overlayInterface(
+  { networkId, addressPrefix }: Pick<LocalAttachment, "networkId" | "addressPrefix">,
+  name: string,
+  addressPrefix6?: string,
+): OverlayInterface {
+  const six = addressPrefix6 === undefined ? {} : { addressPrefix6 };
+  return { networkId, name, addressPrefix, ...six, mac: macFromAddress(bareAddress(addressPrefix)) };
 }

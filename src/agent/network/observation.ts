@@ -1,4 +1,5 @@
 /** What a node answers to `tsctl net inspect`: every wanted object beside what the kernel holds, and the way of a packet. */
+import { isIP } from "node:net";
 import type { DestinationDrift } from "../../../ipvs/load-balancer.js";
 import type { RuleDrift } from "../../../netns/packet-filter/rules.js";
 import {
@@ -12,6 +13,7 @@ import type { DataPlaneOptions } from "./data-plane-protocol.js";
 import type { KernelPort, NamespacePlace } from "./kernel-port.js";
 import { INGRESS_SANDBOX } from "./node-wanted.js";
 import { packetPaths } from "./packet-paths.js";
+import { rowKeyOf } from "./virtual-services.js";
 
 export function observeNode(
   plane: DataPlane,
@@ -82,10 +84,13 @@ function ruleItems(place: string, drift: readonly RuleDrift[]): readonly Observe
 
 function balancerItem(place: string, drift: DestinationDrift, plane: DataPlane): ObservedItem {
   const [serviceId = "", networkId = ""] = drift.serviceId.split("/");
-  const name = plane.wanted.rows.services.get(drift.serviceId)?.name ?? serviceId;
-  const isDestination = /^\d/.test(drift.part);
+  const rowKey = rowKeyOf(drift.serviceId);
+  const name = plane.wanted.rows.services.get(rowKey)?.name ?? serviceId;
+  const isDestination = isIP(drift.part) !== 0;
   const endpoint = isDestination
-    ? [...plane.wanted.rows.endpointsOfService(drift.serviceId).values()].find((one) => one.address === drift.part)
+    ? [...plane.wanted.rows.endpointsOfService(rowKey).values()].find(
+        ({ address, address6 }) => address === drift.part || address6 === drift.part,
+      )
     : undefined;
   return item({
     kind: isDestination ? "destination" : "load-balancer",

@@ -89,7 +89,7 @@ export class RowTable implements ClusterView {
 
   #putEndpoint(endpoint: Endpoint, change: ChangeRecorder): void {
     const before = this.endpoints.get(endpoint.id);
-    if (before && before.revision >= endpoint.revision) return;
+    if (before && !isNews(endpoint, before)) return;
     if (before && before.serviceId !== endpoint.serviceId) this.#removeEndpoint(endpoint.id, change);
     this.endpoints.set(endpoint.id, endpoint);
     put(this.#endpointsByNetwork, endpoint.networkId, endpoint.id, endpoint);
@@ -107,6 +107,12 @@ export class RowTable implements ClusterView {
     drop(this.#endpointsByService, key, id);
     change.touch(endpoint.networkId, key);
   }
+}
+
+/** A manager that knows no IPv6 relays rows without it; the next one tells it of the same revision. */
+function isNews(endpoint: Endpoint, before: Endpoint): boolean {
+  if (endpoint.revision !== before.revision) return endpoint.revision > before.revision;
+  return before.address6 === "" && endpoint.address6 !== "";
 }
 
 /** Whether an endpoint belongs in a load balancer at all, draining ones included. */

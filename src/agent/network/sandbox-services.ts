@@ -3,12 +3,21 @@ import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.j
 import type { ServiceRow } from "../cluster-view.js";
 import { type RowTable, serviceKey } from "./row-table.js";
 import type { ServiceMarks } from "./service-marks.js";
-import { clientService, meshService, NamespaceServices, type SharedDestinations } from "./virtual-services.js";
+import {
+  clientService,
+  clientService6,
+  key6Of,
+  meshService,
+  NamespaceServices,
+  type SharedDestinations,
+} from "./virtual-services.js";
 
 export interface SandboxServicesOptions {
   readonly balancer: LoadBalancer | undefined;
   /** The sandbox's own bare address by network: whose services it calls by virtual address. */
   readonly sources: ReadonlyMap<string, string>;
+  /** The same of IPv6, of networks on which the driver balances it. */
+  readonly sources6: ReadonlyMap<string, string>;
   /** The ingress network, in the ingress sandbox: whose services it serves by published port. */
   readonly meshNetworkId: string | undefined;
   readonly marks: ServiceMarks;
@@ -22,7 +31,10 @@ export class SandboxServices {
 
   constructor(options: SandboxServicesOptions) {
     this.#options = options;
-    this.#services = new NamespaceServices((row) => this.#make(row));
+    this.#services = new NamespaceServices(
+      (row) => this.#make(row),
+      options.sources6.size === 0 ? undefined : (row) => this.#make6(row),
+    );
   }
 
   get balancer(): LoadBalancer | undefined {
@@ -77,5 +89,12 @@ export class SandboxServices {
     if (row.networkId === meshNetworkId) return meshService(row, marks.of(key), shared.of(key));
     const source = sources.get(row.networkId);
     return source === undefined ? undefined : clientService(row, marks.of(key), source, shared.of(key));
+  }
+  #make6(row: ServiceRow): VirtualService | undefined {
+    const { sources6, marks, shared } = this.#options;
+    const source = sources6.get(row.networkId);
+    if (source === undefined || row.virtualAddress6 === "") return undefined;
+    const key = serviceKey(row);
+    return clientService6(row, marks.of(key6Of(key)), source, shared.of6(key));
   }
 }

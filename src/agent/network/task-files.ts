@@ -20,12 +20,13 @@ export function resolvConf(task: Task): string {
   return `${lines.join("\n")}\n`;
 }
 
-export function hostsFile(task: Task, hostname: string, address: string): string {
+/** @param addresses the task's own, of either family */
+export function hostsFile(task: Task, hostname: string, addresses: readonly string[]): string {
   const lines = [
     "127.0.0.1\tlocalhost",
     "::1\tlocalhost ip6-localhost ip6-loopback",
     ...settings(task).hosts,
-    ...(address === "" ? [] : [`${address}\t${hostname}`]),
+    ...addresses.map((address) => `${address}\t${hostname}`),
   ];
   return `${lines.join("\n")}\n`;
 }

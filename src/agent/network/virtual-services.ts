@@ -2,18 +2,45 @@
 import type { Destination, VirtualService } from "../../../ipvs/load-balancer.js";
 import { EndpointKind, EndpointState } from "../../api/generated/tswarm/v1/link.js";
 import type { Endpoint, ServiceRow } from "../cluster-view.js";
+import { isIpv6 } from "./address-family.js";
 import { addressNumber } from "./mesh-return.js";
 import { isBackend, type RowTable, serviceKey } from "./row-table.js";
+
+/** A service of IPv6 is another one to the load balancer: it has an id and a mark of its own. */
+const IPV6_SUFFIX = "/6";
+
+/** The key of a service as its IPv6 half has it. */
+export function key6Of(key: string): string {
+  return key + IPV6_SUFFIX;
+}
+
+/** The key of the row that a balanced service comes from, of either family. */
+export function rowKeyOf(id: string): string {
+  return id.endsWith(IPV6_SUFFIX) && id.split("/").length === 3 ? id.slice(0, -IPV6_SUFFIX.length) : id;
+}
 
 /** Backends in the order of their addresses; a draining one has weight 0. */
 export function destinations(endpoints: Iterable<Endpoint>): readonly Destination[] {
   return [...endpoints]
-    .filter((endpoint) => endpoint.kind === EndpointKind.ENDPOINT_TASK && isBackend(endpoint))
-    .map((endpoint) => ({
-      address: endpoint.address,
-      weight: endpoint.state === EndpointState.ENDPOINT_DRAINING ? 0 : 1,
-    }))
+    .filter(isDestination)
+    .map((endpoint) => ({ address: endpoint.address, weight: weightOf(endpoint) }))
     .sort((a, b) => addressNumber(a.address) - addressNumber(b.address));
+}
+
+/** The same by their addresses of IPv6, without those that have none. */
+export function destinations6(endpoints: Iterable<Endpoint>): readonly Destination[] {
+  return [...endpoints]
+    .filter((endpoint) => isDestination(endpoint) && isIpv6(endpoint.address6))
+    .map((endpoint) => ({ address: endpoint.address6, weight: weightOf(endpoint) }))
+    .sort((a, b) => (a.address < b.address ? -1 : 1));
+}
+
+function isDestination(endpoint: Endpoint): boolean {
+  return endpoint.kind === EndpointKind.ENDPOINT_TASK && isBackend(endpoint);
+}
+
+function weightOf({ state }: Endpoint): number {
+  return state === EndpointState.ENDPOINT_DRAINING ? 0 : 1;
 }
 
 /**
@@ -22,6 +49,7 @@ export function destinations(endpoints: Iterable<Endpoint>): readonly Destinatio
  */
 export class SharedDestinations {
   readonly #byKey = new Map<string, readonly Destination[]>();
+  readonly #byKey6 = new Map<string, readonly Destination[]>();
 
   constructor(readonly rows: RowTable) {}
 
@@ -34,8 +62,21 @@ export class SharedDestinations {
     return shared;
   }
 
+  /** By their addresses of IPv6. */
+  of6(key: string): readonly Destination[] {
+    let shared = this.#byKey6.get(key);
+    if (!shared) {
+      shared = destinations6(this.rows.endpointsOfService(key).values());
+      this.#byKey6.set(key, shared);
+    }
+    return shared;
+  }
+
   forget(keys: Iterable<string>): void {
-    for (const key of keys) this.#byKey.delete(key);
+    for (const key of keys) {
+      this.#byKey.delete(key);
+      this.#byKey6.delete(key);
+    }
   }
 }
 
@@ -44,8 +85,14 @@ export class NamespaceServices {
   readonly #byKey = new Map<string, VirtualService>();
   #list: readonly VirtualService[] = [];
 
-  /** @param make makes the service of a row, or undefined when it has no place in this namespace */
-  constructor(readonly make: (row: ServiceRow) => VirtualService | undefined) {}
+  /**
+   * @param make makes the service of a row, or undefined when it has no place in this namespace
+   * @param make6 the same for IPv6; absent where none is balanced
+   */
+  constructor(
+    readonly make: (row: ServiceRow) => VirtualService | undefined,
+    readonly make6?: (row: ServiceRow) => VirtualService | undefined,
+  ) {}
 
   get list(): readonly VirtualService[] {
     return this.#list;
@@ -62,15 +109,24 @@ export class NamespaceServices {
     for (const key of keys) {
       const row = rows.services.get(key);
       if (row) this.#put(row);
-      else this.#byKey.delete(key);
+      else this.#drop(key);
     }
     this.#list = [...this.#byKey.values()];
   }
 
   #put(row: ServiceRow): void {
-    const service = this.make(row);
-    if (service) this.#byKey.set(serviceKey(row), service);
-    else this.#byKey.delete(serviceKey(row));
+    this.#set(serviceKey(row), this.make(row));
+    if (this.make6) this.#set(key6Of(serviceKey(row)), this.make6(row));
+  }
+
+  #drop(key: string): void {
+    this.#byKey.delete(key);
+    if (this.make6) this.#byKey.delete(key6Of(key));
+  }
+
+  #set(key: string, service: VirtualService | undefined): void {
+    if (service) this.#byKey.set(key, service);
+    else this.#byKey.delete(key);
   }
 }
 
@@ -86,6 +142,23 @@ export function clientService(
     id: serviceKey(row),
     mark,
     virtual: { address: row.virtualAddress, sourceAddress },
+    published: [],
+    destinations: shared,
+  };
+}
+
+/** The same by its virtual address of IPv6. @param mark one of its own @param shared of IPv6 */
+export function clientService6(
+  row: ServiceRow,
+  mark: number,
+  sourceAddress: string,
+  shared: readonly Destination[],
+): VirtualService | undefined {
+  if (!isIpv6(row.virtualAddress6)) return undefined;
+  return {
+    id: key6Of(serviceKey(row)),
+    mark,
+    virtual: { address: row.virtualAddress6, sourceAddress },
     published: [],
     destinations: shared,
   };

@@ -5,11 +5,13 @@
 import type { PacketRules } from "../../../netns/packet-filter/rules.js";
 import type { NodeWanted } from "../../../overlay/wanted.js";
 import { EndpointKind } from "../../api/generated/tswarm/v1/link.js";
-import type { DataPlaneOptions, IngressFacts } from "./data-plane-protocol.js";
+import { bareAddress } from "./address-family.js";
+import type { DataPlaneFacts, DataPlaneOptions, IngressFacts } from "./data-plane-protocol.js";
 import type { GatewayAddresses } from "./gateway-addresses.js";
 import { hostRules } from "./host-rules.js";
 import { ingressRules } from "./ingress-rules.js";
-import { bareAddress, type LocalTask } from "./local-task.js";
+import { carriesIpv6 } from "./ipv6-carriage.js";
+import type { LocalTask } from "./local-task.js";
 import { ingressGateways, keepsClientAddress } from "./mesh-return.js";
 import type { NetworkFacts } from "./network-facts.js";
 import { hasWayOut, INGRESS_SANDBOX, ingressAttachment, interfaceNames, nodeWanted } from "./node-wanted.js";
@@ -19,7 +21,7 @@ import { transportProtocol } from "./virtual-services.js";
 
 /** What the kernel can do, as far as it decides what is wanted. */
 export interface KernelTraits {
-  readonly hasIpv6: boolean;
+  readonly facts: Pick<DataPlaneFacts, "hasIpv6">;
   canIsolatePorts(): boolean;
 }
 
@@ -68,7 +70,7 @@ export class WantedState {
           mtu: this.#options.underlayMtu,
           isolated: this.#traits.canIsolatePorts(),
         },
-        hasIpv6: this.#traits.hasIpv6,
+        hasIpv6: this.#traits.facts.hasIpv6,
         vxlanPort: this.#options.vxlanPort,
         underlayMtu: this.#options.underlayMtu,
         networks: this.networks,
@@ -94,6 +96,13 @@ export class WantedState {
 
   sandboxRules(sandboxId: string): PacketRules {
     return sandboxId === INGRESS_SANDBOX ? this.#ingressSandboxRules() : this.#taskSandboxRules(sandboxId);
+  }
+
+  /** Whether tasks of this node have addresses of IPv6 on a network. */
+  carriesIpv6(networkId: string): boolean {
+    const facts = this.networks.get(networkId);
+    const { underlayMtu } = this.#options;
+    return facts !== undefined && carriesIpv6(facts, { hasIpv6: this.#traits.facts.hasIpv6, underlayMtu });
   }
 
   /** Addresses of all ingress sandboxes: when it changes, tasks of the mesh answer by other gateways. */

@@ -57,6 +57,12 @@ export function formatIp(family: IpFamily, value: bigint): string {
   return bytesToIp(Buffer.from(value.toString(16).padStart(32, "0"), "hex"));
 }
 
+/** @returns the address of "fd00:1:0::4/64" as RFC 5952 writes it, "fd00:1::4"; "" for text that is none */
+export function canonicalIp(text: string): string {
+  const address = parseAddress(text);
+  return address ? formatIp(address.family, address.value) : "";
+}
+
 export function formatRange({ family, first, length }: IpRange): string {
   return `${formatIp(family, first)}/${length}`;
 }

@@ -4,9 +4,10 @@ import type { NetworkAttachment, Task } from "../../api/generated/docker/swarmki
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { type Endpoint, EndpointKind } from "../../api/generated/tswarm/v1/link.js";
 import type { StoreReader } from "../../store/reader.js";
+import { canonicalIp } from "../allocator/ip-range.js";
 
 /** What the cluster says of a row, whatever its node says. */
-type OwnRow = Pick<Endpoint, "kind" | "networkId" | "taskId" | "serviceId" | "address">;
+type OwnRow = Pick<Endpoint, "kind" | "networkId" | "taskId" | "serviceId" | "address" | "address6">;
 
 export interface NodeScope {
   readonly networkIds: ReadonlySet<string>;
@@ -21,12 +22,15 @@ export function nodeScope(read: StoreReader, nodeId: string, ingressId: string |
   const attach = (
     ownerId: string,
     { network, addresses }: NetworkAttachment,
-    row: Omit<OwnRow, "networkId" | "address">,
+    row: Omit<OwnRow, "networkId" | "address" | "address6">,
   ) => {
     if (!network) return;
     networkIds.add(network.id);
-    const address = addresses.find((one) => !one.includes(":"));
-    if (address) rows.set(`${ownerId}/${network.id}`, { ...row, networkId: network.id, address: bare(address) });
+    const four = addresses.find((one) => !one.includes(":"));
+    const six = addresses.find((one) => one.includes(":"));
+    if (!four) return;
+    const own = { address: bare(four), address6: six === undefined ? "" : canonicalIp(six) };
+    rows.set(`${ownerId}/${network.id}`, { ...row, networkId: network.id, ...own });
   };
   if (ingressId !== undefined) networkIds.add(ingressId);
   for (const attachment of read.get("node", nodeId)?.attachments ?? []) {
@@ -40,7 +44,10 @@ export function nodeScope(read: StoreReader, nodeId: string, ingressId: string |
   return { networkIds, rows };
 }
 
-/** The row is of a task of the node, or of its ingress sandbox, and says no other service and address than the cluster does. */
+/**
+ * The row is of a task of the node, or of its ingress sandbox, and says no other service and addresses than the cluster does. An
+ * agent that knows no IPv6 says nothing of it.
+ */
 export function isOwnRow({ rows }: NodeScope, row: Endpoint): boolean {
   const own = rows.get(row.id);
   return (
@@ -50,6 +57,7 @@ export function isOwnRow({ rows }: NodeScope, row: Endpoint): boolean {
     row.taskId === own.taskId &&
     row.serviceId === own.serviceId &&
     row.address === own.address &&
+    (row.address6 === "" || row.address6 === own.address6) &&
     row.mac === macFromAddress(own.address)
   );
 }

@@ -6,16 +6,15 @@ import {
   PortConfig_PublishMode as PublishMode,
 } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { type ServicePort, ServiceResolution, type ServiceRow } from "../../api/generated/tswarm/v1/link.js";
+import { canonicalIp } from "../allocator/ip-range.js";
 import { taskNetworkIds } from "../allocator/wanted-endpoint.js";
 
 /** @returns rows of the networks on which the service has what it needs; more come when the allocator is done */
 export function serviceRows(service: Service, ingressId: string | undefined): readonly ServiceRow[] {
   const isVirtual = (service.spec?.endpoint?.mode ?? Mode.VIP) === Mode.VIP;
-  // The data plane carries IPv4.
-  const four = (service.endpoint?.virtualIps ?? []).filter(({ addr }) => !addr.includes(":"));
-  const addresses = new Map(four.map(({ networkId, addr }) => [networkId, bare(addr)]));
+  const { four, six } = virtualAddresses(service);
   return taskNetworkIds(service, ingressId).flatMap((networkId) => {
-    const virtualAddress = isVirtual ? addresses.get(networkId) : "";
+    const virtualAddress = isVirtual ? four.get(networkId) : "";
     if (virtualAddress === undefined) return [];
     return [
       {
@@ -26,9 +25,22 @@ export function serviceRows(service: Service, ingressId: string | undefined): re
         virtualAddress,
         aliases: aliasesOn(service, networkId),
         ports: networkId === ingressId ? publishedPorts(service) : [],
+        virtualAddress6: isVirtual ? (six.get(networkId) ?? "") : "",
       },
     ];
   });
+}
+
+/** The first of each family by network. */
+function virtualAddresses({ endpoint }: Service) {
+  const four = new Map<string, string>();
+  const six = new Map<string, string>();
+  for (const { networkId, addr } of endpoint?.virtualIps ?? []) {
+    if (addr.includes(":")) {
+      if (!six.has(networkId)) six.set(networkId, canonicalIp(addr));
+    } else if (!four.has(networkId)) four.set(networkId, bare(addr));
+  }
+  return { four, six };
 }
 
 function publishedPorts(service: Service): readonly ServicePort[] {

@@ -101,6 +101,7 @@ function randomRows(nodeId: string, overlays: readonly NetworkFacts[], upTo: (li
       networkId: facts.id,
       name: `service${index}`,
       resolution: ServiceResolution.SERVICE_VIP,
+      virtualAddress6: "",
       virtualAddress: facts.ingress ? "" : facts.subnet.replace("0/24", String(2 + index)),
       aliases: [],
       ports: facts.ingress ? [{ protocol: "tcp", targetPort: 80, publishedPort: 8080 + index, name: "" }] : [],

@@ -64,7 +64,7 @@ export const SHOP_ROWS = rows(
 );
 
 export function namesOf(view: Rows, networks = [INGRESS, SHOP, BACK]): SandboxNames {
-  const zones = new ZoneTable();
+  const zones = new ZoneTable({ balancesIpv6: true });
   zones.reconcile(view);
   const own = {
     id: "t4",

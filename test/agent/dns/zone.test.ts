@@ -1,7 +1,7 @@
 import test from "ava";
 import fc from "fast-check";
 import type { Endpoint, ServiceRow } from "../../../src/agent/cluster-view.js";
-import { addressNumber } from "../../../src/agent/dns/record-set.js";
+import type { RecordSet } from "../../../src/agent/dns/record-set.js";
 import { buildZone, type NetworkZone } from "../../../src/agent/dns/zone.js";
 import { ZoneTable } from "../../../src/agent/dns/zone-table.js";
 import { EndpointState, ServiceResolution } from "../../../src/api/generated/tswarm/v1/link.js";
@@ -22,6 +22,7 @@ const change = fc.oneof(
     aliases: fc.subarray(NAMES),
     resolution: fc.constantFrom(ServiceResolution.SERVICE_VIP, ServiceResolution.SERVICE_DNSRR),
     withAddress: fc.boolean(),
+    withAddress6: fc.boolean(),
   }),
   fc.record({
     put: fc.constant("endpoint" as const),
@@ -35,6 +36,7 @@ const change = fc.oneof(
       EndpointState.ENDPOINT_DRAINING,
     ),
     taskAliases: fc.subarray(NAMES),
+    withAddress6: fc.boolean(),
   }),
   fc.record({
     put: fc.constant("no-service" as const),
@@ -48,17 +50,17 @@ const change = fc.oneof(
 
 test("changes row by row give the zone that is built from nothing", (t) => {
   fc.assert(
-    fc.property(fc.array(change, { maxLength: 40 }), (changes) => {
+    fc.property(fc.array(change, { maxLength: 40 }), fc.boolean(), (changes, balancesIpv6) => {
       const view = { services: new Map<string, ServiceRow>(), endpoints: new Map<string, Endpoint>() };
-      const zones = new ZoneTable();
+      const zones = new ZoneTable({ balancesIpv6 });
       changes.forEach((one, step) => {
         switch (one.put) {
           case "service": {
-            const { put: _, withAddress, ...row } = one;
-            const virtualAddress = withAddress
-              ? `10.9.${SERVICES.indexOf(one.serviceId)}.${NETWORKS.indexOf(one.networkId)}`
-              : "";
-            const service = serviceRow({ ...row, virtualAddress });
+            const { put: _, withAddress, withAddress6, ...row } = one;
+            const place = [SERVICES.indexOf(one.serviceId), NETWORKS.indexOf(one.networkId)];
+            const virtualAddress = withAddress ? `10.9.${place.join(".")}` : "";
+            const virtualAddress6 = withAddress6 ? `fd00:9::${place.join(":")}` : "";
+            const service = serviceRow({ ...row, virtualAddress, virtualAddress6 });
             view.services.set(`${one.serviceId}/${one.networkId}`, service);
             zones.apply(update({ services: [service] }), view);
             break;
@@ -68,6 +70,7 @@ test("changes row by row give the zone that is built from nothing", (t) => {
               id: `e${one.index}`,
               taskName: `task.${one.index}`,
               address: `10.0.1.${one.index}`,
+              address6: one.withAddress6 ? `fd00:1::${one.index}` : "",
               networkId: one.networkId,
               serviceId: one.serviceId,
               state: one.state,
@@ -96,7 +99,9 @@ test("changes row by row give the zone that is built from nothing", (t) => {
             zones.apply(update({ complete: true }), view);
         }
       });
-      for (const id of NETWORKS) t.deepEqual(contents(zones.zone(id)), contents(buildZone(view, id)));
+      for (const id of NETWORKS) {
+        t.deepEqual(contents(zones.zone(id)), contents(buildZone(view, id, { balancesIpv6 })));
+      }
     }),
     { numRuns: 1000 },
   );
@@ -105,22 +110,25 @@ test("changes row by row give the zone that is built from nothing", (t) => {
 /** All that can be asked of a zone. */
 function contents(zone: NetworkZone): object {
   const keys = [...NAMES, ...NAMES.map((name) => `tasks.${name}`), ...ENDPOINTS.map((index) => `task.${index}`)];
-  const numbers = [
-    ...ENDPOINTS.map((index) => addressNumber(`10.0.1.${index}`)),
-    ...SERVICES.flatMap((_, service) => NETWORKS.map((__, network) => addressNumber(`10.9.${service}.${network}`))),
+  const addresses = [
+    ...ENDPOINTS.flatMap((index) => [`10.0.1.${index}`, `fd00:1::${index}`]),
+    ...SERVICES.flatMap((_, service) =>
+      NETWORKS.flatMap((__, network) => [`10.9.${service}.${network}`, `fd00:9::${service}:${network}`]),
+    ),
   ];
+  const sorted = ({ addresses, ttlSeconds }: RecordSet) => ({ addresses: [...addresses].sort(), ttlSeconds });
   return {
     size: zone.size,
     records: keys.map((key) => {
       const records = zone.lookup(key.toLowerCase());
-      return records && { addresses: [...records.addresses].sort(), ttlSeconds: records.ttlSeconds };
+      return records && { four: sorted(records.four), six: sorted(records.six) };
     }),
-    reverse: numbers.map((number) => zone.reverse(number)),
+    reverse: addresses.map((address) => zone.reverse(address)),
   };
 }
 
 test("a change leaves the records of other names as they are", (t) => {
-  const zones = new ZoneTable();
+  const zones = new ZoneTable({ balancesIpv6: true });
   zones.reconcile(SHOP_ROWS);
   const zone = zones.zone("n1");
   const before = { rr: zone.lookup("rr"), web: zone.lookup("web"), tasks: zone.lookup("tasks.web") };
@@ -129,17 +137,24 @@ test("a change leaves the records of other names as they are", (t) => {
   view.endpoints.set(moved.id, moved);
   zones.apply(update({ endpoints: [moved] }), view);
   t.is(zone.lookup("rr"), before.rr);
-  t.deepEqual(zone.lookup("web")?.addresses, before.web?.addresses);
-  t.deepEqual([...zone.lookup("tasks.web")!.addresses].sort(), ["10.0.1.12", "10.0.1.13", "10.0.1.99"]);
+  t.deepEqual(zone.lookup("web")?.four.addresses, before.web?.four.addresses);
+  t.deepEqual([...zone.lookup("tasks.web")!.four.addresses].sort(), ["10.0.1.12", "10.0.1.13", "10.0.1.99"]);
 });
 
-test("rows with no address, or one of IPv6, make no record", (t) => {
+test("rows with no address, or what is none of its family, make no record", (t) => {
   const rows = {
-    services: new Map([["s1/n1", serviceRow({ virtualAddress: "fd00::1" })]]),
-    endpoints: new Map([["t1/n1", task(1, { address: "" })]]),
+    services: new Map([["s1/n1", serviceRow({ virtualAddress: "fd00::1", virtualAddress6: "fe80::1%eth0" })]]),
+    endpoints: new Map([
+      ["t1/n1", task(1, { address: "", address6: "fd00:1::11" })],
+      ["t2/n1", task(2, { address6: "10.0.1.12" })],
+    ]),
   };
-  const zone = buildZone(rows, "n1");
-  t.deepEqual(zone.lookup("web")?.addresses, []);
-  t.deepEqual(zone.lookup("tasks.web")?.addresses, []);
+  const zone = buildZone(rows, "n1", { balancesIpv6: true });
+  const addresses = (name: string) => {
+    const records = zone.lookup(name);
+    return records && [records.four.addresses, records.six.addresses];
+  };
+  t.deepEqual(addresses("web"), [[], []]);
+  t.deepEqual(addresses("tasks.web"), [["10.0.1.12"], []]);
   t.is(zone.lookup("web.1.t1"), undefined);
 });

@@ -18,6 +18,7 @@ export function endpoint(over: Partial<Endpoint> & { readonly id: string }): End
     taskAliases: [],
     state: EndpointState.ENDPOINT_ACTIVE,
     revision: 1,
+    address6: "",
     ...over,
   };
 }
@@ -31,6 +32,7 @@ export function serviceRow(over: Partial<ServiceRow> = {}): ServiceRow {
     virtualAddress: "10.0.1.2",
     aliases: [],
     ports: [],
+    virtualAddress6: "",
     ...over,
   };
 }

@@ -69,8 +69,8 @@ class Bed {
   }
 }
 
-function on(networkId: string, address: string) {
-  return { network: { id: networkId }, addresses: [`${address}/24`] };
+function on(networkId: string, address: string, ...more: readonly string[]) {
+  return { network: { id: networkId }, addresses: [`${address}/24`, ...more] };
 }
 
 function task(id: string, nodeId: string, more: Parameters<typeof Task.fromPartial>[0]): Task {
@@ -168,6 +168,24 @@ test("a worker publishes rows of its own tasks alone, with the addresses and ser
   const gateway = { kind: EndpointKind.ENDPOINT_INGRESS_GATEWAY, taskId: "", serviceId: "" };
   bed.publish("n1", own, row("n1", "n1", INGRESS, "10.0.0.1", gateway));
   t.deepEqual(bed.rowsOf("n2"), ["n1/ingress", "t1/shop"]);
+});
+
+test("of IPv6 a row says the address that the cluster gave, in one way to write it, or nothing", async (t) => {
+  const bed = await Bed.start();
+  bed.gate.subscribe("n2", ["shop", "vault"]);
+  await bed.put(task("t3", "n1", { networks: [on("shop", "10.0.1.8", "fd00:1:0::0008/64"), on("vault", "10.0.2.8")] }));
+  const scope = bed.scope("n1");
+  const own = (networkId: string, address: string, address6: string) =>
+    isOwnRow(scope, row("t3", "n1", networkId, address, { address6 }));
+  t.true(own("shop", "10.0.1.8", "fd00:1::8"));
+  t.true(own("shop", "10.0.1.8", ""), "an agent that knows no IPv6");
+  for (const forged of ["fd00:1::9", "fd00:1:0::0008", "fd00:1::8/64", "::ffff:10.0.1.8", "10.0.1.8"]) {
+    t.false(own("shop", "10.0.1.8", forged), forged);
+  }
+  t.true(own("vault", "10.0.2.8", ""));
+  t.false(own("vault", "10.0.2.8", "fd00:1::8"), "a network without IPv6");
+  bed.publish("n1", row("t3", "n1", "shop", "10.0.1.8", { address6: "fd00:1::9" }));
+  t.deepEqual(bed.rowsOf("n2"), []);
 });
 
 test("what one node asks for and says over its link is bounded", async (t) => {
