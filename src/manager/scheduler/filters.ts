@@ -3,6 +3,7 @@
  * Volumes of the cluster will be one more value of this kind, before the last.
  */
 import { nodeMatches } from "./constraint.js";
+import { carriesIpv6 } from "./ipv6.js";
 import type { NodeEntry } from "./node-entry.js";
 import { fitsPlatform } from "./platform.js";
 import { hasPlugins } from "./plugins.js";
@@ -42,6 +43,13 @@ export const FILTERS: readonly Filter[] = [
     concerns: ({ plugins }) => plugins.length > 0,
     accepts: ({ node }, { plugins }) => hasPlugins(plugins, node!),
     explain: (count) => `missing plugin on ${nodes(count)}`,
+  },
+  {
+    name: "IPv6",
+    looksAt: "facts",
+    concerns: ({ needsIpv6 }) => needsIpv6,
+    accepts: ({ node }) => carriesIpv6(node!),
+    explain: (count) => `IPv6 networks not carried by ${nodes(count)}`,
   },
   {
     name: "constraints",

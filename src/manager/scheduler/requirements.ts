@@ -4,6 +4,7 @@ import type { Platform } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { type Constraint, ConstraintError, parseConstraints } from "./constraint.js";
 import { type Demand, demandOf } from "./demand.js";
 import { type GenericAmounts, genericAmounts } from "./generic-resources.js";
+import { needsIpv6 } from "./ipv6.js";
 import { type NeededPlugin, neededPlugins } from "./plugins.js";
 import { type SpreadLabel, spreadLabels } from "./spread-label.js";
 import { type Strategy, strategyOf } from "./strategy.js";
@@ -17,6 +18,8 @@ export interface Requirements {
   readonly constraints: readonly Constraint[] | undefined;
   readonly platforms: readonly Platform[];
   readonly plugins: readonly NeededPlugin[];
+  /** It has addresses of IPv6. */
+  readonly needsIpv6: boolean;
   readonly spread: readonly SpreadLabel[];
   readonly strategy: Strategy;
 }
@@ -29,11 +32,12 @@ export function requirementsOf(task: Task, clusterDefault: Strategy): Requiremen
   const constraints = readConstraints(placement?.constraints ?? []);
   const platforms = placement?.platforms ?? [];
   const plugins = neededPlugins(task);
+  const needs6 = needsIpv6(task);
   const spread = spreadLabels(placement?.preferences ?? []);
   const strategy = strategyOf(task.serviceAnnotations, clusterDefault);
   const wanted = [...generic].map(([kind, { count, values }]) => [kind, count, values]);
-  const key = JSON.stringify([demand, wanted, constraints ?? null, platforms, plugins, spread, strategy]);
-  return { key, demand, generic, constraints, platforms, plugins, spread, strategy };
+  const key = JSON.stringify([demand, wanted, constraints ?? null, platforms, plugins, needs6, spread, strategy]);
+  return { key, demand, generic, constraints, platforms, plugins, needsIpv6: needs6, spread, strategy };
 }
 
 /** The API refuses what cannot be read; a log from elsewhere may hold it all the same. */

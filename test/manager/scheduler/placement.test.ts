@@ -204,6 +204,25 @@ test("plugins: volume, network and log drivers, and what runs the task", (t) => 
   }
 });
 
+test("a task with IPv6 goes where it is carried: not to kernels without it, nor to agents that know none", (t) => {
+  const engine = (labels: Readonly<Record<string, string>>) => ({ description: { engine: { labels, plugins: [] } } });
+  const agent = { "tswarm.load-balancer": "ipvs" };
+  const nodes = [
+    ready("balanced", engine({ ...agent, "tswarm.ipv6": "balanced" })),
+    ready("unbalanced", engine({ ...agent, "tswarm.ipv6": "unbalanced" })),
+    ready("none", engine({ ...agent, "tswarm.ipv6": "none" })),
+    ready("old", engine(agent)),
+    ready("other", engine({})),
+  ];
+  const on = (spec: object) => ({ networks: [{ network: { id: "n", spec } }] });
+  t.deepEqual(place(t, tasks(3, on({ ipv6Enabled: true })), nodes).counts, { balanced: 1, unbalanced: 1, other: 1 });
+  t.is(Object.keys(place(t, tasks(5, on({})), nodes).counts).length, 5);
+  t.is(Object.keys(place(t, tasks(5, on({ ipv6Enabled: true, ingress: true })), nodes).counts).length, 5);
+  t.deepEqual(place(t, tasks(1, on({ ipv6Enabled: true })), nodes.slice(2, 4)).reasons, [
+    "no suitable node (IPv6 networks not carried by 2 nodes)",
+  ]);
+});
+
 test("a port in host mode is one task's alone on each node", (t) => {
   const endpoint = { ports: [{ targetPort: 80, publishedPort: 8080, publishMode: 1 }] };
   const { counts, reasons } = place(
