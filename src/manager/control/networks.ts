@@ -17,7 +17,7 @@ import { publishesOnIngress } from "../allocator/wanted-endpoint.js";
 import { isOver } from "../task-life.js";
 import { type ControlContext, control, type Methods } from "./context.js";
 import { fitsFilters } from "./filter.js";
-import { checkNetworkConflicts, checkNetworkSpec, refuseIpv6 } from "./validation/network-spec.js";
+import { checkNetworkConflicts, checkNetworkSpec } from "./validation/network-spec.js";
 
 export function networkMethods(context: ControlContext): Methods {
   return {
@@ -46,7 +46,6 @@ async function createNetwork(
   { spec }: CreateNetworkRequest,
 ): Promise<CreateNetworkResponse> {
   if (!spec) throw invalidArgument("invalid argument: the specification of the network is missing");
-  refuseIpv6(spec);
   checkNetworkSpec(spec);
   const id = newObjectId(random);
   await store.update((tx) => {

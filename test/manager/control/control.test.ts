@@ -238,8 +238,8 @@ const BAD_NETWORKS: readonly (readonly [fields: NetworkFields, code: status, tex
     INVALID_ARGUMENT,
     '"x" is no VXLAN id',
   ],
-  [{ ipv6Enabled: true }, UNIMPLEMENTED, /^IPv6/],
-  [subnet("fd00::/64"), UNIMPLEMENTED, /^IPv6/],
+  [{ ipv6Enabled: true, ingress: true }, UNIMPLEMENTED, /published ports are answered over IPv4 alone$/],
+  [subnet("fd00::/64"), INVALID_ARGUMENT, "ipam configuration: an IPv6 subnet needs IPv6 enabled"],
   [subnet("10.5.0.0"), INVALID_ARGUMENT, "ipam configuration: invalid subnet 10.5.0.0"],
   [
     subnet("10.5.0.7/24"),

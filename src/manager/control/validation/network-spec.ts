@@ -1,4 +1,5 @@
 /** What a network may ask for. */
+import { VXLAN_OVERHEAD_IPV4_BYTES } from "../../../../overlay/mtu.js";
 import type { Network } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { NetworkSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
 import {
@@ -25,6 +26,8 @@ import { checkName } from "./name.js";
 const MTU_OPTION = "com.docker.network.driver.mtu";
 const MIN_MTU = 576;
 const MAX_MTU = 65_535;
+/** 1280 for IPv6 (RFC 8200, section 5), and what VXLAN puts around it. */
+const MIN_MTU_IPV6 = 1280 + VXLAN_OVERHEAD_IPV4_BYTES;
 /** Of subnets: from the largest to the smallest. */
 const PREFIX_LENGTHS = { 4: [8, 30], 6: [32, 126] } as const;
 
@@ -40,7 +43,12 @@ export function checkNetworkSpec(spec: NetworkSpec): void {
   const ipamDriver = spec.ipam?.driver?.name || "default";
   if (ipamDriver !== "default")
     throw unimplemented(`IPAM driver "${ipamDriver}" is not available: default is the only one`);
-  checkOptions(spec.driverConfig?.options ?? {});
+  if (spec.ingress && spec.ipv6Enabled) {
+    throw unimplemented(
+      "an ingress network with IPv6 is not available in this version of tswarm: published ports are answered over IPv4 alone",
+    );
+  }
+  checkOptions(spec.driverConfig?.options ?? {}, spec.ipv6Enabled);
   const configs = spec.ipam?.configs ?? [];
   const counts = { 4: 0, 6: 0 };
   for (const config of configs) counts[checkIpam(config)]++;
@@ -50,15 +58,6 @@ export function checkNetworkSpec(spec: NetworkSpec): void {
     if (counts[family] < 2) continue;
     throw unimplemented(`a network has one IPv${family} subnet in this version of tswarm, not ${counts[family]}`);
   }
-}
-
-/** The allocator gives out addresses of IPv6, but no node's data plane carries them yet. @throws StatusError (UNIMPLEMENTED) */
-export function refuseIpv6({ ipv6Enabled, ipam }: NetworkSpec): void {
-  const asksForIpv6 = ({ family, subnet }: IPAMConfig) => family === AddressFamily.IPV6 || subnet.includes(":");
-  if (!ipv6Enabled && !ipam?.configs.some(asksForIpv6)) return;
-  throw unimplemented(
-    "IPv6 in overlay networks is not available in this version of tswarm: its nodes carry IPv4 alone",
-  );
 }
 
 /** @throws StatusError (INVALID_ARGUMENT) that names the other network; FAILED_PRECONDITION for a second ingress network */
@@ -77,13 +76,16 @@ export function checkNetworkConflicts(spec: NetworkSpec, all: readonly Network[]
   }
 }
 
-function checkOptions(options: Readonly<Record<string, string>>): void {
+function checkOptions(options: Readonly<Record<string, string>>, ipv6Enabled: boolean): void {
   if (options.encrypted !== undefined && options.encrypted !== "false") {
     throw unimplemented("encrypted overlay networks are not available in this version of tswarm");
   }
   const mtu = options[MTU_OPTION];
   if (mtu !== undefined && !(/^\d+$/.test(mtu) && Number(mtu) >= MIN_MTU && Number(mtu) <= MAX_MTU)) {
     throw invalidArgument(`${MTU_OPTION}: "${mtu}" is not in ${MIN_MTU}-${MAX_MTU}`);
+  }
+  if (mtu !== undefined && ipv6Enabled && Number(mtu) < MIN_MTU_IPV6) {
+    throw invalidArgument(`${MTU_OPTION}: ${mtu} is too small for IPv6, which needs ${MIN_MTU_IPV6} below an overlay`);
   }
   try {
     readVni(options);
