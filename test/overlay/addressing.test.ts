@@ -1,8 +1,9 @@
 import { readFileSync } from "node:fs";
 import test from "ava";
 import fc from "fast-check";
-import { formatIpv4 } from "../../native-bindings/address-text.js";
+import { bytesToIp, formatIpv4 } from "../../native-bindings/address-text.js";
 import { inSubnet, parsePrefix, readIpv4 } from "../../overlay/ipv4.js";
+import { parsePrefix6, readIpv6 } from "../../overlay/ipv6.js";
 import { isUnicastMac, macFromAddress } from "../../overlay/mac-address.js";
 import { overlayMtu } from "../../overlay/mtu.js";
 import {
@@ -71,6 +72,40 @@ test("addresses and prefixes are read strictly", (t) => {
   t.true(inSubnet("10.0.1.4", "10.0.1.0/24"));
   t.false(inSubnet("10.0.2.4", "10.0.1.0/24"));
   t.true(inSubnet("200.0.2.4", "0.0.0.0/0"));
+});
+
+test("IPv6 addresses and prefixes are read as RFC 5952 writes them, and only those that a subnet can give", (t) => {
+  const group = fc.integer({ min: 0, max: 0xffff });
+  fc.assert(
+    fc.property(fc.array(group, { minLength: 7, maxLength: 7 }), fc.integer({ min: 0, max: 128 }), (rest, length) => {
+      const bytes = Buffer.alloc(16);
+      for (const [index, value] of [0xfd00, ...rest].entries()) bytes.writeUInt16BE(value, index * 2);
+      const address = bytesToIp(bytes);
+      t.deepEqual(readIpv6(address), bytes);
+      const { subnet, ...own } = parsePrefix6(`${address}/${length}`)!;
+      t.deepEqual(own, { address, length });
+      const value = BigInt(`0x${bytes.toString("hex")}`);
+      const kept = ((value >> BigInt(128 - length)) << BigInt(128 - length)).toString(16).padStart(32, "0");
+      t.is(subnet, `${bytesToIp(Buffer.from(kept, "hex"))}/${length}`);
+    }),
+  );
+  t.deepEqual(parsePrefix6("fd00:1::4/64"), { address: "fd00:1::4", length: 64, subnet: "fd00:1::/64" });
+  t.is(parsePrefix6("fd00:1:2:3ff::4/54")?.subnet, "fd00:1:2::/54");
+  const others = [
+    "",
+    "10.0.1.4",
+    "fd00:1::4 ",
+    "fd00:1:::4",
+    "FD00:1::4",
+    "fd00:01::4",
+    "fd00:1:0:0::4",
+    "fd00:1::4%eth0",
+  ];
+  const special = ["::", "::1", "::ffff:10.0.0.1", "fe80::1", "febf::1", "ff02::1"];
+  for (const bad of [...others, ...special]) t.is(readIpv6(bad), undefined, bad);
+  for (const bad of ["fd00:1::4", "fd00:1::4/", "fd00:1::4/129", "fd00:1::4/064", "fd00:1::4/64/1", "10.0.1.4/24"]) {
+    t.is(parsePrefix6(bad), undefined, bad);
+  }
 });
 
 test("a group or zero MAC address is no endpoint's", (t) => {

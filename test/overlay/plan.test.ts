@@ -7,7 +7,7 @@ import { plan } from "../../overlay/plan.js";
 import { describeStep, type Step } from "../../overlay/steps.js";
 import type { NodeWanted } from "../../overlay/wanted.js";
 import { ModelKernel } from "./model-kernel.js";
-import { SAMPLE, SAMPLE_NODE } from "./sample-wanted.js";
+import { DUAL_SAMPLE, SAMPLE, SAMPLE_NODE } from "./sample-wanted.js";
 
 const NET = networkNamespace(SAMPLE_NODE, "net1");
 const BOX = sandboxNamespace(SAMPLE_NODE, "task1");
@@ -55,6 +55,64 @@ test("bring-up: what is used comes before its users", (t) => {
     "set route 0.0.0.0/0 table 1002 via 10.0.1.2 dev eth0 @box",
     "add rule 100: fwmark 0x40000002/0xffffffff lookup 1002 @box",
   ]);
+});
+
+test("bring-up with IPv6: a link is told to speak it when it can do no harm, and before it has to", (t) => {
+  const before = descriptions(new World().plan(SAMPLE));
+  const added = descriptions(new World().plan(DUAL_SAMPLE)).filter((step) => !before.includes(step));
+  const on = (link: string, place: string) =>
+    [
+      ["addr_gen_mode", 1],
+      ["accept_ra", 0],
+      ["autoconf", 0],
+      ["accept_redirects", 0],
+      ["dad_transmits", 0],
+      ["accept_dad", 0],
+      ["disable_ipv6", 0],
+    ].map(([name, value]) => `set net/ipv6/conf/${link}/${name} to ${value} @${place}`);
+  t.deepEqual(added, [
+    ...on("br0", "net"),
+    "set address fd00:1::1/64 dev br0 @net",
+    ...on("vxlan0", "net"),
+    "set neighbour fd00:1::5 dev vxlan0 to 02:42:0a:00:01:05 @net",
+    "set master br0, up true, isolated false, learning false, unicastFlood true, multicastFlood true of link vxlan0 @net",
+    "set net/ipv6/conf/default/disable_ipv6 to 1 @box",
+    ...on("eth0", "box"),
+    "set address fd00:1::4/64 dev eth0 @box",
+  ]);
+});
+
+test("the host takes as many neighbours of IPv6 as of IPv4, once there is a network with IPv6", (t) => {
+  const limits = (wanted: NodeWanted) =>
+    expectedNode(wanted, SAMPLE_NODE)
+      .namespaces.get(HOST)!
+      .sysctls.flatMap(({ path, value }) => (path.startsWith("net/ipv6/") ? [`${path.slice(-10)} ${value}`] : []));
+  t.deepEqual(limits(SAMPLE), []);
+  t.deepEqual(limits(DUAL_SAMPLE), ["gc_thresh3 65536", "gc_thresh2 49152", "gc_thresh1 8192"]);
+});
+
+test("repair: IPv6 that somebody has turned on for all links of a network goes off and comes back where it belongs", (t) => {
+  const world = new World(DUAL_SAMPLE);
+  world.kernel.setSysctl(NET, "net/ipv6/conf/all/disable_ipv6", "0");
+  const planned = world.plan(DUAL_SAMPLE);
+  for (const step of planned) world.kernel.take(step);
+  t.deepEqual(descriptions(world.plan(DUAL_SAMPLE)), []);
+  t.is(descriptions(planned)[0], "set net/ipv6/conf/all/disable_ipv6 to 1 @net");
+  t.is(descriptions(planned).at(-1), "set neighbour fd00:1::5 dev vxlan0 to 02:42:0a:00:01:05 @net");
+});
+
+test("an IPv6 address that moves here with another MAC address is no neighbour of the tunnel any more", (t) => {
+  const [network] = DUAL_SAMPLE.networks;
+  const stale = {
+    address: "10.0.1.9",
+    address6: "fd00:1::4",
+    mac: "02:42:0a:00:01:09",
+    tunnelAddress: "192.168.56.12",
+  };
+  const wanted = { ...DUAL_SAMPLE, networks: [{ ...network!, remotes: [...network!.remotes, stale] }] };
+  const steps = descriptions(new World().plan(wanted));
+  t.true(steps.some((step) => step.startsWith("set neighbour 10.0.1.9 ")));
+  t.false(steps.some((step) => step.startsWith("set neighbour fd00:1::4 ")));
 });
 
 test("removal goes the other way round", (t) => {

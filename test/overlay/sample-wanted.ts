@@ -28,3 +28,19 @@ export const SAMPLE: NodeWanted = {
     },
   ],
 };
+
+const [NETWORK] = SAMPLE.networks;
+const [SANDBOX] = SAMPLE.sandboxes;
+
+/** The same with an IPv6 subnet, and a remote endpoint whose node has no IPv6. */
+export const DUAL_SAMPLE: NodeWanted = {
+  ...SAMPLE,
+  networks: [
+    {
+      ...NETWORK!,
+      gatewayPrefix6: "fd00:1::1/64",
+      remotes: [{ ...NETWORK!.remotes[0]!, address6: "fd00:1::5" }, NETWORK!.remotes[1]!],
+    },
+  ],
+  sandboxes: [{ ...SANDBOX!, interfaces: [{ ...SANDBOX!.interfaces[0]!, addressPrefix6: "fd00:1::4/64" }] }],
+};

@@ -2,7 +2,7 @@ import test from "ava";
 import { describeProblem, InvalidWantedError, type WantedProblem } from "../../overlay/errors.js";
 import { checkWanted, wantedProblems } from "../../overlay/validation.js";
 import type { NodeWanted, OverlayNetwork, Sandbox } from "../../overlay/wanted.js";
-import { SAMPLE, SAMPLE_NODE } from "./sample-wanted.js";
+import { DUAL_SAMPLE, SAMPLE, SAMPLE_NODE } from "./sample-wanted.js";
 
 const NETWORK = SAMPLE.networks[0]!;
 const SANDBOX = SAMPLE.sandboxes[0]!;
@@ -13,6 +13,10 @@ function withNetwork(change: Partial<OverlayNetwork>): NodeWanted {
 
 function withSandbox(change: Partial<Sandbox>): NodeWanted {
   return { ...SAMPLE, sandboxes: [{ ...SANDBOX, ...change }] };
+}
+
+function withNetwork6(change: Partial<OverlayNetwork>): NodeWanted {
+  return { ...DUAL_SAMPLE, networks: [{ ...DUAL_SAMPLE.networks[0]!, ...change }] };
 }
 
 const second: OverlayNetwork = { ...NETWORK, id: "net2", gatewayPrefix: "10.0.2.1/24", remotes: [] };
@@ -107,6 +111,48 @@ const cases: readonly [what: string, wanted: NodeWanted, code: WantedProblem["co
     "duplicate",
     /table 254 is already that of the kernel/,
   ],
+  [
+    "an IPv6 subnet without a length",
+    withNetwork6({ gatewayPrefix6: "fd00:1::1" }),
+    "bad-prefix",
+    /network net1: IPv6 gateway: "fd00:1::1" is not an IPv6 address .* with a prefix length/,
+  ],
+  ["IPv4 in place of IPv6", withNetwork6({ gatewayPrefix6: "10.0.1.1/24" }), "bad-prefix", /IPv6 gateway: "10.0.1.1/],
+  ["a link-local subnet", withNetwork6({ gatewayPrefix6: "fe80::1/64" }), "bad-prefix", /IPv6 gateway: "fe80::1/],
+  ["links too small for IPv6", withNetwork6({ mtu: 1200 }), "bad-number", /MTU: 1200 is not between 1280 and 65535/],
+  [
+    "a remote IPv6 address written at length",
+    withNetwork6({ remotes: [{ ...NETWORK.remotes[0]!, address6: "fd00:1:0:0::5" }] }),
+    "bad-address",
+    /IPv6 address: "fd00:1:0:0::5" is not an IPv6 address/,
+  ],
+  [
+    "one remote IPv6 address twice",
+    withNetwork6({ remotes: NETWORK.remotes.map((remote) => ({ ...remote, address6: "fd00:1::5" })) }),
+    "duplicate",
+    /remote endpoint 10.0.1.6: address fd00:1::5 is already that of network net1: remote endpoint 10.0.1.5/,
+  ],
+  [
+    "a remote IPv6 address on a network of IPv4",
+    withNetwork({ remotes: [{ ...NETWORK.remotes[0]!, address6: "fd00:1::5" }] }),
+    "no-ipv6",
+    /remote endpoint 10.0.1.5: fd00:1::5, but network net1 has no IPv6 subnet/,
+  ],
+  [
+    "an IPv6 address on a network of IPv4",
+    withSandbox({ interfaces: [{ ...SANDBOX.interfaces[0]!, addressPrefix6: "fd00:1::4/64" }] }),
+    "no-ipv6",
+    /sandbox task1: eth0: fd00:1::4\/64, but network net1 has no IPv6 subnet/,
+  ],
+  [
+    "the bridge's own IPv6 address",
+    {
+      ...DUAL_SAMPLE,
+      sandboxes: [{ ...SANDBOX, interfaces: [{ ...SANDBOX.interfaces[0]!, addressPrefix6: "fd00:1::1/64" }] }],
+    },
+    "duplicate",
+    /address fd00:1::1/,
+  ],
   ["a setting outside net/", withSandbox({ sysctls: { "kernel/panic": "1" } }), "bad-sysctl", /kernel\/panic/],
   ["a setting by a way around", withSandbox({ sysctls: { "net/../kernel/panic": "1" } }), "bad-sysctl", /\.\./],
   [
@@ -117,8 +163,9 @@ const cases: readonly [what: string, wanted: NodeWanted, code: WantedProblem["co
   ],
 ];
 
-test("the sample is valid", (t) => {
+test("the samples are valid", (t) => {
   t.deepEqual(wantedProblems(SAMPLE, SAMPLE_NODE), []);
+  t.deepEqual(wantedProblems(DUAL_SAMPLE, SAMPLE_NODE), []);
 });
 
 for (const [what, wanted, code, text] of cases) {
