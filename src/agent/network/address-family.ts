@@ -1,10 +1,6 @@
 /** Addresses of both families, as the cluster's objects and rows have them: text, with or without a prefix length. */
 import { bytesToIp, ipToBytes } from "../../../native-bindings/address-text.js";
 
-export function isIpv6(address: string): boolean {
-  return address.includes(":");
-}
-
 /** "10.0.1.4/24" → "10.0.1.4" */
 export function bareAddress(prefix: string): string {
   const slash = prefix.indexOf("/");

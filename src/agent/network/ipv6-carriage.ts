@@ -1,4 +1,5 @@
 /** Which networks this node carries IPv6 on. Pure. */
+import { IPV6_MTU_MIN } from "../../../overlay/ipv6.js";
 import { overlayMtu } from "../../../overlay/mtu.js";
 import type { NetworkFacts } from "./network-facts.js";
 
@@ -10,9 +11,6 @@ export interface Ipv6Means {
   readonly underlayMtu: number;
 }
 
-/** RFC 8200, section 5: a link with a smaller MTU cannot carry IPv6, and the kernel takes it away there. */
-const SMALLEST_MTU = 1280;
-
 /** @returns why the node cannot carry IPv6 on networks with this MTU option; undefined when it can */
 export function ipv6Hindrance(
   { mtuOption }: Pick<NetworkFacts, "mtuOption">,
@@ -20,8 +18,8 @@ export function ipv6Hindrance(
 ): string | undefined {
   if (!hasIpv6) return "its kernel has no IPv6";
   const mtu = networkMtu({ mtuOption }, underlayMtu);
-  if (mtu < SMALLEST_MTU)
-    return `an MTU of ${mtu} bytes on the overlay is too small for IPv6, which needs ${SMALLEST_MTU}`;
+  if (mtu < IPV6_MTU_MIN)
+    return `an MTU of ${mtu} bytes on the overlay is too small for IPv6, which needs ${IPV6_MTU_MIN}`;
   return undefined;
 }
 

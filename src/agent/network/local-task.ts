@@ -1,11 +1,12 @@
 /** A task of this node as the data plane sees it: its sandbox, its addresses, its ports. */
 
 import type { TransportProtocol } from "../../../netns/packet-filter/rules.js";
+import { isIpv6 } from "../../../overlay/ipv6.js";
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { PortConfig_Protocol, PortConfig_PublishMode } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { ProcessSpec } from "../../api/generated/tswarm/v1/process.js";
 import { TaskError } from "../executor/executor.js";
-import { canonicalPrefix, isIpv6, withPrefixLength } from "./address-family.js";
+import { canonicalPrefix, withPrefixLength } from "./address-family.js";
 import { type NetworkFacts, readNetwork } from "./network-facts.js";
 
 export interface PublishedPort {

@@ -1,8 +1,10 @@
 /** What the data plane needs to know of a network, read from the cluster's network object. */
+
+import { isIpv6 } from "../../../overlay/ipv6.js";
 import type { Network } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { type IPAMConfig, IPAMConfig_AddressFamily } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { TaskError } from "../executor/executor.js";
-import { canonicalPrefix, isIpv6, withPrefixLength } from "./address-family.js";
+import { canonicalPrefix, withPrefixLength } from "./address-family.js";
 
 export interface NetworkFacts {
   readonly id: string;

@@ -1,8 +1,8 @@
 /** Which services a namespace balances, as pure functions of the rows. */
 import type { Destination, VirtualService } from "../../../ipvs/load-balancer.js";
+import { isIpv6 } from "../../../overlay/ipv6.js";
 import { EndpointKind, EndpointState } from "../../api/generated/tswarm/v1/link.js";
 import type { Endpoint, ServiceRow } from "../cluster-view.js";
-import { isIpv6 } from "./address-family.js";
 import { addressNumber } from "./mesh-return.js";
 import { isBackend, type RowTable, serviceKey } from "./row-table.js";
 

@@ -29,9 +29,12 @@ function items(facts: typeof SHOP, balancesIpv6: boolean, known = ROWS) {
     const records = zones.zone(networkId).lookup(name);
     return records && [...(family === 4 ? records.four : records.six).addresses].sort();
   };
-  return dnsItems(ROWS, { networks: new Map([["n1", facts]]), answers }, balancesIpv6, EVERYTHING).map(
-    ({ key, wanted, found, state }) => [key, wanted, found, ItemState[state]],
-  );
+  return dnsItems(
+    { ...ROWS, revision: 0 },
+    { networks: new Map([["n1", facts]]), answers },
+    balancesIpv6,
+    EVERYTHING,
+  ).map(({ key, wanted, found, state }) => [key, wanted, found, ItemState[state]]);
 }
 
 const FOUR = [

@@ -1,4 +1,5 @@
 /** What a network may ask for. */
+import { IPV6_MTU_MIN } from "../../../../overlay/ipv6.js";
 import { VXLAN_OVERHEAD_IPV4_BYTES } from "../../../../overlay/mtu.js";
 import type { Network } from "../../../api/generated/docker/swarmkit/v1/objects.js";
 import type { NetworkSpec } from "../../../api/generated/docker/swarmkit/v1/specs.js";
@@ -26,8 +27,8 @@ import { checkName } from "./name.js";
 const MTU_OPTION = "com.docker.network.driver.mtu";
 const MIN_MTU = 576;
 const MAX_MTU = 65_535;
-/** 1280 for IPv6 (RFC 8200, section 5), and what VXLAN puts around it. */
-const MIN_MTU_IPV6 = 1280 + VXLAN_OVERHEAD_IPV4_BYTES;
+/** With what VXLAN puts around it. */
+const MIN_MTU_IPV6 = IPV6_MTU_MIN + VXLAN_OVERHEAD_IPV4_BYTES;
 /** Of subnets: from the largest to the smallest. */
 const PREFIX_LENGTHS = { 4: [8, 30], 6: [32, 126] } as const;
 
