@@ -62,7 +62,7 @@ export function lookInside(socket: RouteSocket, look: Look, view: NamespaceView)
     rules: coverage.routing && place !== HOST ? findRules(socket) : [],
     fdb: role === "network" ? findFdb(socket, raw, look) : [],
     neighbours: role === "network" ? devices.flatMap((device) => findNeighbours(socket, device, families)) : [],
-    sysctls: coverage.sysctls ? view.settings.map(readSetting) : [],
+    sysctls: coverage.sysctls ? findSettings(view.settings, raw) : [],
   };
 }
 
@@ -76,7 +76,7 @@ function covers(names: "all" | ReadonlySet<string>, name: string): boolean {
 function findLinks(socket: RouteSocket, { place, coverage }: Look, view: NamespaceView): readonly Link[] {
   const { links } = coverage;
   if (links !== "all") return [...links].flatMap((name) => socket.link({ name }) ?? []);
-  const all = socket.links();
+  const all = socket.links({ ipv6: view.ipv6 });
   if (place !== HOST) return all;
   return all.filter(({ name }) => name === view.gatewayBridge || isGatewayPort(view.nodeId, name));
 }
@@ -215,6 +215,18 @@ function toNeighbour({ address, mac, state = 0 }: Neighbour, device: Link): Neig
   if ((state & rt.NUD_NOARP) !== 0 || (mac !== undefined && mac !== "" && isGroupMac(mac))) return undefined;
   const permanent = (state & rt.NUD_PERMANENT) !== 0;
   return { kind: "neighbour", address, link: device.name, mac: mac ?? "", permanent };
+}
+
+/** A link's IPv6 settings came with the link; the others are files. */
+function findSettings(paths: readonly string[], links: readonly Link[]): readonly SysctlObject[] {
+  const told = new Map<string, number>();
+  for (const { name, ipv6 } of links) {
+    for (const [setting, value] of Object.entries(ipv6 ?? {})) told.set(`net/ipv6/conf/${name}/${setting}`, value);
+  }
+  return paths.map((path) => {
+    const value = told.get(path);
+    return value === undefined ? readSetting(path) : { kind: "sysctl", path, value: String(value) };
+  });
 }
 
 function readSetting(path: string): SysctlObject {

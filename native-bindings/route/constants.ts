@@ -52,6 +52,7 @@ export const IFLA_TXQLEN = 13;
 export const IFLA_OPERSTATE = 16;
 export const IFLA_LINKINFO = 18;
 export const IFLA_NET_NS_PID = 19;
+export const IFLA_AF_SPEC = 26;
 export const IFLA_NET_NS_FD = 28;
 export const IFLA_EXT_MASK = 29;
 export const IFLA_CARRIER = 33;
@@ -66,6 +67,9 @@ export const IFLA_INFO_SLAVE_KIND = 4;
 export const IFLA_INFO_SLAVE_DATA = 5;
 
 export const VETH_INFO_PEER = 1;
+
+/** In IFLA_AF_SPEC, in the attribute of AF_INET6. */
+export const IFLA_INET6_CONF = 2;
 
 export const IFA_ADDRESS = 1;
 export const IFA_LOCAL = 2;

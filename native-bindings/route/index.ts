@@ -4,6 +4,7 @@ export * from "./bridge.js";
 export * as rt from "./constants.js";
 export * from "./fdb.js";
 export * from "./link.js";
+export type { Ipv6Settings } from "./link-ipv6.js";
 export * from "./link-operations.js";
 export { type ChangedObject, type ChangeNotice, RouteMonitor } from "./monitor.js";
 export * from "./namespace-id.js";

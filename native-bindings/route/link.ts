@@ -9,6 +9,7 @@ import { type Attributes, need, parseAttributes, readString } from "../netlink/m
 import type { MessageWriter } from "../netlink/message-writer.js";
 import { BRIDGE_FIELDS, BRIDGE_PORT_FIELDS, type BridgeOptions, type BridgePortOptions } from "./bridge.js";
 import * as rt from "./constants.js";
+import { type Ipv6Settings, parseIpv6Settings } from "./link-ipv6.js";
 import { VXLAN_FIELDS, type VxlanOptions } from "./vxlan.js";
 
 /** A link as the kernel tells it. */
@@ -40,6 +41,8 @@ export interface Link {
   readonly vxlan?: VxlanOptions;
   /** How its bridge treats it, when it is a bridge's port. */
   readonly port?: BridgePortOptions;
+  /** Told only when asked for, of a link that can speak IPv6. */
+  readonly ipv6?: Ipv6Settings;
   /** The other end in a request that makes a veth pair; the kernel never tells it. */
   readonly vethPeer?: Link;
 }
@@ -151,6 +154,8 @@ export interface LinkFilter {
   readonly kind?: string;
   /** Index of a bridge: its ports only. */
   readonly master?: number;
+  /** Not a filter: whether the links' IPv6 settings are wanted too. */
+  readonly ipv6?: boolean;
 }
 
 /** Writes the payload of a RTM_GETLINK dump: without statistics. */
@@ -164,8 +169,12 @@ export function writeLinkDump(writer: MessageWriter, filter: LinkFilter = {}): v
   writer.nestEnd(info);
 }
 
-/** Reads the payload of RTM_NEWLINK or RTM_DELLINK. @throws NetlinkFormatError */
-export function parseLink(payload: Buffer): Link {
+/**
+ * Reads the payload of RTM_NEWLINK or RTM_DELLINK.
+ * @param withIpv6 whether to read {@link Link.ipv6}
+ * @throws NetlinkFormatError
+ */
+export function parseLink(payload: Buffer, withIpv6 = false): Link {
   const flags = need(payload, rt.IFINFOMSG_BYTES).readUInt32LE(8);
   const attributes = parseAttributes(payload, rt.IFINFOMSG_BYTES);
   const {
@@ -178,6 +187,7 @@ export function parseLink(payload: Buffer): Link {
   } = readFields(attributes, ATTRIBUTE_FIELDS);
   const { peerIndex, operationalState } = readFields(attributes, REPORTED_FIELDS);
   const info = parseLinkInfo(attributes);
+  const ipv6 = withIpv6 ? parseIpv6Settings(attributes) : undefined;
   return {
     index: payload.readInt32LE(4),
     name: name ?? "",
@@ -191,6 +201,7 @@ export function parseLink(payload: Buffer): Link {
     ...(transmitQueueLength === undefined ? {} : { transmitQueueLength }),
     ...(operationalState === undefined ? {} : { operationalState }),
     ...info,
+    ...(ipv6 && { ipv6 }),
     kind: info.kind ?? ((flags & rt.IFF_LOOPBACK) !== 0 ? "loopback" : ""),
   };
 }

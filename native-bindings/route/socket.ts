@@ -66,8 +66,13 @@ export class RouteSocket implements Disposable {
   }
 
   links(filter: LinkFilter = {}): Link[] {
-    const { kind, master } = filter;
-    const links = this.#dump("list links", rt.RTM_GETLINK, (writer) => writeLinkDump(writer, filter), parseLink);
+    const { kind, master, ipv6 } = filter;
+    const links = this.#dump(
+      "list links",
+      rt.RTM_GETLINK,
+      (writer) => writeLinkDump(writer, filter),
+      (payload) => parseLink(payload, ipv6),
+    );
     // A kernel that has never heard of the kind does not filter by it.
     return links.filter(
       (link) => (kind === undefined || link.kind === kind) && (master === undefined || link.master === master),
@@ -81,7 +86,7 @@ export class RouteSocket implements Disposable {
         `look at ${describeLinkId(id)}`,
         rt.RTM_GETLINK,
         (writer) => writeLinkId(writer, id, true),
-        parseLink,
+        (payload) => parseLink(payload),
       );
     } catch (error) {
       if (error instanceof NetlinkError && error.code === "ENODEV") return undefined;

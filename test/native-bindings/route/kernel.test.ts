@@ -1,3 +1,4 @@
+import { readFileSync, writeFileSync } from "node:fs";
 import test from "ava";
 import { AF_INET6 } from "../../../native-bindings/libc.js";
 import { NetlinkError } from "../../../native-bindings/netlink/errors.js";
@@ -97,6 +98,24 @@ kernelTest(
     });
   },
 );
+
+kernelTest("a link's IPv6 settings are told as their files show them", { needs: ["ipv6"] }, (t) => {
+  inScratch((socket) => {
+    socket.execute(nb.addLink({ kind: "veth", name: "port0", peer: { name: "port1" } }));
+    const file = (name: string) => `/proc/sys/net/ipv6/conf/port0/${name}`;
+    const names = ["accept_ra", "accept_redirects", "autoconf", "dad_transmits", "accept_dad", "addr_gen_mode"];
+    const told = () => socket.links({ ipv6: true }).find(({ name }) => name === "port0")!.ipv6;
+    const shown = (all: readonly string[]) =>
+      Object.fromEntries(all.map((name) => [name, Number(readFileSync(file(name), "utf8"))]));
+    for (const changed of [...names, "disable_ipv6"]) {
+      writeFileSync(file(changed), shown([changed])[changed] === 0 ? "1" : "0");
+      t.deepEqual(told(), shown([...names, "disable_ipv6"]), changed);
+    }
+    t.is(socket.links().find(({ name }) => name === "port0")?.ipv6, undefined, "not asked for");
+    socket.execute(nb.setLink({ name: "port0" }, { mtu: 1200 }));
+    t.is(told(), undefined, "too small for IPv6");
+  });
+});
 
 test("addresses: added, told, replaced, removed, and refused in the kernel's words", (t) => {
   inScratch((socket) => {

@@ -35,7 +35,7 @@ function payloads<T>(values: fc.Arbitrary<T>, write: (writer: MessageWriter, val
 }
 
 const PARSERS: readonly (readonly [name: string, samples: readonly Buffer[], parse: (payload: Buffer) => unknown])[] = [
-  ["links", payloads(random.linkSpec, writeLinkSpec), parseLink],
+  ["links", payloads(random.linkSpec, writeLinkSpec), (payload) => parseLink(payload, true)],
   ["addresses", payloads(random.address, writeAddress), parseAddress],
   ["routes", payloads(random.route, writeRoute), parseRoute],
   ["rules", payloads(random.rule, writeRule), parseRule],
