@@ -19,29 +19,29 @@ export function isIpv6(text: string): boolean {
 }
 
 /**
- * @returns the 16 bytes of an address that a link of an overlay can have; `undefined` for text that is no IPv6 address or not
- * as RFC 5952 writes it, and for "::", "::1", link-local, multicast and IPv4-mapped addresses
+ * @returns whether a link of an overlay can have the address: it is written as RFC 5952 says, and is none of "::", "::1", the
+ * link-local, the multicast and the IPv4-mapped ones
  */
-export function readIpv6(text: string): Buffer | undefined {
-  const bytes = isIpv6(text) ? bytesOf(text) : undefined;
-  if (!bytes || bytesToIp(bytes) !== text) return undefined;
-  const linkLocal = bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
-  const multicast = bytes[0] === 0xff;
-  // "::", "::1" and mapped addresses all begin with eight bytes of zero, and nothing that is assigned does.
-  const special = bytes.readBigUInt64BE(0) === 0n;
-  return linkLocal || multicast || special ? undefined : bytes;
+export function isSubnetAddress6(text: string): boolean {
+  if (!readGroups(text)) return false;
+  const first = groups[0]!;
+  const linkLocal = (first & 0xffc0) === 0xfe80;
+  const multicast = first >= 0xff00;
+  // "::", "::1" and mapped addresses all begin with four groups of zero, and nothing that is assigned does.
+  const special = first === 0 && groups[1] === 0 && groups[2] === 0 && groups[3] === 0;
+  return !linkLocal && !multicast && !special;
 }
 
-/** @returns the parts of "fd00:1::4/64", or `undefined` when the address is none for {@link readIpv6} or the length is wrong */
+/** @returns the parts of "fd00:1::4/64", or `undefined` when it is none for {@link isSubnetAddress6} or the length is wrong */
 export function parsePrefix6(text: string): Ipv6Prefix | undefined {
   const slash = text.indexOf("/");
   if (slash < 0) return undefined;
   const address = text.slice(0, slash);
   const lengthText = text.slice(slash + 1);
-  const bytes = readIpv6(address);
-  if (!bytes || !/^(0|[1-9][0-9]{0,2})$/.test(lengthText)) return undefined;
+  if (!isSubnetAddress6(address) || !/^(0|[1-9][0-9]{0,2})$/.test(lengthText)) return undefined;
   const length = Number(lengthText);
   if (length > 128) return undefined;
+  const bytes = ipToBytes(address);
   for (let index = 0; index < 16; index++) {
     const kept = Math.min(Math.max(length - index * 8, 0), 8);
     bytes[index]! &= (0xff00 >> kept) & 0xff;
@@ -49,11 +49,67 @@ export function parsePrefix6(text: string): Ipv6Prefix | undefined {
   return { address, length, subnet: `${bytesToIp(bytes)}/${length}` };
 }
 
-function bytesOf(text: string): Buffer | undefined {
-  try {
-    return ipToBytes(text);
-  } catch (error) {
-    if (error instanceof RangeError) return undefined;
-    throw error;
+/** What {@link readGroups} has read. */
+const groups = new Uint16Array(8);
+const COLON = 58;
+
+/**
+ * Reads every address of every look again, so in one pass and without allocation.
+ * @returns whether `text` is an IPv6 address as RFC 5952 writes it, without the mixed notation: lower case, no leading zeroes,
+ * and the first of the longest runs of two or more zero groups, and only that, as "::"
+ */
+function readGroups(text: string): boolean {
+  groups.fill(0);
+  let count = 0;
+  /** Groups before "::". */
+  let head = -1;
+  let at = 0;
+  if (text.startsWith("::")) {
+    head = 0;
+    at = 2;
   }
+  while (at < text.length) {
+    if (count === 8) return false;
+    const start = at;
+    let value = 0;
+    for (; at < text.length && text.charCodeAt(at) !== COLON; at++) {
+      const digit = hexDigit(text.charCodeAt(at));
+      // A zero in front is a digit too many.
+      if (digit < 0 || at - start === 4 || (at > start && value === 0)) return false;
+      value = value * 16 + digit;
+    }
+    if (at === start) return false;
+    groups[count++] = value;
+    if (at === text.length) break;
+    at++;
+    if (text.charCodeAt(at) === COLON) {
+      if (head >= 0) return false;
+      head = count;
+      at++;
+    } else if (at === text.length) {
+      return false;
+    }
+  }
+  if (head < 0) return count === 8 && longestRun().length < 2;
+  const zeroes = 8 - count;
+  if (zeroes < 2) return false;
+  groups.copyWithin(head + zeroes, head, count);
+  groups.fill(0, head, head + zeroes);
+  const { start, length } = longestRun();
+  return start === head && length === zeroes;
+}
+
+function longestRun(): { readonly start: number; readonly length: number } {
+  let [longest, longestAt] = [0, 0];
+  for (let start = 0; start < 8; start++) {
+    let end = start;
+    while (end < 8 && groups[end] === 0) end++;
+    if (end - start > longest) [longest, longestAt] = [end - start, start];
+  }
+  return { start: longestAt, length: longest };
+}
+
+function hexDigit(code: number): number {
+  if (code >= 48 && code <= 57) return code - 48;
+  return code >= 97 && code <= 102 ? code - 87 : -1;
 }

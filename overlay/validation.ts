@@ -1,7 +1,7 @@
 /** Refuses a wanted state that contradicts itself, before anything is written. */
 import { InvalidWantedError, type WantedProblem } from "./errors.js";
 import { type Ipv4Prefix, inSubnet, parsePrefix, readIpv4 } from "./ipv4.js";
-import { IPV6_MTU_MIN, type Ipv6Prefix, parsePrefix6, readIpv6 } from "./ipv6.js";
+import { IPV6_MTU_MIN, type Ipv6Prefix, isSubnetAddress6, parsePrefix6 } from "./ipv6.js";
 import { isUnicastMac } from "./mac-address.js";
 import { gatewayPortName, isLinkName, LOOPBACK, networkNamespace, portName, sandboxNamespace } from "./names.js";
 import type { NodeWanted, OverlayNetwork, Sandbox } from "./wanted.js";
@@ -174,7 +174,7 @@ class Checker {
   }
 
   address6(what: string, value: string): void {
-    if (readIpv6(value) === undefined) this.problems.push({ code: "bad-address", what, value, family: "IPv6" });
+    if (!isSubnetAddress6(value)) this.problems.push({ code: "bad-address", what, value, family: "IPv6" });
   }
 
   mac(what: string, value: string): void {
