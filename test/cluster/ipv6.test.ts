@@ -1,0 +1,316 @@
+/** Two hosts with real daemons, and a network of both families: what a program in a task sees, and what is left afterwards. */
+import { execFileSync, spawnSync } from "node:child_process";
+import { resolve } from "node:path";
+import type { ExecutionContext } from "ava";
+import { namespacesOfNetwork, sandboxOfTask, taskProcess } from "../../scripts/demo/task-process.js";
+import type { Cluster } from "../../scripts/fabric/cluster.js";
+import { kernelTest } from "../kernel/kernel-test.js";
+import { running, withCluster } from "./with-cluster.js";
+
+const SOURCE = resolve(import.meta.dirname, "../../../test/cluster");
+const CONTROL = resolve(import.meta.dirname, "../../src/cli/main.js");
+const SERVER = [process.execPath, `${SOURCE}/six-server.mjs`];
+const NEEDS = ["ipv6", "vxlan", "load-balancer", "packet-filter"] as const;
+const FOUR = "10.77.0.0/24";
+const SIX = "fd00:77::/64";
+
+/** What a question was answered, or "error CODE". */
+type Answer = string | readonly string[];
+type Question = readonly [kind: "AAAA" | "A" | "PTR" | "lookup" | "get" | "udp", about: string, family?: 4 | 6];
+
+interface Placed {
+  readonly id: string;
+  readonly name: string;
+  readonly node: string;
+  readonly four: string;
+  readonly six: string;
+}
+
+function json<T>(cluster: Cluster, ...args: readonly string[]): T {
+  return JSON.parse(cluster.control([...args, "--format", "json"])) as T;
+}
+
+/** The tasks of a service that run, with their addresses on the network of both families. */
+function placed(cluster: Cluster, service: string): readonly Placed[] {
+  return running(cluster, service).map(({ id, slot, node }) => {
+    const [task] = json<
+      { networks: { network: { spec: { ipv6Enabled?: boolean } }; addresses: string[] }[]; nodeId: string }[]
+    >(cluster, ...["task", "inspect", id]);
+    const both = task!.networks.find(({ network }) => network.spec.ipv6Enabled)!.addresses.map(bare);
+    return { id, node, name: `${service}.${slot || task!.nodeId}.${id}`, four: both[0]!, six: both[1]! };
+  });
+}
+
+function virtualAddresses(cluster: Cluster, service: string): readonly string[] {
+  const [found] = json<{ endpoint: { virtualIps?: { addr: string }[] } }[]>(cluster, "service", "inspect", service);
+  return (found!.endpoint.virtualIps ?? []).map(({ addr }) => bare(addr));
+}
+
+/** Asks as a program of the task does: in its namespaces, with its own files. */
+function ask(task: Placed, ...questions: readonly Question[]): readonly Answer[] {
+  const program = [process.execPath, `${SOURCE}/six-probe.mjs`, JSON.stringify(questions)];
+  const inside = ["-t", String(taskProcess(task.id)), "-n", "-m", "--", ...program];
+  return JSON.parse(execFileSync("nsenter", inside, { encoding: "utf8" })) as readonly Answer[];
+}
+
+function times<T>(count: number, item: T): readonly T[] {
+  return Array.from({ length: count }, () => item);
+}
+
+function bare(prefix: string): string {
+  return prefix.split("/")[0]!;
+}
+
+function sorted(texts: readonly string[]): readonly string[] {
+  return [...texts].sort();
+}
+
+function ip(namespace: string, ...args: readonly string[]): string {
+  return execFileSync("ip", ["-n", namespace, ...args], { encoding: "utf8" });
+}
+
+async function untilNoDrift(cluster: Cluster): Promise<void> {
+  const isWhole = () => {
+    const text = cluster.control(["net", "inspect", "shop"]);
+    return /\nno drift\n$/.test(text);
+  };
+  await cluster.until("every node has what it wants", isWhole, 30_000);
+}
+
+/** A network of both families, with a service on both hosts, one without virtual addresses, and a client on each host. */
+async function setUp(cluster: Cluster): Promise<void> {
+  cluster.control(["network", "create", "--ipv6", "--subnet", FOUR, "--subnet", SIX, "shop"]);
+  cluster.control(["network", "create", "four"]);
+  const onEach = ["--replicas", "2", "--replicas-max-per-node", "1", "--restart-delay", "100ms"];
+  const named = ["--env", "TASK_NAME={{.Task.Name}}"];
+  const create = (name: string, ...more: readonly string[]) =>
+    cluster.control(["service", "create", "--name", name, "--network", `shop,alias=${name}-alias`, ...more]);
+  create("web", ...onEach, ...named, "--", ...SERVER);
+  create("rr", ...onEach, ...named, "--endpoint-mode", "dnsrr", "--", ...SERVER);
+  create("probe", ...onEach, "--network", "four", "--", "sleep", "infinity");
+  await cluster.until("all tasks run", () =>
+    ["web", "rr", "probe"].every((service) => running(cluster, service).length === 2),
+  );
+  await untilNoDrift(cluster);
+}
+
+/** What a node says of IPv6: balanced or unbalanced. */
+function support(cluster: Cluster): string {
+  const [node] = json<{ description: { engine: { labels: Record<string, string> } } }[]>(
+    cluster,
+    "node",
+    "inspect",
+    "host1",
+  );
+  return node!.description.engine.labels["tswarm.ipv6"] ?? "";
+}
+
+/** What stands when a question is asked. */
+interface Scene {
+  /** One on each host. */
+  readonly clients: readonly Placed[];
+  readonly web: readonly Placed[];
+  readonly rr: readonly Placed[];
+  readonly vip4: string;
+  readonly vip6: string;
+  readonly isBalanced: boolean;
+}
+
+function sceneOf(cluster: Cluster): Scene {
+  const [vip4 = "", vip6 = ""] = virtualAddresses(cluster, "web");
+  const isBalanced = support(cluster) === "balanced";
+  return {
+    clients: placed(cluster, "probe"),
+    web: placed(cluster, "web"),
+    rr: placed(cluster, "rr"),
+    vip4,
+    vip6,
+    isBalanced,
+  };
+}
+
+/** Names, virtual addresses and tasks, from both hosts to both hosts. */
+function reachable(t: ExecutionContext, cluster: Cluster, when: string): void {
+  t.deepEqual(virtualAddresses(cluster, "rr"), []);
+  const scene = sceneOf(cluster);
+  for (const client of scene.clients) {
+    const label = `${when}: ${client.node}`;
+    named(t, client, scene, label);
+    direct(t, client, scene, label);
+    if (scene.isBalanced) balanced(t, client, scene, label);
+  }
+}
+
+/** By the tasks' own addresses. */
+function direct(t: ExecutionContext, client: Placed, { web, rr }: Scene, label: string): void {
+  const tasks = [...web, ...rr];
+  const questions = tasks.flatMap(({ four, six }): Question[] => [
+    ["get", six, 6],
+    ["udp", six],
+    ["get", four, 4],
+  ]);
+  const answers = tasks.flatMap(({ name }) => [client.six, client.six, client.four].map((own) => `${name} ${own}`));
+  t.deepEqual(ask(client, ...questions), answers, label);
+}
+
+function named(t: ExecutionContext, client: Placed, { web, rr, vip4, vip6, isBalanced }: Scene, label: string): void {
+  const ofWeb = sorted(web.map(({ six }) => six));
+  const standing = isBalanced ? [vip6] : ofWeb;
+  const services = ask(
+    client,
+    ["AAAA", "web"],
+    ["AAAA", "web-alias.shop"],
+    ["lookup", "web"],
+    ["A", "web"],
+    ["AAAA", "tasks.web"],
+    ["AAAA", "rr"],
+    ["AAAA", "tasks.nosuch"],
+    ["AAAA", "probe.four"],
+  );
+  const ofRr = sorted(rr.map(({ six }) => six));
+  t.deepEqual(services, [...times(3, standing), [vip4], ofWeb, ofRr, "error ENOTFOUND", "error ENODATA"], label);
+  const answers = ask(client, ...times(8, ["get", "web", 6] as const)) as string[];
+  t.true(
+    answers.every((answer) => web.some(({ name }) => answer === `${name} ${client.six}`)),
+    `${label}: ${answers}`,
+  );
+  t.deepEqual(ask(client, ["PTR", vip6], ["PTR", web[0]!.six]), [["web.shop"], [`${web[0]!.name}.shop`]], label);
+  for (const { name, six } of [...web, ...rr]) t.deepEqual(ask(client, ["AAAA", name]), [[six]], label);
+  const hostname = client.id.slice(0, 12);
+  const own = ask(client, ["lookup", hostname], ["AAAA", hostname], ["AAAA", client.name]);
+  t.deepEqual(own, times(3, [client.six]), `${label}: its own names`);
+}
+
+/** By the virtual address each task gets its share, and sees who called. */
+function balanced(t: ExecutionContext, client: Placed, { web, vip4, vip6 }: Scene, label: string): void {
+  const shares = (address: string) => sorted(web.flatMap(({ name }) => times(4, `${name} ${address}`)));
+  const answers = (question: Question) => sorted(ask(client, ...times(8, question)) as string[]);
+  t.deepEqual(answers(["get", vip6, 6]), shares(client.six), label);
+  t.deepEqual(answers(["udp", vip6]), shares(client.six), `${label}, UDP`);
+  t.deepEqual(answers(["get", vip4, 4]), shares(client.four), label);
+}
+
+kernelTest.serial(
+  "on a network of both families tasks find and reach each other over IPv6, from every node and after every failure",
+  { needs: NEEDS },
+  async (t) => {
+    await withCluster(t, "x", { hosts: ["host1", "host2"] }, async (cluster) => {
+      await setUp(cluster);
+      said(t, cluster);
+      reachable(t, cluster, "at first");
+      apart(t, cluster);
+
+      const scene = sceneOf(cluster);
+      await cluster.stopDaemon("host2", "SIGKILL");
+      for (const client of scene.clients) direct(t, client, scene, `without host2's agent: ${client.node}`);
+      await cluster.startDaemon("host2");
+      await untilNoDrift(cluster);
+      reachable(t, cluster, "after a restart");
+
+      await replaced(t, cluster);
+      await tampered(t, cluster);
+      await gone(t, cluster);
+    });
+  },
+);
+
+/** What tsctl shows. */
+function said(t: ExecutionContext, cluster: Cluster): void {
+  t.regex(cluster.control(["network", "ls"]), /shop\s+overlay\s+10\.77\.0\.0\/24, fd00:77::\/64\s+ipv6/);
+  t.regex(
+    cluster.control(["network", "inspect", "shop"]),
+    /10\.77\.0\.0\/24, fd00:77::\/64[\s\S]*10\.77\.0\.1, fd00:77::1/,
+  );
+  const [vip4, vip6] = virtualAddresses(cluster, "web");
+  t.regex(cluster.control(["service", "inspect", "web"]), new RegExp(`shop ${vip4}/24[\\s\\S]*shop ${vip6}/64`));
+  const [task] = placed(cluster, "web");
+  const text = cluster.control(["task", "inspect", task!.id]);
+  t.true(text.includes(`${task!.four}/24`) && text.includes(`${task!.six}/64`), text);
+  const seen = cluster.control(["net", "inspect", "shop", "--all", "--no-trunc"]);
+  for (const { six } of placed(cluster, "web")) {
+    t.regex(seen, new RegExp(`address .* ${six}/64`), seen);
+    t.regex(seen, new RegExp(`neighbour .*${six} `), "on the other node");
+  }
+  t.regex(seen, /web AAAA/);
+  t.regex(seen, /tasks\.web AAAA/);
+  const wrong = spawnSync(
+    process.execPath,
+    [CONTROL, "-s", cluster.socket, "network", "create", "--ipv6", "--ingress", "mesh"],
+    {
+      encoding: "utf8",
+    },
+  );
+  t.not(wrong.status, 0);
+  t.regex(wrong.stderr, /published ports are answered over IPv4 alone/);
+}
+
+/** No way but the network's own: no link-local address, no default route, no IPv6 on the other interfaces. */
+function apart(t: ExecutionContext, cluster: Cluster): void {
+  for (const { id, six } of [...placed(cluster, "web"), ...placed(cluster, "probe")]) {
+    const sandbox = sandboxOfTask(id);
+    const addresses = ip(sandbox, "-6", "-o", "address").trim().split("\n");
+    t.deepEqual(
+      addresses.map((line) => line.split(/\s+/)[3]),
+      ["::1/128", `${six}/64`],
+      sandbox,
+    );
+    t.false(/default|fe80/.test(ip(sandbox, "-6", "route")), ip(sandbox, "-6", "route"));
+  }
+}
+
+/** A task is killed: nothing of its address is left anywhere, and its successor serves. */
+async function replaced(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  const [victim, other] = placed(cluster, "web");
+  process.kill(taskProcess(victim!.id), "SIGKILL");
+  await cluster.until("another task runs", () => {
+    const ids = running(cluster, "web").map(({ id }) => id);
+    return ids.length === 2 && !ids.includes(victim!.id);
+  });
+  await untilNoDrift(cluster);
+  const web = placed(cluster, "web");
+  t.true(
+    web.every(({ six }) => six !== victim!.six),
+    "its address rests",
+  );
+  t.true(web.some(({ six }) => six === other!.six));
+  reachable(t, cluster, "after a task was replaced");
+  const seen = cluster.control(["net", "inspect", "shop", "--all", "--no-trunc"]);
+  t.false(seen.includes(`${victim!.six} `), "no name, neighbour or backend");
+  const [network] = json<{ id: string }[]>(cluster, "network", "inspect", "shop");
+  for (const namespace of namespacesOfNetwork(network!.id)) {
+    t.false(ip(namespace, "-6", "neigh").includes(`${victim!.six} `), namespace);
+  }
+}
+
+/** Somebody's hand is seen, and healed. */
+async function tampered(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  const [task, other] = placed(cluster, "probe");
+  ip(sandboxOfTask(task!.id), "-6", "address", "flush", "dev", "eth0", "scope", "global");
+  const [network] = json<{ id: string }[]>(cluster, "network", "inspect", "shop");
+  for (const namespace of namespacesOfNetwork(network!.id))
+    ip(namespace, "-6", "neigh", "flush", "dev", "vxlan0", "nud", "permanent");
+  t.regex(cluster.control(["net", "inspect", "shop"]), /drifted on/);
+  await untilNoDrift(cluster);
+  reachable(t, cluster, "after a hand in the kernel");
+  t.truthy(other);
+}
+
+/** What is removed leaves nothing. */
+async function gone(t: ExecutionContext, cluster: Cluster): Promise<void> {
+  const [vip4, vip6] = virtualAddresses(cluster, "web");
+  const [network] = json<{ id: string }[]>(cluster, "network", "inspect", "shop");
+  const client = placed(cluster, "probe")[0]!;
+  cluster.control(["service", "rm", "web", "rr"]);
+  await cluster.until("the service's names are gone", () => {
+    const [four, six] = ask(client, ["AAAA", "tasks.web"], ["AAAA", "tasks.rr"]);
+    return four === "error ENOTFOUND" && six === "error ENOTFOUND";
+  });
+  await untilNoDrift(cluster);
+  const seen = cluster.control(["net", "inspect", "shop", "--all", "--no-trunc"]);
+  t.false(seen.includes(` ${vip6} `) || seen.includes(` ${vip4} `), seen);
+  const sandbox = sandboxOfTask(client.id);
+  t.false(ip(sandbox, "-6", "route", "show", "table", "local").includes(vip6!), "no route to the virtual address");
+  cluster.control(["service", "rm", "probe"]);
+  await cluster.until("nothing of the network is left", () => namespacesOfNetwork(network!.id).length === 0);
+  cluster.control(["network", "rm", "shop", "four"]);
+}
