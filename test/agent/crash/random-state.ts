@@ -38,7 +38,8 @@ const INGRESS: NetworkFacts = {
 export function randomState(seed: number, nodeId: string): RandomState {
   const random = randomNumbers(seed);
   const upTo = (limit: number) => Math.floor(random() * (limit + 1));
-  const overlays = [1, 2].map((index) => overlayFacts(index));
+  // The second one is now of both families, now of one: more than a network ever does.
+  const overlays = [overlayFacts(1, true), overlayFacts(2, random() < 0.5)];
   const tasks = Array.from({ length: upTo(3) }, () =>
     randomTask(upTo(5), overlays.slice(0, 1 + upTo(1)), random() < 0.5),
   );
@@ -63,13 +64,14 @@ export function changesTo(state: RandomState, known: ReadonlySet<string>): reado
   ];
 }
 
-function overlayFacts(index: number): NetworkFacts {
+function overlayFacts(index: number, hasIpv6: boolean): NetworkFacts {
   return {
     id: `overlaynetwork${index}`,
     name: `net${index}`,
     vni: 4096 + index,
     subnet: `10.0.${index}.0/24`,
     gatewayPrefix: `10.0.${index}.1/24`,
+    ...(hasIpv6 && { subnet6: `fd00:${index}::/64`, gatewayPrefix6: `fd00:${index}::1/64` }),
     internal: false,
     ingress: false,
   };
@@ -87,6 +89,7 @@ function randomTask(number: number, overlays: readonly NetworkFacts[], published
     attachments: networks.map((facts) => ({
       networkId: facts.id,
       addressPrefix: facts.subnet.replace("0/24", `${20 + number}/24`),
+      ...(facts.subnet6 && { addressPrefix6: facts.subnet6.replace("/64", `${20 + number}/64`) }),
     })),
     ingressPorts: published ? [{ protocol: "tcp", targetPort: 80, publishedPort: 8080 }] : [],
     hostPorts: published ? [] : [{ protocol: "udp", targetPort: 53, publishedPort: 9000 + number }],
@@ -101,7 +104,7 @@ function randomRows(nodeId: string, overlays: readonly NetworkFacts[], upTo: (li
       networkId: facts.id,
       name: `service${index}`,
       resolution: ServiceResolution.SERVICE_VIP,
-      virtualAddress6: "",
+      virtualAddress6: facts.subnet6?.replace("/64", String(2 + index)) ?? "",
       virtualAddress: facts.ingress ? "" : facts.subnet.replace("0/24", String(2 + index)),
       aliases: [],
       ports: facts.ingress ? [{ protocol: "tcp", targetPort: 80, publishedPort: 8080 + index, name: "" }] : [],
@@ -117,6 +120,7 @@ function randomRows(nodeId: string, overlays: readonly NetworkFacts[], upTo: (li
         networkId: facts.id,
         serviceId: `service${index % 3}`,
         address,
+        address6: upTo(3) > 0 ? (facts.subnet6?.replace("/64", String(100 + index)) ?? "") : "",
         mac: macFromAddress(address),
         tunnelAddress: `192.0.2.${2 + upTo(3)}`,
         revision: 1,
