@@ -119,8 +119,9 @@ for (const [balancesIpv6, table] of [
   [false, [...EVERYWHERE, ...WHERE_NOT]],
 ] as const) {
   const names = namesWhere(balancesIpv6);
+  const where = balancesIpv6 ? "balanced" : "not balanced";
   for (const { name, type = TYPE.AAAA, ...expected } of table) {
-    test(`type ${type} of "${name}" where virtual addresses are ${balancesIpv6 ? "" : "not "}balanced`, (t) => {
+    test(`type ${type} of "${name}" where virtual addresses are ${where}`, (t) => {
       const answer = ask(names, query(name, { type }));
       if (expected.forward) {
         t.is(answer, "forward");
