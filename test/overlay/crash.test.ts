@@ -10,9 +10,11 @@ import { namespacePrefix } from "../../netns/names.js";
 import { listNamespaces } from "../../netns/namespace.js";
 import type { NodeWanted } from "../../overlay/wanted.js";
 import { kernelTest } from "../kernel/kernel-test.js";
-import { HostBed, pings, run } from "./host-bed.js";
+import { probe } from "../kernel/probes.js";
+import { HostBed, pings, pings6, run } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
 
+const HAS_IPV6 = probe("ipv6") === undefined;
 const KILLS = Number(process.env.TSWARM_OVERLAY_KILLS ?? 20);
 /** Longest time that a child may work before it is killed: some five rounds through all states. */
 const LONGEST_LIFE_MS = 400;
@@ -27,7 +29,7 @@ kernelTest(
     const folder = mkdtempSync(join(tmpdir(), "overlay-crash-"));
     t.teardown(() => rmSync(folder, { recursive: true }));
     const [host, other] = bed.hosts;
-    const cluster = sampleCluster(bed.hosts, { networks: 2 });
+    const cluster = sampleCluster(bed.hosts, { networks: 2, ipv6: HAS_IPV6 });
     const [wanted] = cluster.wanted;
     other!.reconcile(cluster.wanted[1]!);
     const states = join(folder, "states.json");
@@ -46,6 +48,7 @@ kernelTest(
       // The bridge and one gateway leg.
       t.is(hostLinks(host!.namespace).length, linksBefore.length + 2, when);
       t.true(pings(cluster.sandboxes[0]!, cluster.address(1, 1), 1450), when);
+      if (HAS_IPV6) t.true(pings6(cluster.sandboxes[0]!, cluster.address6(1, 1), 1450), when);
     }
     t.true(unfinished > 0, "no kill met a state other than the wanted one");
     t.log(`${unfinished} of ${KILLS} kills left work to do`);
