@@ -2,7 +2,8 @@
  * What a name means inside one sandbox: its networks in their order, then its own names. A pure look-up over shared zones.
  *
  * Candidates, in Docker's order: the name as it stands, then split at every dot into a name and one of the sandbox's networks
- * ("a.b.c" as "a" on network "b.c", then "a.b" on "c"). The ingress network has no names.
+ * ("a.b.c" as "a" on network "b.c", then "a.b" on "c"). The ingress network has no names. Addresses of IPv6 are looked for on the
+ * networks that have it first: a network without says no more than that a name is there.
  */
 import { CLASS_ANY, CLASS_IN, TYPE } from "./constants.js";
 import { nameKey } from "./name.js";
@@ -60,6 +61,8 @@ interface NamedNetwork {
 
 export class SandboxNames {
   readonly #networks: readonly NamedNetwork[];
+  /** Those with IPv6 before the others. */
+  readonly #ipv6First: readonly NamedNetwork[];
   readonly #own = new Map<string, NameRecords>();
   readonly #zone: (networkId: string) => NetworkZone;
 
@@ -74,10 +77,13 @@ export class SandboxNames {
         key: nameKey(name),
         subnets: [subnet, ...(subnet6 === undefined ? [] : [subnet6])].map(readSubnet),
       }));
-    const first = this.#networks[0];
-    const attachment = task.attachments.find((candidate) => candidate.networkId === first?.id);
-    if (!attachment) return;
-    const { addressPrefix, addressPrefix6 } = attachment;
+    const hasIpv6 = ({ subnets }: NamedNetwork) => subnets.length > 1;
+    this.#ipv6First = [...this.#networks.filter(hasIpv6), ...this.#networks.filter((network) => !hasIpv6(network))];
+    const attachmentOn = (network: NamedNetwork | undefined) =>
+      task.attachments.find(({ networkId }) => networkId === network?.id);
+    const { addressPrefix } = attachmentOn(this.#networks[0]) ?? {};
+    if (addressPrefix === undefined) return;
+    const { addressPrefix6 } = attachmentOn(this.#ipv6First[0]) ?? {};
     const records = {
       four: recordSet([addressPrefix.split("/")[0]!], TASK_TTL_SECONDS, 4),
       six: addressPrefix6 === undefined ? NO_RECORDS : recordSet([addressPrefix6.split("/")[0]!], TASK_TTL_SECONDS, 6),
@@ -89,7 +95,7 @@ export class SandboxNames {
     const { key, type } = query;
     if (query.class !== CLASS_IN && query.class !== CLASS_ANY) return REFUSED;
     if (type === TYPE.AXFR || type === TYPE.IXFR) return REFUSED;
-    const records = this.#lookup(key);
+    const records = this.#lookup(key, type === TYPE.AAAA ? this.#ipv6First : this.#networks);
     if (records) {
       const asked = recordsOfType(records, type);
       return asked.addresses.length > 0 ? { kind: "addresses", records: asked } : EMPTY;
@@ -99,8 +105,8 @@ export class SandboxNames {
     return this.#isTaskSetName(key) ? NO_SUCH_NAME : FOREIGN;
   }
 
-  #lookup(key: string): NameRecords | undefined {
-    for (const { id } of this.#networks) {
+  #lookup(key: string, networks: readonly NamedNetwork[]): NameRecords | undefined {
+    for (const { id } of networks) {
       const records = this.#zone(id).lookup(key);
       if (records) return records;
     }

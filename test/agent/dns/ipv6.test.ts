@@ -138,6 +138,37 @@ for (const [balancesIpv6, table] of [
   }
 }
 
+test("of IPv6 a network that has it answers, whatever the order; without, the name is there and has none", (t) => {
+  const view = rows(
+    [
+      serviceRow({ serviceId: "s1", networkId: "n2", virtualAddress: "10.0.2.9" }),
+      serviceRow({ serviceId: "s1", virtualAddress6: "fd00:1::2" }),
+      serviceRow({ serviceId: "s5", networkId: "n2", name: "db", virtualAddress: "10.0.2.2" }),
+    ],
+    [],
+  );
+  const zones = new ZoneTable({ balancesIpv6: true });
+  zones.reconcile(view);
+  const attachments = [
+    { networkId: "n2", addressPrefix: "10.0.2.14/24" },
+    { networkId: "n1", addressPrefix: "10.0.1.14/24", addressPrefix6: "fd00:1::14/64" },
+  ];
+  const own = { id: "t4", name: "web.4.t4", hostname: "my-host", attachments };
+  const names = new SandboxNames(own, [BACK, BOTH], (id) => zones.zone(id));
+  const addresses = (name: string, type: number) => {
+    const answer = ask(names, query(name, { type }));
+    if (typeof answer === "string") return answer;
+    return answer.answers.map(({ data }) => (data.kind === "address" ? bytesToIp(data.bytes) : data.kind));
+  };
+  const both = (name: string) => [addresses(name, TYPE.A), addresses(name, TYPE.AAAA)];
+  t.deepEqual(both("web"), [["10.0.2.9"], ["fd00:1::2"]]);
+  t.deepEqual(both("web.shop"), [["10.0.1.2"], ["fd00:1::2"]]);
+  t.deepEqual(both("web.back.office"), [["10.0.2.9"], []]);
+  t.deepEqual(both("db"), [["10.0.2.2"], []]);
+  t.deepEqual(both("my-host"), [["10.0.2.14"], ["fd00:1::14"]]);
+  t.deepEqual(both("nosuch"), ["forward", "forward"]);
+});
+
 test("a long answer of IPv6 keeps what fits into the client's UDP", (t) => {
   const zones = new ZoneTable({ balancesIpv6: true });
   zones.reconcile(
