@@ -41,9 +41,15 @@ function placed(cluster: Cluster, service: string): readonly Placed[] {
   });
 }
 
+/** On the network of both families. */
 function virtualAddresses(cluster: Cluster, service: string): readonly string[] {
-  const [found] = json<{ endpoint: { virtualIps?: { addr: string }[] } }[]>(cluster, "service", "inspect", service);
-  return (found!.endpoint.virtualIps ?? []).map(({ addr }) => bare(addr));
+  const [found] = json<{ endpoint: { virtualIps?: { networkId: string; addr: string }[] } }[]>(
+    cluster,
+    ...["service", "inspect", service],
+  );
+  const [network] = json<{ id: string }[]>(cluster, "network", "inspect", "shop");
+  const own = (found!.endpoint.virtualIps ?? []).filter(({ networkId }) => networkId === network!.id);
+  return own.map(({ addr }) => bare(addr));
 }
 
 /** Asks as a program of the task does: in its namespaces, with its own files. */
@@ -85,7 +91,7 @@ async function setUp(cluster: Cluster): Promise<void> {
   const named = ["--env", "TASK_NAME={{.Task.Name}}"];
   const create = (name: string, ...more: readonly string[]) =>
     cluster.control(["service", "create", "--name", name, "--network", `shop,alias=${name}-alias`, ...more]);
-  create("web", ...onEach, ...named, "--", ...SERVER);
+  create("web", ...onEach, ...named, "--publish", "8080:80", "--", ...SERVER);
   create("rr", ...onEach, ...named, "--endpoint-mode", "dnsrr", "--", ...SERVER);
   create("probe", ...onEach, "--network", "four", "--", "sleep", "infinity");
   await cluster.until("all tasks run", () =>
@@ -199,6 +205,7 @@ kernelTest.serial(
       said(t, cluster);
       reachable(t, cluster, "at first");
       apart(t, cluster);
+      published(t, cluster);
 
       const scene = sceneOf(cluster);
       await cluster.stopDaemon("host2", "SIGKILL");
@@ -244,7 +251,7 @@ function said(t: ExecutionContext, cluster: Cluster): void {
   t.regex(wrong.stderr, /published ports are answered over IPv4 alone/);
 }
 
-/** No way but the network's own: no link-local address, no default route, no IPv6 on the other interfaces. */
+/** No way but the network's own: no link-local address, no default route, no IPv6 on the links to ingress and to the host. */
 function apart(t: ExecutionContext, cluster: Cluster): void {
   for (const { id, six } of [...placed(cluster, "web"), ...placed(cluster, "probe")]) {
     const sandbox = sandboxOfTask(id);
@@ -255,6 +262,18 @@ function apart(t: ExecutionContext, cluster: Cluster): void {
       sandbox,
     );
     t.false(/default|fe80/.test(ip(sandbox, "-6", "route")), ip(sandbox, "-6", "route"));
+  }
+}
+
+/** Published ports are answered over IPv4, and refused at once over IPv6. */
+function published(t: ExecutionContext, cluster: Cluster): void {
+  for (const { name, namespace, address } of cluster.hosts) {
+    const program = [process.execPath, `${SOURCE}/six-probe.mjs`];
+    const questions = [...times(4, ["get", address, 4, 8080]), ["get", "::1", 6, 8080]];
+    const inside = [`--net=/run/netns/${namespace}`, "--", ...program, JSON.stringify(questions)];
+    const answers = JSON.parse(execFileSync("nsenter", inside, { encoding: "utf8" })) as string[];
+    t.is(new Set(answers.slice(0, 4)).size, 2, `${name}: ${answers}`);
+    t.regex(answers[4]!, /^error (ECONNREFUSED|EADDRNOTAVAIL)$/, name);
   }
 }
 

@@ -1,5 +1,5 @@
 // Asks inside a task as any program does, and prints one JSON line: what each question was answered, or "error CODE".
-// usage: six-probe.mjs '[["AAAA", NAME], ["A", NAME], ["PTR", ADDRESS], ["lookup", NAME], ["get", HOST, FAMILY], ["udp", ADDRESS]]'
+// usage: six-probe.mjs '[["AAAA", NAME], ["A", NAME], ["PTR", ADDRESS], ["lookup", NAME], ["get", HOST, FAMILY, PORT], ["udp", ADDRESS]]'
 import { createSocket } from "node:dgram";
 import { promises as dns, lookup } from "node:dns";
 import { get } from "node:http";
@@ -17,9 +17,9 @@ const ASKING = {
         error ? reject(error) : resolve(found.map(({ address }) => address).sort()),
       );
     }),
-  get: (host, family) =>
+  get: (host, family, port = 80) =>
     new Promise((resolve, reject) => {
-      const call = get({ host, port: 80, family, agent: false, timeout: TIMEOUT_MS }, (response) => {
+      const call = get({ host, port, family, agent: false, timeout: TIMEOUT_MS }, (response) => {
         let text = "";
         response.on("data", (chunk) => {
           text += chunk;

@@ -20,7 +20,7 @@ function askTcp() {
 
 function askUdp() {
   return new Promise((done) => {
-    const socket = createSocket("udp4");
+    const socket = createSocket(address.includes(":") ? "udp6" : "udp4");
     const finish = (text) => {
       clearTimeout(timer);
       socket.close();
