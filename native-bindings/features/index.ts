@@ -1,4 +1,5 @@
 /** What the kernel can do, as values. */
+import { ipv6Feature } from "./addresses.js";
 import { espFeature } from "./encryption.js";
 import { bridgeFeature, dummyFeature, vethFeature, vxlanFeature } from "./links.js";
 import { conntrackFeature, ipvsFeature, nfTablesFeature } from "./netfilter.js";
@@ -21,6 +22,7 @@ export const FEATURES: readonly FeatureProbe[] = [
   nfTablesFeature,
   conntrackFeature,
   ipvsFeature,
+  ipv6Feature,
   espFeature,
   dummyFeature,
 ];
@@ -31,6 +33,7 @@ export {
   conntrackFeature,
   dummyFeature,
   espFeature,
+  ipv6Feature,
   ipvsFeature,
   nfTablesFeature,
   vethFeature,

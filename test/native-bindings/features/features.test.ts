@@ -15,6 +15,7 @@ const COUNTERPARTS: Readonly<Record<string, ProbeName>> = {
   nf_tables: "nftables",
   conntrack: "conntrack",
   ipvs: "ipvs",
+  ipv6: "ipv6",
   esp: "esp",
   dummy: "dummy",
 };
