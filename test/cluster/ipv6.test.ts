@@ -10,7 +10,7 @@ import { running, withCluster } from "./with-cluster.js";
 const SOURCE = resolve(import.meta.dirname, "../../../test/cluster");
 const CONTROL = resolve(import.meta.dirname, "../../src/cli/main.js");
 const SERVER = [process.execPath, `${SOURCE}/six-server.mjs`];
-const NEEDS = ["ipv6", "vxlan", "load-balancer", "packet-filter"] as const;
+const NEEDS = ["ipv6", "vxlan", "load-balancer", "packet-filter", "native-speed"] as const;
 const FOUR = "10.77.0.0/24";
 const SIX = "fd00:77::/64";
 
