@@ -1,9 +1,12 @@
 /**
- * Virtual addresses as local routes: `local VIP dev lo table local src SOURCE`.
+ * Virtual addresses as local routes: `local VIP dev lo table local src SOURCE`, /32 or /128.
  *
  * With them a caller inside the namespace has a route to the virtual address and calls from its own address, wherever the
- * virtual address lies; no interface owns it, and with `arp_ignore=1` nobody answers for it on the wire.
+ * virtual address lies; no interface owns it, and nobody answers for it on the wire: of ARP that needs `arp_ignore=1`, while
+ * neighbour solicitations (RFC 4861) are answered only for addresses of the interface itself, and for what proxy_ndp names.
  */
+
+import { AF_INET, AF_INET6 } from "../native-bindings/libc.js";
 import * as rt from "../native-bindings/route/constants.js";
 import {
   deleteRoute,
@@ -12,6 +15,7 @@ import {
   type RouteSocket,
   replaceRoute,
 } from "../native-bindings/route/index.js";
+import { type Family, familyOfAddress, kernelFamilies } from "./family.js";
 import type { VirtualService } from "./load-balancer.js";
 
 /** Marks the routes as ours (RTPROT_*, of which 5…255 are free for routing daemons to take). */
@@ -45,9 +49,12 @@ export function planRoutes(actual: VirtualRoutes, wanted: VirtualRoutes): RouteP
 /** The routes of this kind that the namespace has. @throws NetlinkError, NetlinkTransportError */
 export function readRoutes(socket: RouteSocket): VirtualRoutes {
   const routes = new Map<string, string>();
-  for (const route of socket.routes({ table: rt.RT_TABLE_LOCAL, type: "local", protocol: ROUTE_PROTOCOL })) {
-    if (route.protocol !== ROUTE_PROTOCOL || route.type !== "local") continue;
-    routes.set(route.destination.slice(0, route.destination.indexOf("/")), route.preferredSource ?? "");
+  for (const family of kernelFamilies()) {
+    const filter = { table: rt.RT_TABLE_LOCAL, type: "local", protocol: ROUTE_PROTOCOL, family: AF[family] } as const;
+    for (const route of socket.routes(filter)) {
+      if (route.protocol !== ROUTE_PROTOCOL || route.type !== "local") continue;
+      routes.set(route.destination.slice(0, route.destination.indexOf("/")), route.preferredSource ?? "");
+    }
   }
   return routes;
 }
@@ -66,9 +73,11 @@ export function writeRoutes(socket: RouteSocket, routes: RoutePlan["write"]): st
   return [...socket.executeAll(operations).values()].map(({ message }) => message);
 }
 
+const AF: Readonly<Record<Family, number>> = { ip: AF_INET, ip6: AF_INET6 };
+
 function routeTo(address: string): Route {
   return {
-    destination: `${address}/32`,
+    destination: `${address}/${familyOfAddress(address) === "ip6" ? 128 : 32}`,
     type: "local",
     table: rt.RT_TABLE_LOCAL,
     protocol: ROUTE_PROTOCOL,

@@ -38,4 +38,14 @@ export function wantedWays(services: readonly VirtualService[]): Ways {
   return { virtualServices, publishedServices, virtualAddresses, refusedPorts };
 }
 
+/** Of two families: nothing leads both ways. */
+export function joinWays(one: Ways, other: Ways): Ways {
+  return {
+    virtualServices: new Map([...one.virtualServices, ...other.virtualServices]),
+    publishedServices: new Map([...one.publishedServices, ...other.publishedServices]),
+    virtualAddresses: new Set([...one.virtualAddresses, ...other.virtualAddresses]),
+    refusedPorts: new Set([...one.refusedPorts, ...other.refusedPorts]),
+  };
+}
+
 export const NO_WAYS: Ways = wantedWays([]);

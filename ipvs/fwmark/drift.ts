@@ -1,9 +1,10 @@
 /** Wanted services against IPVS and its mark rules: one line for each part. Pure. */
+import { describeServiceKey } from "../../native-bindings/ipvs/objects.js";
 import { extraWays, markPart, type Part, routePart } from "../drift-parts.js";
 import type { DestinationDrift, VirtualService } from "../load-balancer.js";
 import type { VirtualRoutes } from "../virtual-routes.js";
 import type { Ways } from "../ways.js";
-import { type IpvsServiceState, type KernelIpvs, sameDestination, wantedIpvs } from "./ipvs-state.js";
+import { type IpvsServiceState, type KernelIpvs, keyOf, sameDestination, wantedIpvs } from "./ipvs-state.js";
 
 export interface FwmarkObservation {
   readonly ipvs: KernelIpvs;
@@ -18,17 +19,17 @@ export function fwmarkDrift(wanted: readonly VirtualService[], found: FwmarkObse
   const states = wantedIpvs(wanted);
   for (const service of wanted) {
     const add = (part: Part) => drifts.push({ serviceId: service.id, mark: service.mark, ...part });
-    const actual = found.ipvs.services.get(service.mark);
-    const state = states.get(service.mark)!;
+    const name = describeServiceKey(keyOf(service));
+    const actual = found.ipvs.services.get(name);
+    const state = states.get(name)!;
     if (service.virtual) add(routePart(service.virtual, found.routes));
     add(markPart(service, found.ways));
     add(servicePart(state, actual));
     for (const part of destinationParts(state, actual)) add(part);
   }
-  for (const [mark, { scheduler }] of found.ipvs.services) {
-    if (!states.has(mark)) {
-      drifts.push({ serviceId: "", mark, part: "service", state: "extra", found: `fwmark ${mark} ${scheduler}` });
-    }
+  for (const [name, { key, scheduler }] of found.ipvs.services) {
+    if (states.has(name)) continue;
+    drifts.push({ serviceId: "", mark: key.mark, part: "service", state: "extra", found: `${name} ${scheduler}` });
   }
   for (const text of found.ipvs.foreign) {
     drifts.push({ serviceId: "", mark: 0, part: "service", state: "extra", found: `${text}, not of tswarm: kept` });

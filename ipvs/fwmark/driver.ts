@@ -4,14 +4,16 @@ import type { IpvsOperation, IpvsSocket } from "../../native-bindings/ipvs/socke
 import { PacketFilterError } from "../../netns/packet-filter/errors.js";
 import { type IptablesCommands, restoreTables, saveTables } from "../../netns/packet-filter/iptables-command.js";
 import { parseIptablesSave } from "../../netns/packet-filter/iptables-save.js";
+import { kernelHasIpv6 } from "../../netns/packet-filter/kernel-families.js";
 import { endStaleFlows } from "../connection-table.js";
 import { settingDrift } from "../drift-parts.js";
 import { LoadBalancerWriteError } from "../errors.js";
+import { type Family, familyOfAddress, hasIpv6 } from "../family.js";
 import { flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
 import { KernelSockets } from "../kernel-sockets.js";
 import type { ApplyResult, DestinationDrift, LoadBalancer, VirtualService } from "../load-balancer.js";
 import { hasChanges, type ServiceChanges, serviceChanges } from "../service-changes.js";
-import { differingSysctls, setSysctls } from "../sysctl.js";
+import { differingSysctls, familySettings, type Sysctl, setSysctls } from "../sysctl.js";
 import { validateChanges } from "../validation.js";
 import {
   planRoutes,
@@ -21,14 +23,28 @@ import {
   wantedRoutes,
   writeRoutes,
 } from "../virtual-routes.js";
-import { wantedWays } from "../ways.js";
 import { fwmarkDrift } from "./drift.js";
+import {
+  type RuleChange,
+  type RulesByFamily,
+  ruleChanges,
+  rulesAreAsWanted,
+  rulesCleared,
+  rulesRebuilt,
+  waysFound,
+} from "./family-rules.js";
 import { planIpvs } from "./ipvs-plan.js";
-import { readIpvs, wantedIpvs } from "./ipvs-state.js";
-import { waysOfRules } from "./mark-rules.js";
-import { changeInput, clearInput, isAsWanted, type KernelRules, rebuildInput, rulesOfSave } from "./restore-plan.js";
+import { type KernelIpvs, readIpvs, wantedIpvs } from "./ipvs-state.js";
+import { type KernelRules, NO_RULES, rulesOfSave } from "./restore-plan.js";
 import { ipvsSettings } from "./settings.js";
 import { countWrites, orderedSteps, type Step } from "./steps.js";
+
+/** What a look at the kernel found. */
+interface Found {
+  readonly routes: VirtualRoutes;
+  readonly ipvs: KernelIpvs;
+  readonly rules: RulesByFamily;
+}
 
 export class FwmarkLoadBalancer implements LoadBalancer {
   readonly name = "ipvs";
@@ -55,18 +71,18 @@ export class FwmarkLoadBalancer implements LoadBalancer {
     }
     validateChanges(changes, wanted, this);
     using kernel = new KernelSockets();
-    return { changed: known ? this.#change(kernel, changes, wanted) : this.#look(kernel, wanted) };
+    return { changed: known ? this.#change(kernel, changes, known, wanted) : this.#look(kernel, wanted) };
   }
 
   observe(wanted: readonly VirtualService[]): readonly DestinationDrift[] {
     using kernel = new KernelSockets();
-    const rules = this.#readRules();
-    const settings = wanted.length > 0 ? settingDrift(differingSysctls(ipvsSettings(release()))) : [];
+    const found = this.#observe(kernel, wanted);
+    const settings = wanted.length > 0 ? settingDrift(differingSysctls(settingsOf(wanted))) : [];
     const services = fwmarkDrift(wanted, {
-      ipvs: readIpvs(kernel.ipvs),
-      ways: waysOfRules(rules.chains),
-      rulesAsWanted: isAsWanted(rules, wantedWays(wanted)),
-      routes: readRoutes(kernel.route),
+      ipvs: found.ipvs,
+      ways: waysFound(found.rules),
+      rulesAsWanted: rulesAreAsWanted(found.rules, wanted),
+      routes: found.routes,
     });
     const drifts = [...services, ...settings];
     if (drifts.some(({ state }) => state !== "present")) this.#known = undefined;
@@ -76,29 +92,33 @@ export class FwmarkLoadBalancer implements LoadBalancer {
   clear(): void {
     this.#known = undefined;
     using kernel = new KernelSockets();
-    const routes = readRoutes(kernel.route);
-    const rules = this.#readRules();
-    const { services } = readIpvs(kernel.ipvs);
-    const ports = waysOfRules(rules.chains).publishedServices.keys();
+    const { ipvs, routes, ...found } = this.#observe(kernel, []);
+    const rules = { ...found.rules, ip6: this.#readRules(this.balancesIpv6 && kernelHasIpv6() ? "ip6" : undefined) };
     const removal = { remove: [...routes.keys()], write: [] };
-    const flows = flowRulesOfLook([], routes.keys(), ports);
-    this.#carryOut(kernel, orderedSteps(removal, planIpvs(services, new Map()), clearInput(rules), flows));
+    const flows = flowRulesOfLook([], routes.keys(), waysFound(rules).publishedServices.keys());
+    this.#carryOut(kernel, orderedSteps(removal, planIpvs(ipvs.services, new Map()), rulesCleared(rules), flows));
   }
 
-  #change(kernel: KernelSockets, changes: ServiceChanges, wanted: readonly VirtualService[]): number {
+  #change(
+    kernel: KernelSockets,
+    changes: ServiceChanges,
+    known: readonly VirtualService[],
+    wanted: readonly VirtualService[],
+  ): number {
     const before = [...changes.removed, ...changes.changed.map((change) => change.before)];
     const after = [...changes.added, ...changes.changed.map((change) => change.after)];
     const steps = orderedSteps(
       planRoutes(wantedRoutes(before), wantedRoutes(after)),
       planIpvs(wantedIpvs(before), wantedIpvs(after)),
-      changeInput(wantedWays(before), wantedWays(after)),
+      ruleChanges(changes, known, wanted),
       flowRulesOfChanges(changes),
     );
     this.#known = undefined;
     try {
+      const settings = hasIpv6(after) ? setSysctls(familySettings(after)) : 0;
       const changed = this.#carryOut(kernel, steps);
       this.#known = wanted;
-      return changed;
+      return settings + changed;
     } catch (error) {
       // The kernel no longer has what the last apply wrote.
       if (error instanceof LoadBalancerWriteError) return this.#look(kernel, wanted);
@@ -108,14 +128,13 @@ export class FwmarkLoadBalancer implements LoadBalancer {
 
   #look(kernel: KernelSockets, wanted: readonly VirtualService[]): number {
     this.#known = undefined;
-    const settings = setSysctls(ipvsSettings(release()));
-    const routes: VirtualRoutes = readRoutes(kernel.route);
-    const rules = this.#readRules();
+    const settings = setSysctls(settingsOf(wanted));
+    const { routes, ipvs, rules } = this.#observe(kernel, wanted);
     const steps = orderedSteps(
       planRoutes(routes, wantedRoutes(wanted)),
-      planIpvs(readIpvs(kernel.ipvs).services, wantedIpvs(wanted)),
-      rebuildInput(rules, wantedWays(wanted)),
-      flowRulesOfLook(wanted, routes.keys(), waysOfRules(rules.chains).publishedServices.keys()),
+      planIpvs(ipvs.services, wantedIpvs(wanted)),
+      rulesRebuilt(rules, wanted),
+      flowRulesOfLook(wanted, routes.keys(), waysFound(rules).publishedServices.keys()),
     );
     const changed = this.#carryOut(kernel, steps);
     this.#known = wanted;
@@ -128,7 +147,7 @@ export class FwmarkLoadBalancer implements LoadBalancer {
     let ended = 0;
     for (const step of steps) {
       if (step.kind === "remove-routes") refusals.push(...removeRoutes(kernel.route, step.addresses));
-      else if (step.kind === "restore-rules") this.#restore(step.input);
+      else if (step.kind === "restore-rules") for (const change of step.changes) this.#restore(change);
       else if (step.kind === "end-flows") ended += endStaleFlows(step.rules, kernel);
       else if (step.kind === "write-routes") refusals.push(...writeRoutes(kernel.route, step.routes));
       else refusals.push(...write(kernel.ipvs, step.operations));
@@ -137,18 +156,37 @@ export class FwmarkLoadBalancer implements LoadBalancer {
     return countWrites(steps) + ended;
   }
 
-  #readRules(): KernelRules {
-    return rulesOfSave(parseIptablesSave(saveTables(this.#iptables, "ip")));
+  /**
+   * Asks for the rules of IPv6 only where there may be some: services and routes of IPv6 come before and after them, so that a
+   * namespace that never had any costs no further process.
+   */
+  #observe(kernel: KernelSockets, wanted: readonly VirtualService[]): Found {
+    const routes = readRoutes(kernel.route);
+    const ipvs = readIpvs(kernel.ipvs);
+    const mayHaveIpv6 =
+      hasIpv6(wanted) ||
+      [...ipvs.services.values()].some(({ key }) => key.family === "ipv6") ||
+      [...routes.keys()].some((address) => familyOfAddress(address) === "ip6");
+    const ip6 = this.#readRules(this.balancesIpv6 && mayHaveIpv6 ? "ip6" : undefined);
+    return { routes, ipvs, rules: { ip: this.#readRules("ip"), ip6 } };
   }
 
-  #restore(input: string): void {
+  #readRules(family: Family | undefined): KernelRules {
+    return family ? rulesOfSave(parseIptablesSave(saveTables(this.#iptables, family)), family) : NO_RULES;
+  }
+
+  #restore({ family, input }: RuleChange): void {
     try {
-      restoreTables(this.#iptables, "ip", input);
+      restoreTables(this.#iptables, family, input);
     } catch (error) {
       if (!(error instanceof PacketFilterError)) throw error;
       throw new LoadBalancerWriteError(this.name, [error.message], { cause: error });
     }
   }
+}
+
+function settingsOf(wanted: readonly VirtualService[]): readonly Sysctl[] {
+  return [...familySettings(wanted), ...ipvsSettings(release())];
 }
 
 /** Deleting what is gone already is as wanted. @returns refusals, in words */

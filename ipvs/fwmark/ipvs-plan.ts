@@ -1,7 +1,7 @@
 /** From one state of IPVS to another: what comes before the marks that lead to it, and what goes after them. Pure. */
 import { markService } from "../../native-bindings/ipvs/objects.js";
 import type { IpvsOperation } from "../../native-bindings/ipvs/socket.js";
-import { type IpvsServiceState, type IpvsState, keyOf, sameDestination } from "./ipvs-state.js";
+import { type IpvsServiceState, type IpvsState, sameDestination } from "./ipvs-state.js";
 
 export interface IpvsPlan {
   /** New and changed services and destinations: before any mark leads to them. */
@@ -17,26 +17,24 @@ export interface IpvsPlan {
 export function planIpvs(actual: IpvsState, wanted: IpvsState): IpvsPlan {
   const build: IpvsOperation[] = [];
   const remove: IpvsOperation[] = [];
-  for (const [mark, service] of wanted) {
-    const before = actual.get(mark);
-    if (!before) build.push({ kind: "add-service", service: markService(mark, service.scheduler) });
-    else if (before.scheduler !== service.scheduler || !before.plain) {
-      build.push({ kind: "set-service", service: markService(mark, service.scheduler) });
-    }
-    planDestinations(build, remove, mark, before, service);
+  for (const [name, state] of wanted) {
+    const before = actual.get(name);
+    const service = markService(state.key.mark, state.scheduler, state.key.family);
+    if (!before) build.push({ kind: "add-service", service });
+    else if (before.scheduler !== state.scheduler || !before.plain) build.push({ kind: "set-service", service });
+    planDestinations(build, remove, before, state);
   }
-  for (const mark of actual.keys()) if (!wanted.has(mark)) remove.push({ kind: "delete-service", key: keyOf(mark) });
+  for (const [name, { key }] of actual) if (!wanted.has(name)) remove.push({ kind: "delete-service", key });
   return { build, remove };
 }
 
 function planDestinations(
   build: IpvsOperation[],
   remove: IpvsOperation[],
-  mark: number,
   before: IpvsServiceState | undefined,
   wanted: IpvsServiceState,
 ): void {
-  const key = keyOf(mark);
+  const { key } = wanted;
   for (const [name, destination] of wanted.destinations) {
     const there = before?.destinations.get(name);
     if (!there) build.push({ kind: "add-destination", key, destination });

@@ -1,5 +1,6 @@
 /** IPVS services of one namespace as plain data: wanted or actual, in one form so that they compare. */
 import {
+  describeEnd,
   describeServiceKey,
   type IpvsDestination,
   type IpvsServiceKey,
@@ -7,10 +8,14 @@ import {
   masqueradedDestination,
 } from "../../native-bindings/ipvs/objects.js";
 import type { IpvsSocket } from "../../native-bindings/ipvs/socket.js";
+import { familyOfService } from "../family.js";
 import { MARK_MAX, MARK_MIN, type VirtualService } from "../load-balancer.js";
 import { inNamespaceOrder } from "../slots.js";
 
+export type MarkKey = Extract<IpvsServiceKey, { readonly mark: number }>;
+
 export interface IpvsServiceState {
+  readonly key: MarkKey;
   readonly scheduler: string;
   /** Flags or persistence that this driver never sets. */
   readonly plain: boolean;
@@ -20,12 +25,12 @@ export interface IpvsServiceState {
   readonly connections?: ReadonlyMap<string, number>;
 }
 
-/** By mark. */
-export type IpvsState = ReadonlyMap<number, IpvsServiceState>;
+/** By key in words: `fwmark 300`, `fwmark 300 of ipv6`. The kernel may have services of both families with one mark. */
+export type IpvsState = ReadonlyMap<string, IpvsServiceState>;
 
 export interface KernelIpvs {
   readonly services: IpvsState;
-  /** What somebody else made, in words: services by address, of IPv6, or with a mark that this driver never gives. */
+  /** What somebody else made, in words: services by address, or with a mark that this driver never gives. */
   readonly foreign: readonly string[];
 }
 
@@ -34,9 +39,10 @@ export function wantedIpvs(services: readonly VirtualService[]): IpvsState {
     services.map((service) => {
       const destinations = new Map<string, IpvsDestination>();
       for (const { address, weight } of inNamespaceOrder(service)) {
-        destinations.set(`${address}:0`, masqueradedDestination(address, weight));
+        destinations.set(describeEnd(address, 0), masqueradedDestination(address, weight));
       }
-      return [service.mark, { scheduler: schedulerOf(service), plain: true, destinations }];
+      const key = keyOf(service);
+      return [describeServiceKey(key), { key, scheduler: schedulerOf(service), plain: true, destinations }];
     }),
   );
 }
@@ -48,16 +54,16 @@ function schedulerOf({ destinations }: VirtualService): string {
   return weights.size > 1 ? "wrr" : "rr";
 }
 
-export function keyOf(mark: number): IpvsServiceKey {
-  return { family: "ipv4", mark };
+export function keyOf(service: VirtualService): MarkKey {
+  return { family: familyOfService(service) === "ip6" ? "ipv6" : "ipv4", mark: service.mark };
 }
 
 /** @throws NetlinkError, NetlinkTransportError, NetlinkFormatError */
 export function readIpvs(socket: IpvsSocket): KernelIpvs {
-  const services = new Map<number, IpvsServiceState>();
+  const services = new Map<string, IpvsServiceState>();
   const foreign: string[] = [];
   for (const { key, scheduler, flags, persistenceTimeoutS } of socket.services()) {
-    if (!("mark" in key) || key.family !== "ipv4" || key.mark < MARK_MIN || key.mark > MARK_MAX) {
+    if (!("mark" in key) || key.mark < MARK_MIN || key.mark > MARK_MAX) {
       foreign.push(`${describeServiceKey(key)} ${scheduler}`);
       continue;
     }
@@ -65,12 +71,12 @@ export function readIpvs(socket: IpvsSocket): KernelIpvs {
     const connections = new Map<string, number>();
     for (const report of socket.destinations(key)) {
       const { activeConnections, inactiveConnections, persistentConnections, statistics, ...destination } = report;
-      const name = `${destination.address}:${destination.port}`;
+      const name = describeEnd(destination.address, destination.port);
       destinations.set(name, destination);
       connections.set(name, activeConnections + inactiveConnections);
     }
     const plain = flags === markService(key.mark, scheduler).flags && persistenceTimeoutS === 0;
-    services.set(key.mark, { scheduler, plain, destinations, connections });
+    services.set(describeServiceKey(key), { key, scheduler, plain, destinations, connections });
   }
   return { services, foreign };
 }

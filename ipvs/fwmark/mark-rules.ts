@@ -16,6 +16,8 @@
  * -A TSWARM-LB-NOW -j REJECT --reject-with icmp-port-unreachable
  * ```
  *
+ * Those of `ip6tables-save` are the same for IPv6, without what belongs to published ports.
+ *
  * A virtual address is a local route of the namespace: what IPVS did not take comes round over `lo` and is refused at the
  * input, before it reaches the task's own listener on 0.0.0.0. IPVS knows its connections without the mark, so a service
  * whose destinations all drain loses its mark, keeps its connections and refuses new ones.
@@ -23,6 +25,7 @@
  * goes: nothing but the removal of a destination takes a connection from IPVS.
  * Lines per packet grow with the number of services, as in Docker Swarm; only first packets pass the refusing ones.
  */
+import type { Family } from "../family.js";
 import { type PublishedPort, portKey, portOfKey } from "../published-port.js";
 import type { Ways } from "../ways.js";
 
@@ -49,25 +52,39 @@ export const REFUSE: OwnChain = {
 };
 
 /** In the order in which they are made. */
-export const OWN_CHAINS: readonly OwnChain[] = [CALL, ARRIVE, NOW, REFUSE];
+export const OWN_CHAINS: Readonly<Record<Family, readonly OwnChain[]>> = {
+  ip: [CALL, ARRIVE, NOW, REFUSE],
+  ip6: [CALL, NOW, REFUSE],
+};
 
 /** Rules of the chain that refuses; they never change. */
-export const NOW_RULES: readonly string[] = [
-  "-p icmp -j RETURN",
-  "-p tcp -j REJECT --reject-with tcp-reset",
-  "-j REJECT --reject-with icmp-port-unreachable",
-];
+export const NOW_RULES: Readonly<Record<Family, readonly string[]>> = {
+  ip: nowRules("icmp", "icmp"),
+  ip6: nowRules("ipv6-icmp", "icmp6"),
+};
 
-/** The rules of each chain, in words as `iptables-save` prints them behind `-A CHAIN`. */
-export function chainRules(ways: Ways): ReadonlyMap<OwnChain, readonly string[]> {
+function nowRules(icmp: string, answer: string): readonly string[] {
+  return [
+    `-p ${icmp} -j RETURN`,
+    "-p tcp -j REJECT --reject-with tcp-reset",
+    `-j REJECT --reject-with ${answer}-port-unreachable`,
+  ];
+}
+
+/**
+ * The rules of each chain, in words as `iptables-save` prints them behind `-A CHAIN`.
+ * @param ways of the one family
+ */
+export function chainRules(ways: Ways, family: Family): ReadonlyMap<OwnChain, readonly string[]> {
+  const host = family === "ip6" ? 128 : 32;
   return new Map([
-    [CALL, [...ways.virtualServices].map(([address, mark]) => `-d ${address}/32 ${markTarget(mark)}`)],
+    [CALL, [...ways.virtualServices].map(([address, mark]) => `-d ${address}/${host} ${markTarget(mark)}`)],
     [ARRIVE, [...ways.publishedServices].map(([port, mark]) => `${portMatch(portOfKey(port))} ${markTarget(mark)}`)],
-    [NOW, NOW_RULES],
+    [NOW, NOW_RULES[family]],
     [
       REFUSE,
       [
-        ...[...ways.virtualAddresses].map((address) => `-d ${address}/32 -j ${NOW.name}`),
+        ...[...ways.virtualAddresses].map((address) => `-d ${address}/${host} -j ${NOW.name}`),
         ...[...ways.refusedPorts].map((port) => `${portMatch(portOfKey(port))} -j ${NOW.name}`),
       ],
     ],
@@ -81,7 +98,8 @@ export function waysOfRules(rules: ReadonlyMap<OwnChain, readonly string[]>): Wa
   const virtualAddresses = new Set<string>();
   const refusedPorts = new Set<string>();
   for (const rule of rules.get(CALL) ?? []) {
-    const [, address, mark] = /^-d ([\d.]+)\/32 -j MARK --set-xmark 0x([0-9a-f]+)\/0xffffffff$/.exec(rule) ?? [];
+    const [, address, mark] =
+      /^-d ([\d.]+(?=\/32)|[\da-f:]+(?=\/128))\/\d+ -j MARK --set-xmark 0x([0-9a-f]+)\/0xffffffff$/.exec(rule) ?? [];
     if (address && mark) virtualServices.set(address, Number.parseInt(mark, 16));
   }
   for (const rule of rules.get(ARRIVE) ?? []) {
@@ -90,7 +108,7 @@ export function waysOfRules(rules: ReadonlyMap<OwnChain, readonly string[]>): Wa
     if (port && mark) publishedServices.set(port, Number.parseInt(mark, 16));
   }
   for (const rule of rules.get(REFUSE) ?? []) {
-    const address = /^-d ([\d.]+)\/32 -j /.exec(rule)?.[1];
+    const address = /^-d ([\d.]+(?=\/32)|[\da-f:]+(?=\/128))\/\d+ -j /.exec(rule)?.[1];
     const port = matchedPort(rule);
     if (address) virtualAddresses.add(address);
     else if (port) refusedPorts.add(port);

@@ -1,5 +1,6 @@
-/** The one `iptables-restore --noflush` input that brings the rules from one state to another. Pure. */
+/** The one `iptables-restore --noflush` input that brings a family's rules from one state to another. Pure. */
 import type { SavedTables } from "../../netns/packet-filter/iptables-save.js";
+import type { Family } from "../family.js";
 import type { Ways } from "../ways.js";
 import { chainRules, OWN_CHAINS, type OwnChain, type TableName } from "./mark-rules.js";
 
@@ -13,10 +14,12 @@ export interface KernelRules {
 
 const TABLES: readonly TableName[] = ["filter", "mangle"];
 
-export function rulesOfSave(saved: SavedTables): KernelRules {
+export const NO_RULES: KernelRules = { chains: new Map(), jumps: new Map() };
+
+export function rulesOfSave(saved: SavedTables, family: Family): KernelRules {
   const chains = new Map<OwnChain, readonly string[]>();
   const jumps = new Map<OwnChain, readonly string[]>();
-  for (const chain of OWN_CHAINS) {
+  for (const chain of OWN_CHAINS[family]) {
     const table = saved.get(chain.table)?.chains;
     const rules = table?.get(chain.name);
     if (rules) chains.set(chain, rules.map(text));
@@ -32,9 +35,9 @@ export function rulesOfSave(saved: SavedTables): KernelRules {
 }
 
 /** Only the lines that come or go; empty when nothing does. Refused as a whole when a line that is to go is not there. */
-export function changeInput(before: Ways, after: Ways): string {
-  const [had, has] = [chainRules(before), chainRules(after)];
-  return input((chain) => {
+export function changeInput(before: Ways, after: Ways, family: Family): string {
+  const [had, has] = [chainRules(before, family), chainRules(after, family)];
+  return input(family, (chain) => {
     const [old, now] = [new Set(had.get(chain)), new Set(has.get(chain))];
     const lines: string[] = [];
     for (const rule of old) if (!now.has(rule)) lines.push(`-D ${chain.name} ${rule}`);
@@ -44,9 +47,9 @@ export function changeInput(before: Ways, after: Ways): string {
 }
 
 /** Chains that differ are emptied and written anew, missing jumps are made in first place; empty when nothing differs. */
-export function rebuildInput(found: KernelRules, wanted: Ways): string {
-  const rules = chainRules(wanted);
-  return input((chain) => {
+export function rebuildInput(found: KernelRules, wanted: Ways, family: Family): string {
+  const rules = chainRules(wanted, family);
+  return input(family, (chain) => {
     const lines: string[] = [];
     const now = found.chains.get(chain);
     const want = rules.get(chain) ?? [];
@@ -65,7 +68,7 @@ export function rebuildInput(found: KernelRules, wanted: Ways): string {
 /** Takes every chain and jump of ours away; empty when there are none. */
 export function clearInput({ chains, jumps }: KernelRules): string {
   const lines = (table: TableName): string[] => {
-    const own = OWN_CHAINS.filter((chain) => chain.table === table && chains.has(chain));
+    const own = OWN_CHAINS.ip.filter((chain) => chain.table === table && chains.has(chain));
     return [
       ...own.map(({ name }) => `:${name} - [0:0]`),
       ...own.flatMap((chain) => (jumps.get(chain) ?? []).map((words) => `-D ${words}`)),
@@ -75,9 +78,16 @@ export function clearInput({ chains, jumps }: KernelRules): string {
   return TABLES.map((table) => tableInput(table, lines(table))).join("");
 }
 
+/** Takes the chains and jumps away that {@link rebuildInput} wrote; refused when one of them is not there. */
+export function takeDownInput(family: Family): string {
+  const own = OWN_CHAINS[family];
+  const jumps = own.map((chain) => [chain, chain.jump ? [jumpOf(chain)!] : []] as const);
+  return clearInput({ chains: new Map(own.map((chain) => [chain, []])), jumps: new Map(jumps) });
+}
+
 /** Whether the chains say exactly what is wanted and are jumped to. The order of rules does not matter: none shadows another. */
-export function isAsWanted(found: KernelRules, wanted: Ways): boolean {
-  return rebuildInput(found, wanted) === "";
+export function isAsWanted(found: KernelRules, wanted: Ways, family: Family): boolean {
+  return rebuildInput(found, wanted, family) === "";
 }
 
 function sameRules(found: readonly string[], wanted: readonly string[]): boolean {
@@ -92,9 +102,9 @@ function jumpOf({ name, jump }: OwnChain): string | undefined {
 }
 
 /** Declarations of all chains of a table stand before the rules, which may jump from one to another. */
-function input(linesOf: (chain: OwnChain) => readonly string[]): string {
+function input(family: Family, linesOf: (chain: OwnChain) => readonly string[]): string {
   return TABLES.map((table) => {
-    const lines = OWN_CHAINS.filter((chain) => chain.table === table).flatMap(linesOf);
+    const lines = OWN_CHAINS[family].filter((chain) => chain.table === table).flatMap(linesOf);
     return tableInput(table, [
       ...lines.filter((line) => line.startsWith(":")),
       ...lines.filter((line) => !line.startsWith(":")),

@@ -1,5 +1,5 @@
 /** The kernel settings that IPVS needs in a namespace that translates. */
-import { ARP_IGNORE, type Sysctl } from "../sysctl.js";
+import type { Sysctl } from "../sysctl.js";
 
 /** The first kernel on which a connection that reuses a port is scheduled anew without losing its first packet. */
 const REUSE_WITHOUT_LOSS: readonly [number, number] = [5, 9];
@@ -15,7 +15,6 @@ const REUSE_WITHOUT_LOSS: readonly [number, number] = [5, 9];
  */
 export function ipvsSettings(release: string): readonly Sysctl[] {
   return [
-    ARP_IGNORE,
     ["net/ipv4/vs/conntrack", "1"],
     ["net/ipv4/vs/expire_nodest_conn", "1"],
     ["net/ipv4/vs/expire_quiescent_template", "1"],

@@ -1,24 +1,42 @@
 /** Wanted services against what the table has: one line for each part, for people and for healing. Pure. */
 
 import { extraWays, markPart, type Part, routePart } from "../drift-parts.js";
+import { FAMILIES, type Family, familyOfAddress, ofFamily } from "../family.js";
 import type { DestinationDrift, VirtualService } from "../load-balancer.js";
 import { slotsOf } from "../slots.js";
 import type { VirtualRoutes } from "../virtual-routes.js";
 import { NO_WAYS } from "../ways.js";
+import type { KernelTables } from "./family-tables.js";
+import type { KernelTable } from "./kernel-table.js";
 import type { TableState } from "./table-state.js";
 
 /** What a look at the kernel found. */
 export interface Observation {
-  readonly state: TableState;
-  /** Beside the services' own parts the table stands as this driver writes it. */
-  readonly intact: boolean;
+  readonly tables: KernelTables;
   readonly routes: VirtualRoutes;
   /** @returns connections that the kernel tracks from one service to one destination */
   readonly connections: (service: VirtualService, destination: string) => number;
 }
 
 export function tableDrift(wanted: readonly VirtualService[], found: Observation): DestinationDrift[] {
-  const { state: table, intact, routes } = found;
+  return FAMILIES.flatMap((family) =>
+    familyDrift(ofFamily(wanted, family), {
+      family,
+      table: found.tables[family],
+      connections: found.connections,
+      routes: new Map([...found.routes].filter(([address]) => familyOfAddress(address) === family)),
+    }),
+  );
+}
+
+interface FamilyObservation extends Pick<Observation, "routes" | "connections"> {
+  readonly family: Family;
+  readonly table: KernelTable;
+}
+
+function familyDrift(wanted: readonly VirtualService[], found: FamilyObservation): DestinationDrift[] {
+  const { family, routes } = found;
+  const { state: table, intact, exists } = found.table;
   const drifts: DestinationDrift[] = [];
   for (const service of wanted) {
     const add = (part: Part) => drifts.push({ serviceId: service.id, mark: service.mark, ...part });
@@ -35,6 +53,9 @@ export function tableDrift(wanted: readonly VirtualService[], found: Observation
     }
   }
   drifts.push(...extraWays(wanted, table, routes));
+  if (family === "ip6" && exists && wanted.length === 0) {
+    drifts.push({ serviceId: "", mark: 0, part: "service", state: "extra", found: "table ip6 tswarm-lb" });
+  }
   if (!intact && wanted.length > 0) {
     const text = "the table's own sets, chains and rules";
     drifts.push({
@@ -51,7 +72,7 @@ export function tableDrift(wanted: readonly VirtualService[], found: Observation
 /** The same report when the table is known to be exactly as wanted: only routes and connections are looked at. */
 export function untouchedDrift(
   wanted: readonly VirtualService[],
-  { routes, connections }: Omit<Observation, "state" | "intact">,
+  { routes, connections }: Omit<Observation, "tables">,
 ): DestinationDrift[] {
   const drifts: DestinationDrift[] = [];
   let virtualAddresses = 0;
@@ -85,8 +106,8 @@ function servicePart({ mark }: VirtualService, slots: number, table: TableState)
   return { part: "service", state: "different", wanted, found: text };
 }
 
-function destinationParts(service: VirtualService, slots: readonly string[], found: Observation): Part[] {
-  const actual = found.state.services.get(service.mark)?.slots ?? [];
+function destinationParts(service: VirtualService, slots: readonly string[], found: FamilyObservation): Part[] {
+  const actual = found.table.state.services.get(service.mark)?.slots ?? [];
   const due = countByAddress(slots);
   const there = countByAddress(actual);
   const parts = service.destinations.map(({ address, weight }): Part => {

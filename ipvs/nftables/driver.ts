@@ -1,22 +1,24 @@
-/** Load balancing by nf_tables: one table per namespace, written in one transaction per change. */
+/** Load balancing by nf_tables: a table for each family per namespace, written in one transaction per change. */
 import { NftTransactionError } from "../../native-bindings/nftables/errors.js";
 import type { NftSocket } from "../../native-bindings/nftables/socket.js";
-import { endStaleFlows, tracksConnections } from "../connection-table.js";
+import { endStaleFlows, listFlows } from "../connection-table.js";
 import { settingDrift } from "../drift-parts.js";
 import { LoadBalancerWriteError } from "../errors.js";
+import { familiesOf, hasIpv6 } from "../family.js";
 import { countFlows } from "../flow-counts.js";
 import { flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
 import { KernelSockets } from "../kernel-sockets.js";
 import type { ApplyResult, DestinationDrift, LoadBalancer, VirtualService } from "../load-balancer.js";
 import { hasChanges, type ServiceChanges, serviceChanges } from "../service-changes.js";
-import { ARP_IGNORE, differingSysctls, setSysctls } from "../sysctl.js";
+import { differingSysctls, familySettings, setSysctls } from "../sysctl.js";
 import { validateChanges } from "../validation.js";
 import { planRoutes, readRoutes, removeRoutes, wantedRoutes, writeRoutes } from "../virtual-routes.js";
 import { tableDrift, untouchedDrift } from "./drift.js";
-import { type KernelTable, readTable } from "./kernel-table.js";
+import { type KernelTables, planChange, planClear, planLook, type Shards, shardsAfter } from "./family-tables.js";
+import { readTable } from "./kernel-table.js";
+import { LAYOUTS } from "./layout.js";
 import { countWrites, orderedSteps, type Step } from "./steps.js";
-import { planNewTable, planTable, type TableOperation } from "./table-plan.js";
-import { wantedTable } from "./table-state.js";
+import type { TableChange } from "./table-plan.js";
 import { batchOf } from "./transaction.js";
 
 /** What the kernel is known to have, as long as nobody else writes to it. */
@@ -24,8 +26,7 @@ interface Known {
   readonly services: readonly VirtualService[];
   /** Of the namespace's ruleset, when it was known. */
   readonly generation: number;
-  /** Endpoints maps that are there. */
-  readonly shards: ReadonlySet<number>;
+  readonly shards: Shards;
 }
 
 export class NftablesLoadBalancer implements LoadBalancer {
@@ -64,11 +65,11 @@ export class NftablesLoadBalancer implements LoadBalancer {
     const untouched =
       known?.generation === kernel.nft.generation() && !hasChanges(serviceChanges(known.services, wanted));
     const routes = readRoutes(kernel.route);
-    const connections = tracksConnections() ? countFlows(kernel.connections.entries()) : () => 0;
+    const connections = countFlows(listFlows(familiesOf(wanted), kernel));
     const drifts = untouched
       ? untouchedDrift(wanted, { routes, connections })
-      : tableDrift(wanted, { ...readTable(kernel.nft), routes, connections });
-    if (wanted.length > 0) drifts.push(...settingDrift(differingSysctls([ARP_IGNORE])));
+      : tableDrift(wanted, { tables: readTables(kernel.nft), routes, connections });
+    if (wanted.length > 0) drifts.push(...settingDrift(differingSysctls(familySettings(wanted))));
     if (drifts.some(({ state }) => state !== "present")) this.#known = undefined;
     return drifts;
   }
@@ -76,22 +77,22 @@ export class NftablesLoadBalancer implements LoadBalancer {
   clear(): void {
     using kernel = new KernelSockets();
     this.#known = undefined;
-    const found = readTable(kernel.nft);
+    const found = readTables(kernel.nft);
     const routes = readRoutes(kernel.route);
     const removal = { remove: [...routes.keys()], write: [] };
-    const table: TableOperation[] = found.exists ? [{ kind: "delete-table" }] : [];
-    const flows = flowRulesOfLook([], routes.keys(), found.state.publishedServices.keys());
-    this.#carryOut(kernel, orderedSteps(removal, table, flows));
+    const flows = flowRulesOfLook([], routes.keys(), found.ip.state.publishedServices.keys());
+    this.#carryOut(kernel, orderedSteps(removal, planClear(found), flows));
   }
 
   /** From what the kernel is known to have. */
   #change(kernel: KernelSockets, known: Known, changes: ServiceChanges, wanted: readonly VirtualService[]): number {
     const before = [...changes.removed, ...changes.changed.map((change) => change.before)];
     const after = [...changes.added, ...changes.changed.map((change) => change.after)];
-    const table = planTable(wantedTable(before), wantedTable(after), known.shards);
+    const tables = planChange(changes, known, wanted);
     const routes = planRoutes(wantedRoutes(before), wantedRoutes(after));
-    const steps = orderedSteps(routes, table, flowRulesOfChanges(changes));
+    const steps = orderedSteps(routes, tables, flowRulesOfChanges(changes));
     this.#known = undefined;
+    const settings = hasIpv6(after) ? setSysctls(familySettings(after)) : 0;
     let changed: number;
     try {
       changed = this.#carryOut(kernel, steps);
@@ -102,21 +103,21 @@ export class NftablesLoadBalancer implements LoadBalancer {
       }
       throw error;
     }
-    this.#remember(kernel.nft, wanted, known.generation, table, known.shards);
-    return changed;
+    this.#remember(kernel.nft, wanted, known.generation, tables, known.shards);
+    return settings + changed;
   }
 
   /** From what the kernel has. */
   #look(kernel: KernelSockets, wanted: readonly VirtualService[]): number {
     this.#known = undefined;
-    const settings = setSysctls([ARP_IGNORE]);
+    const settings = setSysctls(familySettings(wanted));
     const generation = kernel.nft.generation();
-    const found = readTable(kernel.nft);
+    const found = readTables(kernel.nft);
     const routes = readRoutes(kernel.route);
-    const table = planLook(found, wanted);
-    const flows = flowRulesOfLook(wanted, routes.keys(), found.state.publishedServices.keys());
-    const changed = this.#carryOut(kernel, orderedSteps(planRoutes(routes, wantedRoutes(wanted)), table, flows));
-    this.#remember(kernel.nft, wanted, generation, table, found.intact ? found.shards : new Set());
+    const tables = planLook(found, wanted);
+    const flows = flowRulesOfLook(wanted, routes.keys(), found.ip.state.publishedServices.keys());
+    const changed = this.#carryOut(kernel, orderedSteps(planRoutes(routes, wantedRoutes(wanted)), tables, flows));
+    this.#remember(kernel.nft, wanted, generation, tables, { ip: found.ip.shards, ip6: found.ip6.shards });
     return settings + changed;
   }
 
@@ -129,7 +130,7 @@ export class NftablesLoadBalancer implements LoadBalancer {
     let ended = 0;
     for (const step of steps) {
       if (step.kind === "remove-routes") refusals.push(...removeRoutes(kernel.route, step.addresses));
-      else if (step.kind === "commit-table") commit(kernel.nft, step.operations);
+      else if (step.kind === "commit-tables") commit(kernel.nft, step.tables);
       else if (step.kind === "end-flows") ended += endStaleFlows(step.rules, kernel);
       else refusals.push(...writeRoutes(kernel.route, step.routes));
     }
@@ -142,25 +143,23 @@ export class NftablesLoadBalancer implements LoadBalancer {
     nft: NftSocket,
     services: readonly VirtualService[],
     generationBefore: number,
-    table: readonly TableOperation[],
-    shards: ReadonlySet<number>,
+    tables: readonly TableChange[],
+    shards: Shards,
   ): void {
     const generation = nft.generation();
-    const own = table.length > 0 ? 1 : 0;
+    const own = tables.some(({ operations }) => operations.length > 0) ? 1 : 0;
     if (generation !== generationBefore + own) return;
-    const added = table.flatMap((operation) => (operation.kind === "add-shard" ? [operation.shard] : []));
-    this.#known = { services, generation, shards: added.length > 0 ? new Set([...shards, ...added]) : shards };
+    this.#known = { services, generation, shards: shardsAfter(shards, tables) };
   }
 }
 
-function planLook(found: KernelTable, wanted: readonly VirtualService[]): TableOperation[] {
-  const state = wantedTable(wanted);
-  return found.intact ? planTable(found.state, state, found.shards) : planNewTable(state, found.exists);
+function readTables(nft: NftSocket): KernelTables {
+  return { ip: readTable(nft, LAYOUTS.ip), ip6: readTable(nft, LAYOUTS.ip6) };
 }
 
-function commit(nft: NftSocket, table: readonly TableOperation[]): void {
+function commit(nft: NftSocket, tables: readonly TableChange[]): void {
   try {
-    nft.commit(batchOf(table));
+    nft.commit(batchOf(tables));
   } catch (error) {
     if (!(error instanceof NftTransactionError)) throw error;
     throw new LoadBalancerWriteError("nftables", [error.message], { cause: error });

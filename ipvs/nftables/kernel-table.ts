@@ -1,4 +1,4 @@
-/** Reads the table back from the kernel. */
+/** Reads the table of one family back from the kernel. */
 
 import { bytesToIp } from "../../native-bindings/address-text.js";
 import { decodeComment } from "../../native-bindings/nftables/comment.js";
@@ -6,18 +6,7 @@ import type { Expression } from "../../native-bindings/nftables/expression.js";
 import type { Chain, Rule, SetDefinition, SetElement } from "../../native-bindings/nftables/objects.js";
 import type { NftSocket } from "../../native-bindings/nftables/socket.js";
 import { PROTOCOL_NUMBERS, portKey } from "../published-port.js";
-import {
-  markOfChain,
-  PLAIN_CHAINS,
-  PLAIN_SETS,
-  type PlainSet,
-  serviceRule,
-  shardName,
-  shardOfName,
-  shardSet,
-  slotOfKey,
-  TABLE,
-} from "./layout.js";
+import { type Layout, markOfChain, type PlainSet, shardName, shardOfName, slotOfKey } from "./layout.js";
 import { EMPTY_TABLE, type ServiceState, type TableState } from "./table-state.js";
 
 export interface KernelTable {
@@ -35,36 +24,47 @@ const ABSENT: KernelTable = { exists: false, intact: false, shards: new Set(), s
 const NO_SERVICE = 0;
 
 /** @throws NetlinkError, NetlinkTransportError, NetlinkFormatError */
-export function readTable(socket: NftSocket): KernelTable {
-  if (!socket.tables(TABLE.family).some(({ table }) => table === TABLE.table)) return ABSENT;
-  const chains = socket.chains(TABLE.family).filter(({ table }) => table === TABLE.table);
-  const sets = socket.sets(TABLE);
-  const rules = rulesByChain(socket.rules(TABLE));
+export function readTable(socket: NftSocket, layout: Layout): KernelTable {
+  const { family, table: name } = layout.table;
+  if (!socket.tables(family).some(({ table }) => table === name)) return ABSENT;
+  const chains = socket.chains(family).filter(({ table }) => table === name);
+  const sets = socket.sets(layout.table);
+  const rules = rulesByChain(socket.rules(layout.table));
   const shards = new Set<number>();
   for (const { name } of sets) {
     const shard = shardOfName(name);
     if (shard !== undefined) shards.add(shard);
   }
-  if (!setsIntact(sets)) return { exists: true, intact: false, shards, state: EMPTY_TABLE };
-  const elements = (name: string) => socket.elements({ ...TABLE, name });
+  if (!setsIntact(layout, sets)) return { exists: true, intact: false, shards, state: EMPTY_TABLE };
+  const plain = new Set(layout.plainSets.map((set) => set.name));
+  const elements = (set: string) => socket.elements({ ...layout.table, name: set });
+  const plainElements = (set: PlainSet) => (plain.has(set) ? elements(set) : []);
   return {
     exists: true,
-    intact: chainsIntact(chains, rules),
+    intact: chainsIntact(layout, chains, rules),
     shards,
-    state: readState(chains, rules, shards, elements),
+    state: {
+      services: readServices(layout, chains, rules, shards, elements),
+      virtualServices: verdicts(plainElements("virtual-services")),
+      publishedServices: verdicts(plainElements("published-services")),
+      virtualAddresses: keys(plainElements("virtual-addresses")),
+      refusedPorts: keys(plainElements("refused-ports")),
+    },
   };
 }
 
-function readState(
+function readServices(
+  layout: Layout,
   chains: readonly Chain[],
   rules: ReadonlyMap<string, readonly Rule[]>,
   shards: ReadonlySet<number>,
   elements: (set: string) => readonly SetElement[],
-): TableState {
+): TableState["services"] {
   const services = new Map<number, { -readonly [K in keyof ServiceState]: ServiceState[K] } & { slots: string[] }>();
   for (const { name } of chains) {
     const mark = markOfChain(name);
-    if (mark !== undefined) services.set(mark, { chain: true, slots: [], ...readRule(mark, rules.get(name) ?? []) });
+    if (mark !== undefined)
+      services.set(mark, { chain: true, slots: [], ...readRule(layout, mark, rules.get(name) ?? []) });
   }
   for (const shard of shards) {
     for (const { key, value } of elements(shardName(shard))) {
@@ -78,25 +78,25 @@ function readState(
       service.slots[index] = bytesToIp(value);
     }
   }
-  const verdicts = (set: PlainSet) =>
-    new Map(elements(set).map((element) => [keyText(element.key), leadsTo(element)] as const));
-  const keys = (set: PlainSet) => new Set(elements(set).map(({ key }) => keyText(key)));
-  return {
-    services,
-    virtualServices: verdicts("virtual-services"),
-    publishedServices: verdicts("published-services"),
-    virtualAddresses: keys("virtual-addresses"),
-    refusedPorts: keys("refused-ports"),
-  };
+  return services;
+}
+
+function verdicts(elements: readonly SetElement[]): Map<string, number> {
+  return new Map(elements.map((element) => [keyText(element.key), leadsTo(element)]));
+}
+
+function keys(elements: readonly SetElement[]): Set<string> {
+  return new Set(elements.map(({ key }) => keyText(key)));
 }
 
 /** Only exactly one rule of ours counts: of anything else the modulus is 0, which no service wants. */
-function readRule(mark: number, rules: readonly Rule[]): { id: string; modulus: number } {
+function readRule(layout: Layout, mark: number, rules: readonly Rule[]): { id: string; modulus: number } {
   const [rule] = rules;
   const id = decodeComment(rule?.userdata) ?? "";
   const counter = rule?.expressions[0];
   if (!rule || rules.length !== 1 || counter?.kind !== "numgen") return { id, modulus: 0 };
-  return { id, modulus: sameExpressions(serviceRule(mark, counter.modulus), rule.expressions) ? counter.modulus : 0 };
+  const { modulus } = counter;
+  return { id, modulus: sameExpressions(layout.serviceRule(mark, modulus), rule.expressions) ? modulus : 0 };
 }
 
 function leadsTo({ verdict }: SetElement): number {
@@ -105,7 +105,7 @@ function leadsTo({ verdict }: SetElement): number {
 
 /** The inverse of keyBytes in transaction.ts. */
 function keyText(key: Uint8Array | undefined): string {
-  if (key?.length === 4) return bytesToIp(key);
+  if (key?.length === 4 || key?.length === 16) return bytesToIp(key);
   if (key?.length !== 8) return "";
   const protocol = PROTOCOL_NAMES.get(key[0]!);
   return protocol ? portKey({ protocol, port: (key[4]! << 8) | key[5]! }) : `${key[0]}/${(key[4]! << 8) | key[5]!}`;
@@ -125,10 +125,10 @@ function rulesByChain(rules: readonly Rule[]): Map<string, Rule[]> {
   return byChain;
 }
 
-function setsIntact(sets: readonly SetDefinition[]): boolean {
+function setsIntact({ plainSets, shardSet }: Layout, sets: readonly SetDefinition[]): boolean {
   const found = new Map(sets.map((set) => [set.name, set]));
-  if (!PLAIN_SETS.every((wanted) => sameSet(wanted, found.get(wanted.name)))) return false;
-  const plain = new Set<string>(PLAIN_SETS.map(({ name }) => name));
+  if (!plainSets.every((wanted) => sameSet(wanted, found.get(wanted.name)))) return false;
+  const plain = new Set<string>(plainSets.map(({ name }) => name));
   return sets.every((set) => {
     const shard = shardOfName(set.name);
     return plain.has(set.name) || (shard !== undefined && sameSet(shardSet(shard), set));
@@ -144,9 +144,13 @@ function sameSet(wanted: SetDefinition, found: SetDefinition | undefined): boole
   );
 }
 
-function chainsIntact(chains: readonly Chain[], rules: ReadonlyMap<string, readonly Rule[]>): boolean {
+function chainsIntact(
+  { plainChains }: Layout,
+  chains: readonly Chain[],
+  rules: ReadonlyMap<string, readonly Rule[]>,
+): boolean {
   const found = new Map(chains.map((chain) => [chain.name, chain]));
-  const plain = PLAIN_CHAINS.every(({ chain, rules: wanted }) => {
+  const plain = plainChains.every(({ chain, rules: wanted }) => {
     const there = found.get(chain.name);
     const has = rules.get(chain.name) ?? [];
     return (
@@ -159,7 +163,7 @@ function chainsIntact(chains: readonly Chain[], rules: ReadonlyMap<string, reado
       wanted.every((expressions, index) => sameExpressions(expressions, has[index]!.expressions))
     );
   });
-  const names = new Set(PLAIN_CHAINS.map(({ chain }) => chain.name));
+  const names = new Set(plainChains.map(({ chain }) => chain.name));
   return plain && chains.every(({ name }) => names.has(name) || markOfChain(name) !== undefined);
 }
 

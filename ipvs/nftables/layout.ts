@@ -1,5 +1,5 @@
 /**
- * The table of one namespace: what stands in it before the first service.
+ * The table of one namespace and family: what stands in it before the first service.
  *
  * ```
  * table ip tswarm-lb {
@@ -24,6 +24,9 @@
  * the kernel walk that map and its other rules once (a check for loops), so with one map for all services 5,000 of them took
  * 1.3 s to load; with 64 maps it is 0.1 s.
  *
+ * Services of IPv6 stand in a table of the same name and form, `ip6 tswarm-lb`, without what belongs to published ports; in the
+ * place of the last rule of `refuse` it has a bare `ct state new`. It is there while there are such services.
+ *
  * A virtual address is a local route of the namespace: a packet that no rule translated goes round over `lo` and would reach
  * the task's own listener on 0.0.0.0. The input hook refuses it, and also what comes from outside for a virtual address. It
  * is refused there, not on the way out, because a refusal in the output hook shows to a UDP sender as EPERM. Echo requests pass:
@@ -37,8 +40,7 @@ import {
   type SetDefinition,
   type TableId,
 } from "../../native-bindings/nftables/objects.js";
-
-export const TABLE: TableId = { family: "ip", table: "tswarm-lb" };
+import type { Family } from "../family.js";
 
 /** Maps that hold the endpoints of all services between them. */
 export const SHARDS = 64;
@@ -85,54 +87,97 @@ const PORT_TYPE = concatenatedType(nft.KEY_TYPE_INET_PROTOCOL, nft.KEY_TYPE_INET
 /** For nft(8), which else shows the bytes in the wrong order: type 0 (byte order of the key), 4 bytes, 1 (the host's). */
 const HOST_ENDIAN_KEY = Uint8Array.of(0, 4, 1, 0, 0, 0);
 
-/** The sets that always stand; none has a size, because the kernel then keeps them in tables that grow. */
-export const PLAIN_SETS: readonly (SetDefinition & { readonly name: PlainSet })[] = [
-  {
-    ...TABLE,
-    name: "virtual-services",
-    id: 1,
-    flags: nft.NFT_SET_MAP,
-    keyType: nft.KEY_TYPE_IPV4_ADDRESS,
-    keyLength: 4,
-    dataType: nft.NFT_DATA_VERDICT,
-    dataLength: 16,
-  },
-  {
-    ...TABLE,
-    name: "published-services",
-    id: 2,
-    flags: nft.NFT_SET_MAP,
-    keyType: PORT_TYPE,
-    keyLength: 8,
-    dataType: nft.NFT_DATA_VERDICT,
-    dataLength: 16,
-  },
-  { ...TABLE, name: "virtual-addresses", id: 3, flags: 0, keyType: nft.KEY_TYPE_IPV4_ADDRESS, keyLength: 4 },
-  { ...TABLE, name: "refused-ports", id: 4, flags: 0, keyType: PORT_TYPE, keyLength: 8 },
-];
+/** What differs between the families. */
+interface FamilyNumbers {
+  readonly addressType: number;
+  readonly addressBytes: number;
+  /** Of the destination in the header. */
+  readonly destinationOffset: number;
+  readonly icmp: number;
+  readonly portUnreachable: number;
+}
 
-export function shardSet(shard: number): SetDefinition {
+const NUMBERS: Readonly<Record<Family, FamilyNumbers>> = {
+  ip: {
+    addressType: nft.KEY_TYPE_IPV4_ADDRESS,
+    addressBytes: 4,
+    destinationOffset: 16,
+    icmp: nft.IPPROTO_ICMP,
+    portUnreachable: nft.ICMP_PORT_UNREACH,
+  },
+  ip6: {
+    addressType: nft.KEY_TYPE_IPV6_ADDRESS,
+    addressBytes: 16,
+    destinationOffset: 24,
+    icmp: nft.IPPROTO_ICMPV6,
+    portUnreachable: nft.ICMPV6_PORT_UNREACH,
+  },
+};
+
+/** The table of one family: what it holds of sets, chains and rules. */
+export interface Layout {
+  readonly family: Family;
+  readonly table: TableId;
+  /** The sets that always stand; none has a size, because the kernel then keeps them in tables that grow. */
+  readonly plainSets: readonly (SetDefinition & { readonly name: PlainSet })[];
+  /** The chains that always stand, with their rules. */
+  readonly plainChains: readonly PlainChain[];
+  shardSet(shard: number): SetDefinition;
+  /** The one rule of a service's chain. @param slots at least 1 */
+  serviceRule(mark: number, slots: number): readonly Expression[];
+}
+
+export interface PlainChain {
+  readonly chain: Chain;
+  readonly rules: readonly (readonly Expression[])[];
+}
+
+function makeLayout(family: Family): Layout {
+  const table: TableId = { family, table: "tswarm-lb" };
+  const { addressType, addressBytes } = NUMBERS[family];
   return {
-    ...TABLE,
-    name: shardName(shard),
-    id: 100 + shard,
-    flags: nft.NFT_SET_MAP,
-    keyType: nft.KEY_TYPE_MARK,
-    keyLength: 4,
-    dataType: nft.KEY_TYPE_IPV4_ADDRESS,
-    dataLength: 4,
-    userdata: HOST_ENDIAN_KEY,
+    family,
+    table,
+    plainSets: [...addressSets(table, NUMBERS[family]), ...(family === "ip" ? portSets(table) : [])],
+    plainChains: [...addressChains(table, NUMBERS[family]), ...(family === "ip" ? [arriveChain(table)] : [])],
+    shardSet: (shard) => ({
+      ...table,
+      name: shardName(shard),
+      id: 100 + shard,
+      flags: nft.NFT_SET_MAP,
+      keyType: nft.KEY_TYPE_MARK,
+      keyLength: 4,
+      dataType: addressType,
+      dataLength: addressBytes,
+      userdata: HOST_ENDIAN_KEY,
+    }),
+    serviceRule: (mark, slots) => [
+      { kind: "numgen", mode: "increment", modulus: slots, offset: firstSlotOf(mark), destination: first },
+      { kind: "lookup", set: shardName(shardOf(mark)), source: first, destination: first },
+      { kind: "nat", type: "destination", family, address: first },
+    ],
   };
 }
 
+function addressSets(table: TableId, { addressType, addressBytes }: FamilyNumbers): Layout["plainSets"] {
+  const key = { keyType: addressType, keyLength: addressBytes };
+  return [
+    { ...table, name: "virtual-services", id: 1, flags: nft.NFT_SET_MAP, ...key, ...VERDICTS },
+    { ...table, name: "virtual-addresses", id: 2, flags: 0, ...key },
+  ];
+}
+
+function portSets(table: TableId): Layout["plainSets"] {
+  const key = { keyType: PORT_TYPE, keyLength: 8 };
+  return [
+    { ...table, name: "published-services", id: 3, flags: nft.NFT_SET_MAP, ...key, ...VERDICTS },
+    { ...table, name: "refused-ports", id: 4, flags: 0, ...key },
+  ];
+}
+
+const VERDICTS = { dataType: nft.NFT_DATA_VERDICT, dataLength: 16 };
+
 const [first, second] = [slot(0), slot(1)];
-const DESTINATION_ADDRESS: Expression = {
-  kind: "payload",
-  base: "network",
-  offset: 16,
-  length: 4,
-  destination: first,
-};
 const PROTOCOL: Expression = { kind: "meta", key: "l4proto", destination: first };
 const DESTINATION_PORT: Expression = {
   kind: "payload",
@@ -148,36 +193,77 @@ function protocolIs(operator: "eq" | "neq", protocol: number): Expression[] {
 
 const goto = (chain: string): Expression => ({ kind: "verdict", verdict: { kind: "goto", chain } });
 
-/** The chains that always stand, with their rules. */
-export const PLAIN_CHAINS: readonly {
-  readonly chain: Chain;
-  readonly rules: readonly (readonly Expression[])[];
-}[] = [
-  {
-    chain: { ...TABLE, name: "refuse-now" },
-    rules: [
-      [...protocolIs("eq", nft.IPPROTO_ICMP), { kind: "verdict", verdict: { kind: "return" } }],
-      [...protocolIs("eq", nft.IPPROTO_TCP), { kind: "reject", type: "tcp-reset" }],
-      [{ kind: "reject", type: "icmp", code: nft.ICMP_PORT_UNREACH }],
-    ],
-  },
-  {
-    chain: {
-      ...TABLE,
-      name: "call",
-      base: { type: "nat", hook: "output", priority: nft.PRIORITY_NAT_DESTINATION },
-    },
-    rules: [
-      [
-        ...protocolIs("neq", nft.IPPROTO_ICMP),
-        DESTINATION_ADDRESS,
-        { kind: "lookup", set: "virtual-services", source: first, destination: VERDICT_REGISTER },
+function addressChains(table: TableId, numbers: FamilyNumbers): PlainChain[] {
+  const { icmp, portUnreachable, destinationOffset, addressBytes } = numbers;
+  const destinationAddress: Expression = {
+    kind: "payload",
+    base: "network",
+    offset: destinationOffset,
+    length: addressBytes,
+    destination: first,
+  };
+  const call = { type: "nat", hook: "output", priority: nft.PRIORITY_NAT_DESTINATION } as const;
+  const refuse = { type: "filter", hook: "input", priority: nft.PRIORITY_FILTER } as const;
+  return [
+    {
+      chain: { ...table, name: "refuse-now" },
+      rules: [
+        [...protocolIs("eq", icmp), { kind: "verdict", verdict: { kind: "return" } }],
+        [...protocolIs("eq", nft.IPPROTO_TCP), { kind: "reject", type: "tcp-reset" }],
+        [{ kind: "reject", type: "icmp", code: portUnreachable }],
       ],
-    ],
-  },
+    },
+    {
+      chain: { ...table, name: "call", base: call },
+      rules: [
+        [
+          ...protocolIs("neq", icmp),
+          destinationAddress,
+          { kind: "lookup", set: "virtual-services", source: first, destination: VERDICT_REGISTER },
+        ],
+      ],
+    },
+    {
+      chain: { ...table, name: "refuse", base: refuse },
+      rules: [
+        [destinationAddress, { kind: "lookup", set: "virtual-addresses", source: first }, goto("refuse-now")],
+        table.family === "ip" ? REFUSED_PORTS : KEEP_TRACKING,
+      ],
+    },
+  ];
+}
+
+const NEW_CONNECTION: readonly Expression[] = [
+  { kind: "ct", key: "state", destination: first },
   {
+    kind: "bitwise",
+    source: first,
+    destination: first,
+    length: 4,
+    mask: littleEndian(nft.CT_STATE_NEW),
+    xor: littleEndian(0),
+  },
+  { kind: "cmp", source: first, operator: "neq", value: littleEndian(0) },
+];
+
+const REFUSED_PORTS: readonly Expression[] = [
+  ...NEW_CONNECTION,
+  PROTOCOL,
+  DESTINATION_PORT,
+  { kind: "lookup", set: "refused-ports", source: first },
+  goto("refuse-now"),
+];
+
+/**
+ * A rule that asks and does nothing. The kernel tracks a family's connections in a namespace while some rule asks about them or
+ * translates: without it they would break off when the last service loses its chain, though their backend only drains.
+ */
+const KEEP_TRACKING = NEW_CONNECTION;
+
+function arriveChain(table: TableId): PlainChain {
+  return {
     chain: {
-      ...TABLE,
+      ...table,
       name: "arrive",
       base: { type: "nat", hook: "prerouting", priority: nft.PRIORITY_NAT_DESTINATION },
     },
@@ -190,38 +276,7 @@ export const PLAIN_CHAINS: readonly {
         { kind: "lookup", set: "published-services", source: first, destination: VERDICT_REGISTER },
       ],
     ],
-  },
-  {
-    chain: { ...TABLE, name: "refuse", base: { type: "filter", hook: "input", priority: nft.PRIORITY_FILTER } },
-    rules: [
-      [DESTINATION_ADDRESS, { kind: "lookup", set: "virtual-addresses", source: first }, goto("refuse-now")],
-      [
-        { kind: "ct", key: "state", destination: first },
-        {
-          kind: "bitwise",
-          source: first,
-          destination: first,
-          length: 4,
-          mask: littleEndian(nft.CT_STATE_NEW),
-          xor: littleEndian(0),
-        },
-        { kind: "cmp", source: first, operator: "neq", value: littleEndian(0) },
-        PROTOCOL,
-        DESTINATION_PORT,
-        { kind: "lookup", set: "refused-ports", source: first },
-        goto("refuse-now"),
-      ],
-    ],
-  },
-];
-
-/** The one rule of a service's chain. @param slots at least 1 */
-export function serviceRule(mark: number, slots: number): readonly Expression[] {
-  return [
-    { kind: "numgen", mode: "increment", modulus: slots, offset: firstSlotOf(mark), destination: first },
-    { kind: "lookup", set: shardName(shardOf(mark)), source: first, destination: first },
-    { kind: "nat", type: "destination", family: "ip", address: first },
-  ];
+  };
 }
 
 /** Numbers that the kernel makes lie in a register in the host's byte order; every platform of this project is little endian. */
@@ -230,3 +285,5 @@ function littleEndian(number: number): Buffer {
   bytes.writeUInt32LE(number);
   return bytes;
 }
+
+export const LAYOUTS: Readonly<Record<Family, Layout>> = { ip: makeLayout("ip"), ip6: makeLayout("ip6") };

@@ -1,4 +1,5 @@
-/** From one state of the table to another, as one transaction's operations. Pure. */
+/** From one state of a table to another, as one transaction's operations. Pure. */
+import type { Family } from "../family.js";
 import { firstSlotOf, type PlainSet, shardOf } from "./layout.js";
 import { EMPTY_TABLE, type ServiceState, type TableState } from "./table-state.js";
 
@@ -24,6 +25,12 @@ export type TableOperation =
     }
   | { readonly kind: "add-chain" | "empty-chain" | "delete-chain"; readonly mark: number }
   | { readonly kind: "add-rule"; readonly mark: number; readonly id: string; readonly slots: number };
+
+/** What is done to the table of one family. */
+export interface TableChange {
+  readonly family: Family;
+  readonly operations: readonly TableOperation[];
+}
 
 /**
  * The transaction is atomic, so packets see the old state or the new one; the order within is what the kernel's checks ask for:

@@ -1,59 +1,63 @@
 /** Table operations as an nf_tables batch. */
 
-import { parseIpv4 } from "../../native-bindings/address-text.js";
+import { ipToBytes, parseIpv4 } from "../../native-bindings/address-text.js";
 import { NftBatch } from "../../native-bindings/nftables/batch.js";
 import { COMMENT_MAX_BYTES, encodeComment } from "../../native-bindings/nftables/comment.js";
 import type { SetElement } from "../../native-bindings/nftables/objects.js";
 import { PROTOCOL_NUMBERS, portOfKey } from "../published-port.js";
-import { chainName, PLAIN_CHAINS, PLAIN_SETS, serviceRule, shardName, shardSet, TABLE } from "./layout.js";
-import type { Element, SetReference, TableOperation } from "./table-plan.js";
+import { chainName, LAYOUTS, type Layout, shardName } from "./layout.js";
+import type { Element, SetReference, TableChange, TableOperation } from "./table-plan.js";
 
-export function batchOf(operations: readonly TableOperation[]): NftBatch {
+/** All tables in one transaction. */
+export function batchOf(changes: readonly TableChange[]): NftBatch {
   const batch = new NftBatch();
-  for (const operation of operations) append(batch, operation);
+  for (const { family, operations } of changes) {
+    for (const operation of operations) append(batch, LAYOUTS[family], operation);
+  }
   return batch;
 }
 
-function append(batch: NftBatch, operation: TableOperation): void {
+function append(batch: NftBatch, layout: Layout, operation: TableOperation): void {
+  const { table, plainSets, plainChains } = layout;
   switch (operation.kind) {
     case "delete-table":
-      batch.deleteTable(TABLE);
+      batch.deleteTable(table);
       break;
     case "add-table":
-      batch.addTable(TABLE, { exclusive: true });
-      for (const set of PLAIN_SETS) batch.addSet(set);
-      for (const { chain } of PLAIN_CHAINS) batch.addChain(chain);
-      for (const { chain, rules } of PLAIN_CHAINS) {
-        for (const expressions of rules) batch.addRule({ ...TABLE, chain: chain.name, expressions });
+      batch.addTable(table, { exclusive: true });
+      for (const set of plainSets) batch.addSet(set);
+      for (const { chain } of plainChains) batch.addChain(chain);
+      for (const { chain, rules } of plainChains) {
+        for (const expressions of rules) batch.addRule({ ...table, chain: chain.name, expressions });
       }
       break;
     case "add-shard":
-      batch.addSet(shardSet(operation.shard));
+      batch.addSet(layout.shardSet(operation.shard));
       break;
     case "delete-elements":
       inChunks(operation.elements, false, (chunk) => {
-        batch.deleteElements({ ...TABLE, name: setName(operation.set) }, chunk);
+        batch.deleteElements({ ...table, name: setName(operation.set) }, chunk);
       });
       break;
     case "add-elements":
       inChunks(operation.elements, true, (chunk) => {
-        batch.addElements({ ...TABLE, name: setName(operation.set) }, chunk);
+        batch.addElements({ ...table, name: setName(operation.set) }, chunk);
       });
       break;
     case "add-chain":
-      batch.addChain({ ...TABLE, name: chainName(operation.mark) });
+      batch.addChain({ ...table, name: chainName(operation.mark) });
       break;
     case "empty-chain":
-      batch.flushChain({ ...TABLE, name: chainName(operation.mark) });
+      batch.flushChain({ ...table, name: chainName(operation.mark) });
       break;
     case "delete-chain":
-      batch.deleteChain({ ...TABLE, name: chainName(operation.mark) });
+      batch.deleteChain({ ...table, name: chainName(operation.mark) });
       break;
     case "add-rule":
       batch.addRule({
-        ...TABLE,
+        ...table,
         chain: chainName(operation.mark),
-        expressions: serviceRule(operation.mark, operation.slots),
+        expressions: layout.serviceRule(operation.mark, operation.slots),
         userdata: comment(operation.id),
       });
       break;
@@ -77,11 +81,15 @@ const scratch: readonly {
   readonly short: Buffer;
   readonly long: Buffer;
   readonly value: Buffer;
+  readonly address6: Buffer;
+  readonly value6: Buffer;
 }[] = Array.from({ length: CHUNK }, () => ({
   element: {},
   short: Buffer.alloc(4),
   long: Buffer.alloc(8),
   value: Buffer.alloc(4),
+  address6: Buffer.alloc(16),
+  value6: Buffer.alloc(16),
 }));
 
 function inChunks(
@@ -98,33 +106,36 @@ function inChunks(
 }
 
 function encode({ key, value }: Element, place: number, withValue: boolean): SetElement {
-  const { element, short, long, value: bytes } = scratch[place]!;
-  element.key = encodeKey(key, short, long);
+  const { element, short, long, address6, value: bytes, value6 } = scratch[place]!;
+  element.key = encodeKey(key, short, long, address6);
   element.value = undefined;
   element.verdict = undefined;
   if (!withValue || value === undefined) return element;
   if (typeof value === "number") element.verdict = { kind: "goto", chain: chainName(value) };
-  else {
-    bytes.writeUInt32BE(parseIpv4(value));
-    element.value = bytes;
-  }
+  else element.value = encodeAddress(value, bytes, value6);
   return element;
 }
 
 /** The inverse stands in kernel-table.ts. */
-function encodeKey(key: string | number, short: Buffer, long: Buffer): Buffer {
+function encodeKey(key: string | number, short: Buffer, long: Buffer, address6: Buffer): Buffer {
   if (typeof key === "number") {
     short.writeUInt32LE(key);
     return short;
   }
-  if (!key.includes("/")) {
-    short.writeUInt32BE(parseIpv4(key));
-    return short;
-  }
+  if (!key.includes("/")) return encodeAddress(key, short, address6);
   const { protocol, port } = portOfKey(key);
   long[0] = PROTOCOL_NUMBERS[protocol];
   long.writeUInt16BE(port, 4);
   return long;
+}
+
+function encodeAddress(address: string, bytes: Buffer, bytes6: Buffer): Buffer {
+  if (address.includes(":")) {
+    bytes6.set(ipToBytes(address));
+    return bytes6;
+  }
+  bytes.writeUInt32BE(parseIpv4(address));
+  return bytes;
 }
 
 /** The id for people who list the table; a long one is cut. */

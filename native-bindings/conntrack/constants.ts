@@ -33,6 +33,9 @@ export const CTA_PROTO_DST_PORT = 3;
 export const CTA_PROTO_ICMP_ID = 4;
 export const CTA_PROTO_ICMP_TYPE = 5;
 export const CTA_PROTO_ICMP_CODE = 6;
+export const CTA_PROTO_ICMPV6_ID = 7;
+export const CTA_PROTO_ICMPV6_TYPE = 8;
+export const CTA_PROTO_ICMPV6_CODE = 9;
 
 export const CTA_PROTOINFO_TCP = 1;
 export const CTA_PROTOINFO_TCP_STATE = 1;
@@ -48,6 +51,7 @@ export const FILTER_PROTO_DST_PORT = 1 << 5;
 
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
+export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_SCTP = 132;
 
 export const IPS_SEEN_REPLY = 1 << 1;

@@ -23,9 +23,13 @@ export interface ConntrackEntry {
   readonly tcpState?: number;
 }
 
-/** Which entries a dump tells. Kernels before 5.8 ignore all but the mark: check again what matters. */
+/**
+ * Which entries a dump tells. Kernels before 5.8 ignore all but the mark: check again what matters. IPv6 addresses are never
+ * given to the kernel, because it then leaves out those that agree (ctnetlink_filter_match_tuple takes the result of a
+ * comparison for its opposite, 5.8 up to this day): {@link agrees} looks at them.
+ */
 export interface ConntrackFilter {
-  /** AF_INET (default) or AF_INET6. */
+  /** AF_INET or AF_INET6; that of the tuples' addresses when absent, AF_INET without any. */
   readonly family?: number;
   readonly original?: Partial<Tuple>;
   readonly reply?: Partial<Tuple>;
@@ -84,15 +88,33 @@ export type ConntrackKey = Pick<ConntrackEntry, "original"> & Partial<Pick<Connt
 
 /** Writes the payload of a CT_GET dump. @throws RangeError */
 export function writeConntrackDump(writer: MessageWriter, filter: ConntrackFilter = {}): void {
-  writeGenericHeader(writer, filter.family ?? AF_INET);
+  writeGenericHeader(writer, filter.family ?? familyOfFilter(filter));
   writeMark(writer, filter.mark);
-  if (!filter.original && !filter.reply) return;
-  if (filter.original) writeTuple(writer, ct.CTA_TUPLE_ORIG, filter.original);
-  if (filter.reply) writeTuple(writer, ct.CTA_TUPLE_REPLY, filter.reply);
+  const [original, reply] = [forKernel(filter.original), forKernel(filter.reply)];
+  if (!original && !reply) return;
+  if (original) writeTuple(writer, ct.CTA_TUPLE_ORIG, original);
+  if (reply) writeTuple(writer, ct.CTA_TUPLE_REPLY, reply);
   const nest = writer.nestBegin(ct.CTA_FILTER);
-  writer.attrU32(ct.CTA_FILTER_ORIG_FLAGS, filterFlags(filter.original ?? {}));
-  writer.attrU32(ct.CTA_FILTER_REPLY_FLAGS, filterFlags(filter.reply ?? {}));
+  writer.attrU32(ct.CTA_FILTER_ORIG_FLAGS, filterFlags(original ?? {}));
+  writer.attrU32(ct.CTA_FILTER_REPLY_FLAGS, filterFlags(reply ?? {}));
   writer.nestEnd(nest);
+}
+
+/** Whether an entry has the IPv6 addresses that the filter names, if any: all else the kernel has sorted out. */
+export function agrees({ original, reply }: ConntrackEntry, filter: ConntrackFilter): boolean {
+  return hasAddresses(original, filter.original) && hasAddresses(reply, filter.reply);
+}
+
+function hasAddresses(tuple: Tuple, wanted: Partial<Tuple> | undefined): boolean {
+  if (!wanted || familyOfTuple(wanted) === AF_INET) return true;
+  const { source = tuple.source, destination = tuple.destination } = wanted;
+  return tuple.source === source && tuple.destination === destination;
+}
+
+function forKernel(tuple: Partial<Tuple> | undefined): Partial<Tuple> | undefined {
+  if (!tuple || familyOfTuple(tuple) === AF_INET) return tuple;
+  const { source: _, destination: __, ...rest } = tuple;
+  return Object.values(rest).some((value) => value !== undefined) ? rest : undefined;
 }
 
 /** Writes the payload of CT_DELETE for every entry with the mark; for every entry at all without one. */
@@ -116,8 +138,12 @@ function writeGenericHeader(writer: MessageWriter, family: number): void {
   writer.u8(family).u8(0).u16be(0);
 }
 
-function familyOfTuple(tuple: Tuple): number {
-  return tuple.source.includes(":") ? AF_INET6 : AF_INET;
+function familyOfTuple(tuple: Partial<Tuple>): number {
+  return (tuple.source ?? tuple.destination)?.includes(":") ? AF_INET6 : AF_INET;
+}
+
+function familyOfFilter({ original, reply }: ConntrackFilter): number {
+  return Math.max(familyOfTuple(original ?? {}), familyOfTuple(reply ?? {}));
 }
 
 function filterFlags(tuple: Partial<Tuple>): number {

@@ -10,6 +10,7 @@ import { MessageWriter } from "../netlink/message-writer.js";
 import { NetlinkSocket } from "../netlink/socket.js";
 import { CT_DELETE, CT_GET, IPPROTO_UDP } from "./constants.js";
 import {
+  agrees,
   type ConntrackEntry,
   type ConntrackFilter,
   type ConntrackKey,
@@ -68,7 +69,8 @@ export class ConntrackSocket implements Disposable {
       writeConntrackDump(writer, filter);
       writer.end();
     });
-    return messages.map((message) => parseConntrackEntry(message.payload));
+    const entries = messages.map((message) => parseConntrackEntry(message.payload));
+    return filter ? entries.filter((entry) => agrees(entry, filter)) : entries;
   }
 
   /** @returns false when there was no such connection */

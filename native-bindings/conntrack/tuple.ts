@@ -6,18 +6,19 @@
  * ```
  */
 import { type FieldTable, ip, readFields, u8, u16be, writeFields } from "../netlink/attribute-fields.js";
-import { parseAttributes } from "../netlink/message-reader.js";
+import { type Attributes, parseAttributes } from "../netlink/message-reader.js";
 import type { MessageWriter } from "../netlink/message-writer.js";
 import * as ct from "./constants.js";
 
 export interface Tuple {
   readonly source: string;
   readonly destination: string;
-  /** IP protocol number: 6 TCP, 17 UDP, 132 SCTP, 1 ICMP. */
+  /** IP protocol number: 6 TCP, 17 UDP, 132 SCTP, 1 ICMP, 58 ICMPv6. */
   readonly protocol: number;
   /** Of TCP, UDP, SCTP and their like. */
   readonly sourcePort?: number;
   readonly destinationPort?: number;
+  /** Of ICMP and ICMPv6. */
   readonly icmpId?: number;
   readonly icmpType?: number;
   readonly icmpCode?: number;
@@ -41,6 +42,12 @@ const TRANSPORT_FIELDS: FieldTable<TransportFields> = {
   icmpType: [ct.CTA_PROTO_ICMP_TYPE, u8],
   icmpCode: [ct.CTA_PROTO_ICMP_CODE, u8],
 };
+const ICMPV6_FIELDS: FieldTable<TransportFields> = {
+  ...TRANSPORT_FIELDS,
+  icmpId: [ct.CTA_PROTO_ICMPV6_ID, u16be],
+  icmpType: [ct.CTA_PROTO_ICMPV6_TYPE, u8],
+  icmpCode: [ct.CTA_PROTO_ICMPV6_CODE, u8],
+};
 
 /** Writes what is present: a whole tuple names a connection, a part of one filters. @throws RangeError */
 export function writeTuple(writer: MessageWriter, type: number, tuple: Partial<Tuple>): void {
@@ -53,7 +60,7 @@ export function writeTuple(writer: MessageWriter, type: number, tuple: Partial<T
   }
   if (tuple.protocol !== undefined) {
     const transport = writer.nestBegin(ct.CTA_TUPLE_PROTO);
-    writeFields(writer, TRANSPORT_FIELDS, tuple);
+    writeFields(writer, tuple.protocol === ct.IPPROTO_ICMPV6 ? ICMPV6_FIELDS : TRANSPORT_FIELDS, tuple);
     writer.nestEnd(transport);
   }
   writer.nestEnd(nest);
@@ -70,8 +77,12 @@ export function parseTuple(payload: Buffer): Tuple {
     destination: "",
     protocol: 0,
     ...readFields(addresses, addresses.has(ct.CTA_IP_V6_SRC) ? IPV6_FIELDS : IPV4_FIELDS),
-    ...(transport ? readFields(parseAttributes(transport), TRANSPORT_FIELDS) : {}),
+    ...(transport ? parseTransport(parseAttributes(transport)) : {}),
   };
+}
+
+function parseTransport(attributes: Attributes): TransportFields {
+  return readFields(attributes, attributes.has(ct.CTA_PROTO_ICMPV6_ID) ? ICMPV6_FIELDS : TRANSPORT_FIELDS);
 }
 
 /** "udp 10.0.0.2:40000 → 10.0.9.1:53" */
@@ -81,4 +92,10 @@ export function describeTuple(tuple: Tuple): string {
   return `${protocol} ${end(tuple.source, tuple.sourcePort)} → ${end(tuple.destination, tuple.destinationPort)}`;
 }
 
-const PROTOCOL_NAMES: Readonly<Record<number, string>> = { 1: "icmp", 6: "tcp", 17: "udp", 132: "sctp" };
+const PROTOCOL_NAMES: Readonly<Record<number, string>> = {
+  1: "icmp",
+  6: "tcp",
+  17: "udp",
+  58: "icmpv6",
+  132: "sctp",
+};

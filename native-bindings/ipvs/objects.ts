@@ -81,20 +81,20 @@ export interface IpvsTimeouts {
 export const PLAIN_TUNNEL: IpvsTunnel = { type: "ipip", port: 0, flags: 0 };
 
 /** A service by mark with no persistence. */
-export function markService(mark: number, scheduler: string): IpvsService {
+export function markService(mark: number, scheduler: string, family: IpvsFamily = "ipv4"): IpvsService {
   return {
-    key: { family: "ipv4", mark },
+    key: { family, mark },
     scheduler,
     flags: 0,
     persistenceTimeoutS: 0,
-    persistencePrefixBits: 32,
+    persistencePrefixBits: family === "ipv6" ? 128 : 32,
   };
 }
 
-/** An IPv4 destination of a service by mark, reached by address translation. */
+/** A destination of a service by mark, reached by address translation: of its address's family, as the service must be. */
 export function masqueradedDestination(address: string, weight: number): IpvsDestination {
   return {
-    family: "ipv4",
+    family: address.includes(":") ? "ipv6" : "ipv4",
     address,
     port: 0,
     forwarding: "masquerade",
@@ -105,8 +105,13 @@ export function masqueradedDestination(address: string, weight: number): IpvsDes
   };
 }
 
-/** In words, for error texts: `fwmark 256`, `tcp 10.0.0.9:80`. */
+/** In words, for error texts: `fwmark 256`, `fwmark 256 of ipv6`, `tcp 10.0.0.9:80`. */
 export function describeServiceKey(key: IpvsServiceKey): string {
-  if ("mark" in key) return `fwmark ${key.mark}`;
-  return `${key.protocol} ${key.family === "ipv6" ? `[${key.address}]` : key.address}:${key.port}`;
+  if ("mark" in key) return `fwmark ${key.mark}${key.family === "ipv6" ? " of ipv6" : ""}`;
+  return `${key.protocol} ${describeEnd(key.address, key.port)}`;
+}
+
+/** `10.0.0.9:80`, `[fd00::9]:80`. */
+export function describeEnd(address: string, port: number): string {
+  return address.includes(":") ? `[${address}]:${port}` : `${address}:${port}`;
 }

@@ -18,6 +18,7 @@ import {
 } from "./constants.js";
 import { parseDestination, writeDestination } from "./destination-codec.js";
 import {
+  describeEnd,
   describeServiceKey,
   type IpvsDestination,
   type IpvsDestinationReport,
@@ -125,7 +126,7 @@ export function describeOperation(operation: IpvsOperation): string {
   const [verb = ""] = operation.kind.split("-");
   if ("destination" in operation) {
     const { address, port, weight } = operation.destination;
-    return `${verb} destination ${address}:${port} weight ${weight} of IPVS service ${describeServiceKey(operation.key)}`;
+    return `${verb} destination ${describeEnd(address, port)} weight ${weight} of IPVS service ${describeServiceKey(operation.key)}`;
   }
   const key = "service" in operation ? operation.service.key : operation.key;
   return `${verb} IPVS service ${describeServiceKey(key)}`;

@@ -67,6 +67,7 @@ export const ICMPV6_PORT_UNREACH = 4;
 export const IPPROTO_ICMP = 1;
 export const IPPROTO_TCP = 6;
 export const IPPROTO_UDP = 17;
+export const IPPROTO_ICMPV6 = 58;
 export const IPPROTO_SCTP = 132;
 
 /** Hook priorities of linux/netfilter_ipv4.h. */

@@ -56,7 +56,7 @@ hostname bed
 ip link set lo up
 for module in veth bridge br_netfilter vxlan tun ip_vs ip_vs_rr ip_vs_wrr nf_conntrack nf_conntrack_netlink \
   iptable_mangle iptable_nat iptable_filter xt_mark xt_connmark xt_conntrack xt_multiport xt_addrtype xt_comment xt_MASQUERADE \
-  ipt_REJECT esp4 xfrm_user sctp; do
+  ipt_REJECT ip6table_mangle ip6table_filter ip6t_REJECT esp4 xfrm_user sctp; do
   modprobe "$module" || echo "bed: module $module cannot be loaded"
 done
 sysctl -qw net.bridge.bridge-nf-call-iptables=0 net.ipv4.ip_forward=1

@@ -1,17 +1,15 @@
 /** The order of what an apply does, for both drivers. */
 import test from "ava";
 import { flowRulesOfChanges } from "../../ipvs/flows.js";
+import { ruleChanges } from "../../ipvs/fwmark/family-rules.js";
 import { planIpvs } from "../../ipvs/fwmark/ipvs-plan.js";
 import { wantedIpvs } from "../../ipvs/fwmark/ipvs-state.js";
-import { changeInput } from "../../ipvs/fwmark/restore-plan.js";
 import { countWrites as countFwmark, orderedSteps as fwmarkSteps } from "../../ipvs/fwmark/steps.js";
 import type { VirtualService } from "../../ipvs/load-balancer.js";
+import { planChange } from "../../ipvs/nftables/family-tables.js";
 import { countWrites, orderedSteps } from "../../ipvs/nftables/steps.js";
-import { planTable } from "../../ipvs/nftables/table-plan.js";
-import { wantedTable } from "../../ipvs/nftables/table-state.js";
 import { serviceChanges } from "../../ipvs/service-changes.js";
 import { planRoutes, wantedRoutes } from "../../ipvs/virtual-routes.js";
-import { wantedWays } from "../../ipvs/ways.js";
 import { A, B, web } from "./services.js";
 
 type List = readonly VirtualService[];
@@ -20,14 +18,14 @@ const flows = (before: List, after: List) => flowRulesOfChanges(serviceChanges(b
 const nftables = (before: List, after: List) =>
   orderedSteps(
     routes(before, after),
-    planTable(wantedTable(before), wantedTable(after), new Set()),
+    planChange(serviceChanges(before, after), { services: before, shards: { ip: new Set(), ip6: new Set() } }, after),
     flows(before, after),
   );
 const ipvs = (before: List, after: List) =>
   fwmarkSteps(
     routes(before, after),
     planIpvs(wantedIpvs(before), wantedIpvs(after)),
-    changeInput(wantedWays(before), wantedWays(after)),
+    ruleChanges(serviceChanges(before, after), before, after),
     flows(before, after),
   );
 
@@ -36,42 +34,42 @@ const tables = [
     title: "a service comes: the virtual address last",
     before: [],
     after: [web(300, { [A]: 1 })],
-    nftables: ["commit-table", "end-flows", "write-routes"],
+    nftables: ["commit-tables", "end-flows", "write-routes"],
     ipvs: ["build-ipvs", "restore-rules", "end-flows", "write-routes"],
   },
   {
     title: "a service goes: the virtual address first, its backends last",
     before: [web(300, { [A]: 1 })],
     after: [],
-    nftables: ["remove-routes", "commit-table", "end-flows"],
+    nftables: ["remove-routes", "commit-tables", "end-flows"],
     ipvs: ["remove-routes", "restore-rules", "remove-ipvs", "end-flows"],
   },
   {
     title: "one goes, another comes",
     before: [web(300, { [A]: 1 })],
     after: [web(301, { [A]: 1 })],
-    nftables: ["remove-routes", "commit-table", "end-flows", "write-routes"],
+    nftables: ["remove-routes", "commit-tables", "end-flows", "write-routes"],
     ipvs: ["remove-routes", "build-ipvs", "restore-rules", "remove-ipvs", "end-flows", "write-routes"],
   },
   {
     title: "a backend is replaced: the new one before the old one goes",
     before: [web(300, { [A]: 1 })],
     after: [web(300, { [B]: 1 })],
-    nftables: ["commit-table", "end-flows"],
+    nftables: ["commit-tables", "end-flows"],
     ipvs: ["build-ipvs", "remove-ipvs", "end-flows"],
   },
   {
     title: "a backend drains: no connection ends",
     before: [web(300, { [A]: 1, [B]: 1 })],
     after: [web(300, { [A]: 0, [B]: 1 })],
-    nftables: ["commit-table"],
+    nftables: ["commit-tables"],
     ipvs: ["build-ipvs"],
   },
   {
     title: "the last backend drains: nothing leads there any more",
     before: [web(300, { [A]: 1 })],
     after: [web(300, { [A]: 0 })],
-    nftables: ["commit-table"],
+    nftables: ["commit-tables"],
     ipvs: ["build-ipvs", "restore-rules"],
   },
   { title: "nothing", before: [web(300, { [A]: 1 })], after: [web(300, { [A]: 1 })], nftables: [], ipvs: [] },

@@ -3,6 +3,7 @@ import type { Socket as UdpSocket } from "node:dgram";
 import { once } from "node:events";
 import type { Socket } from "node:net";
 import { connectTcp, openUdpSocket } from "../../../netns/index.js";
+import { anyAddress } from "./servers.js";
 import type { TestHost } from "./test-network.js";
 
 /** Long enough for a kernel that runs as a process, twenty times slower than the machine. */
@@ -99,7 +100,7 @@ export class UdpCaller {
   private constructor(readonly socket: UdpSocket) {}
 
   static async open(from: TestHost, address: string, port: number): Promise<UdpCaller> {
-    const socket = await openUdpSocket(from.namespace, { address: "0.0.0.0", port: 0 });
+    const socket = await openUdpSocket(from.namespace, { address: anyAddress(address), port: 0 });
     const connected = once(socket, "connect");
     socket.connect(port, address);
     await connected;

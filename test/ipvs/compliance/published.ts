@@ -2,10 +2,12 @@
 import type { ExecutionContext } from "ava";
 import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import { inNamespace, writeSysctl } from "../../../netns/index.js";
+import { CASTS } from "./cast.js";
 import { ask, Conversation, codeOf, outcome, spread, UdpCaller } from "./clients.js";
-import { type Declare, type DriverUnderTest, service } from "./driver.js";
+import type { Declare, DriverUnderTest } from "./driver.js";
 import { type TestHost, TestNetwork } from "./test-network.js";
 
+const { service } = CASTS.ip;
 const INGRESS = "10.77.0.2";
 const WEB = ["10.77.0.11", "10.77.0.12"] as const;
 const OUTSIDE = "10.88.0.9";

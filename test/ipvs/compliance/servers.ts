@@ -8,13 +8,14 @@ export interface Server {
 
 interface Place {
   readonly name: string;
+  readonly address: string;
   readonly namespace: Namespace;
 }
 
 /** Greets with one line, then answers every line with `NAME: LINE`. */
-export async function serveTcp({ name, namespace }: Place, port: number): Promise<Server> {
+export async function serveTcp({ name, address, namespace }: Place, port: number): Promise<Server> {
   const connections = new Set<Socket>();
-  const server = await listenTcp(namespace, { address: "0.0.0.0", port }, (connection) => {
+  const server = await listenTcp(namespace, { address: anyAddress(address), port }, (connection) => {
     connections.add(connection);
     connection.setNoDelay(true);
     connection.on("close", () => connections.delete(connection));
@@ -34,10 +35,15 @@ export async function serveTcp({ name, namespace }: Place, port: number): Promis
 }
 
 /** Answers every datagram with one. */
-export async function serveUdp({ name, namespace }: Place, port: number): Promise<Server> {
-  const socket = await openUdpSocket(namespace, { address: "0.0.0.0", port });
+export async function serveUdp({ name, address: own, namespace }: Place, port: number): Promise<Server> {
+  const socket = await openUdpSocket(namespace, { address: anyAddress(own), port });
   socket.on("message", (_, { address, port: from }) => socket.send(`${name} ${address}`, from, address));
   // An answer to a client that is gone comes back as ECONNREFUSED.
   socket.on("error", () => undefined);
   return { close: () => new Promise((resolve) => socket.close(() => resolve())) };
+}
+
+/** What a socket of the address's family binds to. */
+export function anyAddress(address: string): string {
+  return address.includes(":") ? "::" : "0.0.0.0";
 }

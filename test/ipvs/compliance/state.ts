@@ -3,32 +3,30 @@ import type { ExecutionContext } from "ava";
 import fc from "fast-check";
 import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import { inNamespace } from "../../../netns/index.js";
+import { CASTS, type Cast } from "./cast.js";
 import { outcome, spread } from "./clients.js";
-import { CLIENT, type Declare, type DriverUnderTest, drifted, service, TAMPERED } from "./driver.js";
+import { type Declare, type DriverUnderTest, drifted, TAMPERED } from "./driver.js";
 import { TestNetwork } from "./test-network.js";
-import { openShop, WEB } from "./traffic.js";
+import { openShop } from "./traffic.js";
 
-const PUBLISHED = [{ protocol: "tcp", port: TAMPERED.port }] as const;
-
-export function stateTests(declare: Declare, driver: DriverUnderTest): void {
+export function stateTests(declare: Declare, driver: DriverUnderTest, cast: Cast): void {
+  const { service, virtual, WEB, VIP, OTHER_VIP, CLIENT, PUBLISHED } = cast;
+  const { mark, otherMark } = TAMPERED;
   const check = (
     title: string,
     run: (t: ExecutionContext, kernel: { inside<T>(work: () => T): T }) => void | Promise<void>,
   ) =>
-    declare(`${title}`, async (t) => {
+    declare(title, async (t) => {
       await using network = new TestNetwork();
-      const { namespace } = network.host("box", `${CLIENT}/24`);
+      const { namespace } = network.host("box", `${CLIENT}/${cast.prefixLength}`);
       await run(t, { inside: (work) => inNamespace(namespace, work) });
     });
 
   check("applying again writes nothing, nor does another driver that finds the state in place", (t, { inside }) => {
     const wanted = [
       service(WEB, { published: PUBLISHED }),
-      service([], { id: "empty/shop", mark: 301, virtual: { address: "10.99.0.2", sourceAddress: CLIENT } }),
-      service(
-        { [WEB[0]]: 0 },
-        { id: "drained/shop", mark: 302, virtual: { address: "10.99.0.3", sourceAddress: CLIENT } },
-      ),
+      service([], { id: "empty/shop", mark: 301, virtual: virtual(2) }),
+      service({ [WEB[0]]: 0 }, { id: "drained/shop", mark: 302, virtual: virtual(3) }),
     ];
     const balancer = driver.create();
     t.true(inside(() => balancer.apply(wanted)).changed > 0);
@@ -40,12 +38,16 @@ export function stateTests(declare: Declare, driver: DriverUnderTest): void {
     t.is(inside(() => next.apply(wanted)).changed, 0);
   });
 
-  for (const [title, tamper] of Object.entries(driver.tampering)) {
+  for (const [title, tamper] of Object.entries(driver.tampering[cast.family])) {
     declare(`heals after: ${title}`, async (t) => {
-      await using shop = await openShop(driver);
+      await using shop = await openShop(driver, cast);
       const wanted = [
-        service(WEB, { published: PUBLISHED }),
-        service([WEB[0]], { id: "other/shop", mark: 301, virtual: { address: "10.99.0.2", sourceAddress: CLIENT } }),
+        service(WEB, { mark, published: PUBLISHED }),
+        service([WEB[0]], {
+          id: "other/shop",
+          mark: otherMark,
+          virtual: { address: OTHER_VIP, sourceAddress: CLIENT },
+        }),
       ];
       shop.apply(...wanted);
       shop.client.inside(tamper);
@@ -53,8 +55,8 @@ export function stateTests(declare: Declare, driver: DriverUnderTest): void {
       t.true(shop.apply(...wanted) > 0);
       t.deepEqual(drifted(shop.client.inside(() => shop.balancer.observe(wanted))), []);
       t.is(shop.apply(...wanted), 0);
-      t.deepEqual(await spread(shop.client, TAMPERED.address, 80, 6), { "web-1": 2, "web-2": 2, "web-3": 2 });
-      t.is(await outcome(shop.client, "10.99.0.2", 80), "web-1");
+      t.deepEqual(await spread(shop.client, VIP, 80, 6), { "web-1": 2, "web-2": 2, "web-3": 2 });
+      t.is(await outcome(shop.client, OTHER_VIP, 80), "web-1");
     });
   }
 
@@ -64,7 +66,7 @@ export function stateTests(declare: Declare, driver: DriverUnderTest): void {
       service(WEB, { id: "old/shop", mark: 305, virtual: virtual(5), published: PUBLISHED }),
     ];
     const after = [
-      service({ [WEB[0]]: 0, [WEB[1]]: 1, "10.77.0.14": 1 }),
+      service({ [WEB[0]]: 0, [WEB[1]]: 1, [cast.web(14)]: 1 }),
       service(WEB, { id: "new/shop", mark: 306, virtual: virtual(6) }),
     ];
     inside(() => driver.create().apply(before));
@@ -78,7 +80,7 @@ export function stateTests(declare: Declare, driver: DriverUnderTest): void {
 
   check("any sequence of changes leaves what a fresh start would", async (t, { inside }) => {
     fc.assert(
-      fc.property(fc.array(wantedList, { minLength: 2, maxLength: 6 }), (lists) => {
+      fc.property(fc.array(wantedLists(cast), { minLength: 2, maxLength: 6 }), (lists) => {
         const balancer = driver.create();
         for (const wanted of lists) {
           inside(() => balancer.apply(wanted));
@@ -130,19 +132,22 @@ export function stateTests(declare: Declare, driver: DriverUnderTest): void {
   check("wanted services that contradict each other are refused, and nothing is written", (t, { inside }) => {
     const before = inside(() => driver.dump());
     const balancer = driver.create();
-    const bad: Readonly<Record<string, readonly VirtualService[]>> = {
-      "duplicate-id": [service(WEB), service(WEB, { mark: 301, virtual: virtual(2) })],
-      "duplicate-mark": [service(WEB), service(WEB, { id: "b", virtual: virtual(2) })],
-      "duplicate-virtual-address": [service(WEB), service(WEB, { id: "b", mark: 301 })],
+    const badPorts = {
       "duplicate-published-port": [
         service(WEB, { published: PUBLISHED }),
         service(WEB, { id: "b", mark: 301, virtual: virtual(2), published: PUBLISHED }),
       ],
+      "bad-port": [service(WEB, { published: [{ protocol: "tcp", port: 0 }] })],
+    } as const;
+    const bad: Readonly<Record<string, readonly VirtualService[]>> = {
+      "duplicate-id": [service(WEB), service(WEB, { mark: 301, virtual: virtual(2) })],
+      "duplicate-mark": [service(WEB), service(WEB, { id: "b", virtual: virtual(2) })],
+      "duplicate-virtual-address": [service(WEB), service(WEB, { id: "b", mark: 301 })],
       "duplicate-destination": [service([WEB[0], WEB[0]])],
       "mark-out-of-range": [service(WEB, { mark: 255 })],
       "bad-address": [service(["10.77.0"])],
       "bad-weight": [service({ [WEB[0]]: 65536 })],
-      "bad-port": [service(WEB, { published: [{ protocol: "tcp", port: 0 }] })],
+      ...(cast.family === "ip" ? badPorts : { "published-ipv6": [service(WEB, { published: CASTS.ip.PUBLISHED })] }),
     };
     for (const [code, wanted] of Object.entries(bad)) {
       const error = t.throws(() => inside(() => balancer.apply(wanted)), { name: "WantedServiceError" });
@@ -155,7 +160,7 @@ export function stateTests(declare: Declare, driver: DriverUnderTest): void {
   });
 
   declare(`${driver.many} services of three backends: the first and the last answer, one changes`, async (t) => {
-    await using shop = await openShop(driver);
+    await using shop = await openShop(driver, cast);
     const wanted = Array.from({ length: driver.many }, (_, index) =>
       service(WEB, { id: `s${index}/shop`, mark: 256 + index, virtual: virtual(index) }),
     );
@@ -172,30 +177,33 @@ export function stateTests(declare: Declare, driver: DriverUnderTest): void {
   });
 }
 
-function virtual(index: number) {
-  return { address: `10.${100 + (index >> 16)}.${(index >> 8) & 255}.${index & 255}`, sourceAddress: CLIENT };
-}
-
 /** What a driver finds extra in the namespace now. */
 function leftBehind(balancer: LoadBalancer): number {
   return balancer.observe([]).filter(({ state }) => state !== "present").length;
 }
 
-const address = fc.integer({ min: 11, max: 16 }).map((last) => `10.77.0.${last}`);
-const oneService = (index: number): fc.Arbitrary<VirtualService> =>
-  fc.record({
-    id: fc.constant(`s${index}/shop`),
-    mark: fc.constantFrom(300 + index, 364 + index),
-    virtual: fc.option(fc.constant(virtual(index)), { nil: undefined }),
-    published: fc.subarray([
-      { protocol: "tcp" as const, port: 8000 + index },
-      { protocol: "udp" as const, port: 5000 + index },
-    ]),
-    destinations: fc.uniqueArray(fc.record({ address, weight: fc.constantFrom(0, 1, 1, 2) }), {
-      maxLength: 4,
-      selector: (destination) => destination.address,
-    }),
-  });
-const wantedList = fc
-  .tuple(oneService(0), oneService(1), oneService(2), oneService(3))
-  .chain((services) => fc.shuffledSubarray(services));
+/** Up to four services that may share marks and ports from one list to the next. */
+function wantedLists({ family, web, virtual, PUBLISHED }: Cast): fc.Arbitrary<readonly VirtualService[]> {
+  const address = fc.integer({ min: 11, max: 16 }).map(web);
+  const oneService = (index: number): fc.Arbitrary<VirtualService> =>
+    fc.record({
+      id: fc.constant(`s${index}/shop`),
+      mark: fc.constantFrom(300 + index, 364 + index),
+      virtual:
+        family === "ip" ? fc.option(fc.constant(virtual(index)), { nil: undefined }) : fc.constant(virtual(index)),
+      published:
+        PUBLISHED.length === 0
+          ? fc.constant([])
+          : fc.subarray([
+              { protocol: "tcp" as const, port: 8000 + index },
+              { protocol: "udp" as const, port: 5000 + index },
+            ]),
+      destinations: fc.uniqueArray(fc.record({ address, weight: fc.constantFrom(0, 1, 1, 2) }), {
+        maxLength: 4,
+        selector: (destination) => destination.address,
+      }),
+    });
+  return fc
+    .tuple(oneService(0), oneService(1), oneService(2), oneService(3))
+    .chain((services) => fc.shuffledSubarray(services));
+}

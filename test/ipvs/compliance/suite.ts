@@ -1,5 +1,6 @@
 /** The compliance suite of the load-balancer interface, for any driver. */
 import type { kernelTest as KernelTest } from "../../kernel/kernel-test.js";
+import { CASTS } from "./cast.js";
 import type { Declare, DriverUnderTest } from "./driver.js";
 import { publishedTests } from "./published.js";
 import { stateTests } from "./state.js";
@@ -8,8 +9,11 @@ import { trafficTests } from "./traffic.js";
 /** @param kernelTest imported by the test file itself, by which the test bed knows that it runs on every kernel */
 export function complianceSuite(kernelTest: typeof KernelTest, driver: DriverUnderTest): void {
   // One after the other: each has its own namespaces, but the machine's two cores are shared.
-  const declare: Declare = (title, run) => kernelTest.serial(`${driver.name}: ${title}`, { needs: driver.needs }, run);
-  trafficTests(declare, driver);
-  publishedTests(declare, driver);
-  stateTests(declare, driver);
+  for (const cast of Object.values(CASTS)) {
+    const declare: Declare = (title, run) =>
+      kernelTest.serial(`${driver.name}: ${cast.title}${title}`, { needs: driver.needs[cast.family] }, run);
+    trafficTests(declare, driver, cast);
+    if (cast.family === "ip") publishedTests(declare, driver);
+    stateTests(declare, driver, cast);
+  }
 }

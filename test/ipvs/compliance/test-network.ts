@@ -1,6 +1,7 @@
 /** Hosts as network namespaces on one bridge, with servers that say who they are and whom they saw. */
 import { rmSync } from "node:fs";
 import { closePending } from "../../../ipvs/deferred-close.js";
+import * as rt from "../../../native-bindings/route/constants.js";
 import {
   addAddress,
   addLink,
@@ -65,7 +66,7 @@ export class TestNetwork implements AsyncDisposable {
     });
   }
 
-  /** A namespace with `eth0` on the bridge. @param addressPrefix "10.77.0.5/24" */
+  /** A namespace with `eth0` on the bridge. @param addressPrefix "10.77.0.5/24", "fd00:77::5/64" */
   host(name: string, addressPrefix: string, routes: Readonly<Record<string, string>> = {}): TestHost {
     const [address = "", length] = addressPrefix.split("/");
     const namespace = createNamespace(`${this.#prefix}-${name}`);
@@ -76,17 +77,19 @@ export class TestNetwork implements AsyncDisposable {
       const peer = { name: "eth0", namespaceFd: namespace.fd };
       socket.execute(addLink({ kind: "veth", name: port, master: socket.linkIndex("br0"), up: true, peer }));
     });
+    // Link-local addresses and their duplicate detection would only add packets.
+    if (!address.includes(":")) writeSysctl(namespace, "net/ipv6/conf/all/disable_ipv6", 1);
+    else writeSysctl(namespace, "net/ipv6/conf/eth0/addr_gen_mode", 1);
     host.inside(() => {
       using socket = RouteSocket.open();
       const linkIndex = socket.linkIndex("eth0");
-      socket.execute(addAddress({ linkIndex, address, prefixLength: Number(length) }));
+      const flags = address.includes(":") ? { flags: rt.IFA_F_NODAD } : {};
+      socket.execute(addAddress({ linkIndex, address, prefixLength: Number(length), ...flags }));
       socket.execute(setLink({ index: linkIndex }, { up: true }));
       for (const [destination, gateway] of Object.entries(routes)) {
         socket.execute(addRoute({ destination, gateway, linkIndex }));
       }
     });
-    // Duplicate detection of IPv6 would only delay and add packets.
-    writeSysctl(namespace, "net/ipv6/conf/all/disable_ipv6", 1);
     return host;
   }
 

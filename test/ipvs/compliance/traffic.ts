@@ -3,8 +3,9 @@ import type { ExecutionContext } from "ava";
 import { execa } from "execa";
 import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.js";
 import { namespaceArguments } from "../../../netns/index.js";
+import type { Cast } from "./cast.js";
 import { ask, Conversation, codeOf, outcome, spread, UdpCaller, until } from "./clients.js";
-import { CLIENT, type Declare, type DriverUnderTest, drifted, service, VIP } from "./driver.js";
+import { type Declare, type DriverUnderTest, drifted } from "./driver.js";
 import { type TestHost, TestNetwork } from "./test-network.js";
 
 export interface Shop extends AsyncDisposable {
@@ -16,18 +17,13 @@ export interface Shop extends AsyncDisposable {
   apply(...wanted: readonly VirtualService[]): number;
 }
 
-export const WEB = ["10.77.0.11", "10.77.0.12", "10.77.0.13"] as const;
-
-/** On the wire, but no host has it. */
-const NOBODY = "10.77.0.99";
-
 /** A client with a driver, and three web servers on TCP and UDP port 80. */
-export async function openShop(driver: DriverUnderTest): Promise<Shop> {
+export async function openShop(driver: DriverUnderTest, { CLIENT, WEB, prefixLength }: Cast): Promise<Shop> {
   const network = new TestNetwork();
-  const client = network.host("client", `${CLIENT}/24`);
+  const client = network.host("client", `${CLIENT}/${prefixLength}`);
   const webs = await Promise.all(
     WEB.map(async (address, index) => {
-      const web = await network.host(`web-${index + 1}`, `${address}/24`).serveTcp(80);
+      const web = await network.host(`web-${index + 1}`, `${address}/${prefixLength}`).serveTcp(80);
       return web.serveUdp(80);
     }),
   );
@@ -42,10 +38,11 @@ export async function openShop(driver: DriverUnderTest): Promise<Shop> {
   };
 }
 
-export function trafficTests(declare: Declare, driver: DriverUnderTest): void {
+export function trafficTests(declare: Declare, driver: DriverUnderTest, cast: Cast): void {
+  const { service, WEB, VIP, CLIENT, NOBODY, STRANGER, NEAR_VIPS } = cast;
   const check = (title: string, run: (t: ExecutionContext, shop: Shop) => Promise<void>) =>
-    declare(`${title}`, async (t) => {
-      await using shop = await openShop(driver);
+    declare(title, async (t) => {
+      await using shop = await openShop(driver, cast);
       await run(t, shop);
     });
 
@@ -72,15 +69,15 @@ export function trafficTests(declare: Declare, driver: DriverUnderTest): void {
   });
 
   check("a virtual address within the client's own subnet", async (t, shop) => {
-    const virtual = { address: "10.77.0.200", sourceAddress: CLIENT };
-    shop.apply(service(WEB, { virtual }));
-    t.deepEqual(await spread(shop.client, "10.77.0.200", 80, 9), { "web-1": 3, "web-2": 3, "web-3": 3 });
+    const [address] = NEAR_VIPS;
+    shop.apply(service(WEB, { virtual: { address, sourceAddress: CLIENT } }));
+    t.deepEqual(await spread(shop.client, address, 80, 9), { "web-1": 3, "web-2": 3, "web-3": 3 });
   });
 
   check(
     "ping of the virtual address is answered by the namespace itself, whatever its backends do",
     async (t, shop) => {
-      const ping = () => execa("nsenter", pingArguments(shop.client), { reject: false });
+      const ping = () => execa("nsenter", pingArguments(shop.client, VIP), { reject: false });
       for (const backends of [WEB, [NOBODY], []]) {
         shop.apply(service(backends));
         t.is((await ping()).exitCode, 0);
@@ -156,7 +153,7 @@ export function trafficTests(declare: Declare, driver: DriverUnderTest): void {
       service(backends, {
         id: `s${index}/shop`,
         mark: 300 + index,
-        virtual: { address: `10.99.0.${index + 1}`, sourceAddress: CLIENT },
+        virtual: cast.virtual(index),
       }),
     );
     shop.apply(...wanted);
@@ -179,18 +176,23 @@ export function trafficTests(declare: Declare, driver: DriverUnderTest): void {
     t.deepEqual(drifted(shop.client.inside(() => shop.balancer.observe(wanted))), []);
   });
 
-  check("what comes from outside for a virtual address is refused, and nobody answers ARP for it", async (t, shop) => {
-    await shop.client.serveTcp(80);
-    const inSubnet = "10.77.0.201";
-    shop.apply(
-      service(WEB),
-      service(WEB, { id: "b/shop", mark: 301, virtual: { address: inSubnet, sourceAddress: CLIENT } }),
-    );
-    const stranger = shop.network.host("stranger", "10.77.0.66/24", { [`${VIP}/32`]: CLIENT });
-    t.is(await outcome(stranger, VIP, 80), "ECONNREFUSED");
-    t.is(await outcome(stranger, inSubnet, 80), "EHOSTUNREACH");
-    t.is(await outcome(stranger, CLIENT, 80), "client");
-  });
+  check(
+    "what comes from outside for a virtual address is refused, and nobody answers for it on the wire",
+    async (t, shop) => {
+      await shop.client.serveTcp(80);
+      const [, inSubnet] = NEAR_VIPS;
+      shop.apply(
+        service(WEB),
+        service(WEB, { id: "b/shop", mark: 301, virtual: { address: inSubnet, sourceAddress: CLIENT } }),
+      );
+      const stranger = shop.network.host("stranger", `${STRANGER}/${cast.prefixLength}`, {
+        [`${VIP}/${hostBits(VIP)}`]: CLIENT,
+      });
+      t.is(await outcome(stranger, VIP, 80), "ECONNREFUSED");
+      t.is(await outcome(stranger, inSubnet, 80), "EHOSTUNREACH");
+      t.is(await outcome(stranger, CLIENT, 80), "client");
+    },
+  );
 
   check("connections are counted by destination", async (t, shop) => {
     const wanted = service([WEB[0]]);
@@ -207,6 +209,10 @@ export function trafficTests(declare: Declare, driver: DriverUnderTest): void {
   });
 }
 
-function pingArguments(host: TestHost): string[] {
-  return namespaceArguments(host.namespace.name, "busybox", ["ping", "-c", "1", "-W", "5", VIP]);
+function pingArguments(host: TestHost, address: string): string[] {
+  return namespaceArguments(host.namespace.name, "busybox", ["ping", "-c", "1", "-W", "5", address]);
+}
+
+function hostBits(address: string): number {
+  return address.includes(":") ? 128 : 32;
 }

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { NftablesLoadBalancer } from "../../../ipvs/nftables/driver.js";
 import { kernelTest } from "../../kernel/kernel-test.js";
+import { CASTS, type Cast } from "../compliance/cast.js";
 import { TAMPERED } from "../compliance/driver.js";
 import { complianceSuite } from "../compliance/suite.js";
 
@@ -12,59 +13,77 @@ const chain = `service-${TAMPERED.mark}`;
 
 complianceSuite(kernelTest, {
   name: "nftables",
-  needs: ["nftables", "bridge"],
+  needs: { ip: ["nftables", "bridge"], ip6: ["nftables", "nftables-ipv6", "bridge"] },
   endsUnpublished: true,
   sequences: 40,
   many: 5000,
   create: () => new NftablesLoadBalancer({ balancesIpv6: true }),
   addForeign() {
-    nft("add", "table", "ip", "theirs");
-    nft("add", "chain", "ip", "theirs", "input", "{ type filter hook input priority 0; }");
-    nft("add", "rule", "ip", "theirs", "input", "counter");
+    for (const family of ["ip", "ip6"]) {
+      nft("add", "table", family, "theirs");
+      nft("add", "chain", family, "theirs", "input", "{ type filter hook input priority 0; }");
+      nft("add", "rule", family, "theirs", "input", "counter");
+    }
     ip("route", "add", "local", "10.98.0.1", "dev", "lo", "table", "local");
+    writeFileSync("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "0");
+    ip("-6", "route", "add", "local", "fd00:98::1", "dev", "lo", "table", "local");
   },
-  dump: () => nft("-s", "list", "ruleset") + ip("route", "show", "table", "local"),
+  dump: () => nft("-s", "list", "ruleset") + ip("route", "show", "table", "local") + ownRoutes6(),
   tampering: {
-    "interfaces answer for every address": () => writeFileSync("/proc/sys/net/ipv4/conf/all/arp_ignore", "0"),
-    "the ruleset was flushed": () => nft("flush", "ruleset"),
-    "the table's rules were flushed": () => nft("flush", "table", "ip", "tswarm-lb"),
-    "a route was deleted": () => ip("route", "del", "local", TAMPERED.address, "table", "local"),
-    "a route leads from another source": () =>
-      ip(
-        "route",
-        "replace",
-        "local",
-        TAMPERED.address,
-        "dev",
-        "lo",
-        "table",
-        "local",
-        "proto",
-        "84",
-        "src",
-        "127.0.0.1",
-      ),
-    "a virtual address was taken out": () =>
-      nft("delete", "element", "ip", "tswarm-lb", "virtual-services", `{ ${TAMPERED.address} }`),
-    "a virtual address is no longer guarded": () =>
-      nft("delete", "element", "ip", "tswarm-lb", "virtual-addresses", `{ ${TAMPERED.address} }`),
-    "a published port was taken out": () =>
-      nft("delete", "element", "ip", "tswarm-lb", "published-services", `{ tcp . ${TAMPERED.port} }`),
-    "a virtual address leads to another service": () => {
-      nft("delete", "element", "ip", "tswarm-lb", "virtual-services", `{ ${TAMPERED.address} }`);
-      nft("add", "element", "ip", "tswarm-lb", "virtual-services", `{ ${TAMPERED.address} : goto service-301 }`);
+    ip: {
+      "interfaces answer for every address": () => writeFileSync("/proc/sys/net/ipv4/conf/all/arp_ignore", "0"),
+      "a published port was taken out": () =>
+        nft("delete", "element", "ip", "tswarm-lb", "published-services", `{ tcp . ${TAMPERED.port} }`),
+      ...tampering(CASTS.ip),
     },
-    "one service's rule was deleted": () => nft("flush", "chain", "ip", "tswarm-lb", chain),
-    "one service's rule was replaced": () => {
-      nft("flush", "chain", "ip", "tswarm-lb", chain);
-      nft("add", "rule", "ip", "tswarm-lb", chain, "dnat", "to", "10.77.0.66");
+    ip6: {
+      "the loopback interface has no IPv6": () => writeFileSync("/proc/sys/net/ipv6/conf/lo/disable_ipv6", "1"),
+      "a source address went and came, and its routes forgot it": () => {
+        const prefix = `${CASTS.ip6.CLIENT}/64`;
+        ip("addr", "del", prefix, "dev", "eth0");
+        ip("addr", "add", prefix, "dev", "eth0", "nodad");
+      },
+      "the family's table was deleted": () => nft("delete", "table", "ip6", "tswarm-lb"),
+      ...tampering(CASTS.ip6),
     },
-    "one destination's slot was emptied": () =>
-      nft("flush", "map", "ip", "tswarm-lb", `endpoints-${TAMPERED.mark & 63}`),
-    "a chain and a map were added to the table": () => {
-      nft("add", "chain", "ip", "tswarm-lb", "intruder");
-      nft("add", "set", "ip", "tswarm-lb", "strange", "{ type ipv4_addr; }");
-    },
-    "the input no longer refuses": () => nft("flush", "chain", "ip", "tswarm-lb", "refuse"),
   },
 });
+
+function tampering({ family, VIP, web }: Cast): Readonly<Record<string, () => void>> {
+  const table = [family, "tswarm-lb"] as const;
+  const route = [family === "ip6" ? "-6" : "-4", "route"] as const;
+  const local = ["local", VIP, "dev", "lo", "table", "local", "proto", "84"] as const;
+  return {
+    "the ruleset was flushed": () => nft("flush", "ruleset"),
+    "the table's rules were flushed": () => nft("flush", "table", ...table),
+    "a route was deleted": () => ip(...route, "del", "local", VIP, "table", "local"),
+    "a route leads from another source": () => {
+      ip("addr", "add", web(99), "dev", "lo", ...(family === "ip6" ? ["nodad"] : []));
+      ip(...route, "replace", ...local, "src", web(99));
+    },
+    "a virtual address was taken out": () => nft("delete", "element", ...table, "virtual-services", `{ ${VIP} }`),
+    "a virtual address is no longer guarded": () =>
+      nft("delete", "element", ...table, "virtual-addresses", `{ ${VIP} }`),
+    "a virtual address leads to another service": () => {
+      nft("delete", "element", ...table, "virtual-services", `{ ${VIP} }`);
+      nft("add", "element", ...table, "virtual-services", `{ ${VIP} : goto service-${TAMPERED.otherMark} }`);
+    },
+    "one service's rule was deleted": () => nft("flush", "chain", ...table, chain),
+    "one service's rule was replaced": () => {
+      nft("flush", "chain", ...table, chain);
+      nft("add", "rule", ...table, chain, "dnat", "to", web(66));
+    },
+    "one destination's slot was emptied": () => nft("flush", "map", ...table, `endpoints-${TAMPERED.mark & 63}`),
+    "a chain and a map were added to the table": () => {
+      nft("add", "chain", ...table, "intruder");
+      nft("add", "set", ...table, "strange", "{ type ipv4_addr; }");
+    },
+    "the input no longer refuses": () => nft("flush", "chain", ...table, "refuse"),
+  };
+}
+
+/** Of IPv6 only what the driver or somebody else made: the kernel's own come and go with addresses. */
+function ownRoutes6(): string {
+  const lines = ip("-6", "route", "show", "table", "local").split("\n");
+  return lines.filter((line) => !line.includes(" proto kernel ")).join("\n");
+}

@@ -1,7 +1,11 @@
 /** Connections are told to the kernel by netlink, so that no traffic and no rules are needed to have some. */
 import test from "ava";
 import * as ct from "../../../native-bindings/conntrack/constants.js";
-import { type ConntrackEntry, writeConntrackEntry } from "../../../native-bindings/conntrack/entry.js";
+import {
+  type ConntrackEntry,
+  type ConntrackFilter,
+  writeConntrackEntry,
+} from "../../../native-bindings/conntrack/entry.js";
 import { ConntrackSocket } from "../../../native-bindings/conntrack/socket.js";
 import { AF_INET, AF_INET6 } from "../../../native-bindings/libc.js";
 import { NETLINK_NETFILTER, NLM_F_CREATE, NLM_F_EXCL } from "../../../native-bindings/netlink/constants.js";
@@ -56,6 +60,34 @@ kernelTest("entries of the kernel, whole and filtered", NEEDS, (t) => {
     t.is(socket.entries({ reply: { source: "10.0.0.5" } }).length, 2);
     t.is(socket.entries({ reply: { source: "10.0.0.5", protocol: 17 }, original: { destination: VIP } }).length, 1);
     t.deepEqual(socket.entries({ family: AF_INET6 }), []);
+  });
+});
+
+kernelTest("entries of IPv6, whole and filtered by address", { needs: ["conntrack", "ipv6"] }, (t) => {
+  const to = (backend: string, sourcePort: number): ConntrackEntry => {
+    const { original, reply, ...rest } = flow("10.0.0.5", sourcePort);
+    const [source, destination] = ["fd00::2", "fd00:9::9"];
+    return {
+      ...rest,
+      original: { ...original, source, destination },
+      reply: { ...reply, source: backend, destination: source },
+    };
+  };
+  withEntries([flow("10.0.0.5", 1), to("fd00::5", 2), to("fd00::6", 3)], (socket) => {
+    t.deepEqual(ports(socket), [1]);
+    const found = (filter: ConntrackFilter) =>
+      socket
+        .entries(filter)
+        .map((entry) => entry.original.sourcePort)
+        .sort();
+    t.deepEqual(found({ family: AF_INET6 }), [2, 3]);
+    t.deepEqual(found({ reply: { source: "fd00::5" } }), [2]);
+    t.deepEqual(found({ original: { destination: "fd00:9::9", protocol: ct.IPPROTO_UDP } }), [2, 3]);
+    t.deepEqual(found({ original: { destination: "fd00:9::9", protocol: ct.IPPROTO_TCP } }), []);
+    t.deepEqual(found({ original: { destination: "fd00:9::8" } }), []);
+    t.deepEqual(socket.deleteToBackend({ address: "fd00::5" }), { deleted: 1, left: 0 });
+    t.deepEqual(found({ family: AF_INET6 }), [3]);
+    t.deepEqual(ports(socket), [1]);
   });
 });
 
