@@ -3,6 +3,7 @@ import { IpvsSocket } from "../native-bindings/ipvs/socket.js";
 import { RouteSocket, setLink } from "../native-bindings/route/index.js";
 import { inNewNetworkNamespace } from "../native-bindings/thread-namespace.js";
 import { findIptables, type IptablesCommands, type IptablesFlavour } from "../netns/packet-filter/iptables-command.js";
+import { kernelHasIpv6 } from "../netns/packet-filter/kernel-families.js";
 import { closePending } from "./deferred-close.js";
 import { FwmarkLoadBalancer } from "./fwmark/driver.js";
 import { type LoadBalancer, MARK_MIN, type VirtualService } from "./load-balancer.js";
@@ -22,6 +23,9 @@ export type LoadBalancerChoice =
       /** With `ipvs`: the iptables that sets the marks. */
       readonly iptables?: IptablesFlavour;
       readonly refused: readonly RefusedDriver[];
+      readonly balancesIpv6: boolean;
+      /** Why not, where it does not balance IPv6. */
+      readonly ipv6Refusal?: string;
       /** A driver for one namespace: every namespace needs its own. */
       create(): LoadBalancer;
     }
@@ -45,6 +49,26 @@ const PROBE: readonly VirtualService[] = [
   { id: "probe/empty", mark: MARK_MIN + 1, published: [{ protocol: "tcp", port: 1 }], destinations: [] },
 ];
 
+const PROBE_IPV6: readonly VirtualService[] = [
+  {
+    id: "probe/callable",
+    mark: MARK_MIN,
+    virtual: { address: "fd00::1", sourceAddress: "::1" },
+    published: [],
+    destinations: [
+      { address: "fd00::2", weight: 1 },
+      { address: "fd00::3", weight: 2 },
+    ],
+  },
+  {
+    id: "probe/empty",
+    mark: MARK_MIN + 1,
+    virtual: { address: "fd00::4", sourceAddress: "::1" },
+    published: [],
+    destinations: [],
+  },
+];
+
 /**
  * Tries IPVS with each flavour of iptables, then nf_tables, by real work in a namespace that is made for it and goes with it.
  * @param only this driver or none
@@ -52,16 +76,19 @@ const PROBE: readonly VirtualService[] = [
 export function chooseLoadBalancer(options: { readonly only?: LoadBalancerName } = {}): LoadBalancerChoice {
   const refused: RefusedDriver[] = [];
   for (const name of options.only ? [options.only] : PREFERENCE) {
-    const choice = name === "ipvs" ? tryIpvs() : tryDriver(() => new NftablesLoadBalancer({ balancesIpv6: false }));
+    const choice = name === "ipvs" ? tryIpvs() : tryDriver((families) => new NftablesLoadBalancer(families));
     if (typeof choice !== "string") return { name, refused, ...choice };
     refused.push({ name, reason: choice });
   }
   return { name: "none", refused };
 }
 
-interface Working {
+type Families = Pick<LoadBalancer, "balancesIpv6">;
+
+interface Working extends Families {
   readonly create: () => LoadBalancer;
   readonly iptables?: IptablesFlavour;
+  readonly ipv6Refusal?: string;
 }
 
 /** @returns the driver, or why it cannot be used */
@@ -78,7 +105,7 @@ function tryIpvs(): Working | string {
 }
 
 function tryFlavour(commands: IptablesCommands): Working | string {
-  const working = tryDriver(() => new FwmarkLoadBalancer(commands, { balancesIpv6: false }));
+  const working = tryDriver((families) => new FwmarkLoadBalancer(commands, families));
   return typeof working === "string" ? working : { ...working, iptables: commands.flavour };
 }
 
@@ -87,15 +114,26 @@ function hasIpvs(): boolean {
   return socket !== undefined;
 }
 
-function tryDriver(create: () => LoadBalancer): Working | string {
+/** A driver that balances IPv4 works; IPv6 is something more. */
+function tryDriver(make: (families: Families) => LoadBalancer): Working | string {
+  const refusal = tryServices(make({ balancesIpv6: false }), PROBE);
+  if (refusal !== undefined) return refusal;
+  const ipv6Refusal = kernelHasIpv6()
+    ? tryServices(make({ balancesIpv6: true }), PROBE_IPV6)
+    : "this kernel has no IPv6";
+  const families = { balancesIpv6: ipv6Refusal === undefined };
+  return { ...families, create: () => make(families), ...(ipv6Refusal === undefined ? {} : { ipv6Refusal }) };
+}
+
+/** @returns why the driver cannot carry them */
+function tryServices(driver: LoadBalancer, services: readonly VirtualService[]): string | undefined {
   try {
     return inNewNetworkNamespace(() => {
       raiseLoopback();
-      const driver = create();
-      driver.apply(PROBE);
-      const faults = driver.observe(PROBE).filter(({ state }) => state !== "present");
+      driver.apply(services);
+      const faults = driver.observe(services).filter(({ state }) => state !== "present");
       driver.clear();
-      if (faults.length === 0) return { create };
+      if (faults.length === 0) return undefined;
       return `what was written reads back otherwise: ${faults.map(({ part, state }) => `${part} ${state}`).join(", ")}`;
     });
   } catch (error) {

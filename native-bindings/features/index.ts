@@ -2,7 +2,7 @@
 import { ipv6Feature } from "./addresses.js";
 import { espFeature } from "./encryption.js";
 import { bridgeFeature, dummyFeature, vethFeature, vxlanFeature } from "./links.js";
-import { conntrackFeature, ipvsFeature, nfTablesFeature } from "./netfilter.js";
+import { conntrackFeature, ipvsFeature, ipvsIpv6Feature, nfTablesFeature, nfTablesIpv6Feature } from "./netfilter.js";
 import { type FeatureProbe, scratchProbe } from "./probe.js";
 
 /** Without it nothing here can be probed, or work. */
@@ -23,6 +23,8 @@ export const FEATURES: readonly FeatureProbe[] = [
   conntrackFeature,
   ipvsFeature,
   ipv6Feature,
+  nfTablesIpv6Feature,
+  ipvsIpv6Feature,
   espFeature,
   dummyFeature,
 ];
@@ -35,7 +37,9 @@ export {
   espFeature,
   ipv6Feature,
   ipvsFeature,
+  ipvsIpv6Feature,
   nfTablesFeature,
+  nfTablesIpv6Feature,
   vethFeature,
   vxlanFeature,
 };

@@ -1,6 +1,8 @@
 /** Probes of packet filter, connection tracking and load balancing. */
 import { ConntrackSocket } from "../conntrack/socket.js";
-import { AF_INET } from "../libc.js";
+import { markService } from "../ipvs/objects.js";
+import { IpvsSocket } from "../ipvs/socket.js";
+import { AF_INET, AF_INET6 } from "../libc.js";
 import { NETLINK_GENERIC, NETLINK_NETFILTER, NLM_F_ACK, NLM_F_CREATE, NLM_F_REQUEST } from "../netlink/constants.js";
 import { NetlinkError } from "../netlink/errors.js";
 import { MessageWriter } from "../netlink/message-writer.js";
@@ -26,31 +28,42 @@ export const nfTablesFeature = scratchProbe(
   "nf_tables",
   "4.18",
   "nf_tables with translation for IPv4: packet filter and load balancer in one transaction",
-  () => {
-    using socket = NetlinkSocket.open(NETLINK_NETFILTER);
-    const writer = new MessageWriter(512);
-    const begin = (type: number, family: number, resource: number) =>
-      writer
-        .begin(type, NLM_F_REQUEST | (type < NFT_NEWTABLE ? 0 : NLM_F_CREATE | NLM_F_ACK))
-        .u8(family)
-        .u8(0)
-        .u16be(resource);
-    begin(NFNL_MSG_BATCH_BEGIN, 0, NFNL_SUBSYS_NFTABLES).end();
-    begin(NFT_NEWTABLE, AF_INET, 0).attrString(NFTA_TABLE_NAME, "probe").end();
-    begin(NFT_NEWCHAIN, AF_INET, 0).attrString(NFTA_CHAIN_TABLE, "probe").attrString(NFTA_CHAIN_NAME, "probe");
-    const hook = writer.nestBegin(NFTA_CHAIN_HOOK);
-    writer
-      .attrU32be(NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT)
-      .attrU32be(NFTA_HOOK_PRIORITY, NF_IP_PRI_NAT_DST)
-      .nestEnd(hook);
-    writer.attrString(NFTA_CHAIN_TYPE, "nat").end();
-    begin(NFNL_MSG_BATCH_END, 0, NFNL_SUBSYS_NFTABLES).end();
-    const operations = ["begin a batch", "add table ip probe", "add a nat chain to table ip probe", "end a batch"];
-    const failures = socket.transaction(writer, (index) => operations[index]!);
-    for (const error of failures.values()) throw error;
-    return "add table ip probe with a nat chain";
-  },
+  () => addTranslation(AF_INET, "ip"),
 );
+
+export const nfTablesIpv6Feature = scratchProbe(
+  "nf_tables-ipv6",
+  "4.18",
+  "nf_tables with translation for IPv6: load balancing of virtual addresses of IPv6",
+  () => addTranslation(AF_INET6, "ip6"),
+);
+
+function addTranslation(family: number, name: string): string {
+  using socket = NetlinkSocket.open(NETLINK_NETFILTER);
+  const writer = new MessageWriter(512);
+  const begin = (type: number, family: number, resource: number) =>
+    writer
+      .begin(type, NLM_F_REQUEST | (type < NFT_NEWTABLE ? 0 : NLM_F_CREATE | NLM_F_ACK))
+      .u8(family)
+      .u8(0)
+      .u16be(resource);
+  begin(NFNL_MSG_BATCH_BEGIN, 0, NFNL_SUBSYS_NFTABLES).end();
+  begin(NFT_NEWTABLE, family, 0).attrString(NFTA_TABLE_NAME, "probe").end();
+  begin(NFT_NEWCHAIN, family, 0).attrString(NFTA_CHAIN_TABLE, "probe").attrString(NFTA_CHAIN_NAME, "probe");
+  const hook = writer.nestBegin(NFTA_CHAIN_HOOK);
+  writer.attrU32be(NFTA_HOOK_HOOKNUM, NF_INET_LOCAL_OUT).attrU32be(NFTA_HOOK_PRIORITY, NF_IP_PRI_NAT_DST).nestEnd(hook);
+  writer.attrString(NFTA_CHAIN_TYPE, "nat").end();
+  begin(NFNL_MSG_BATCH_END, 0, NFNL_SUBSYS_NFTABLES).end();
+  const operations = [
+    "begin a batch",
+    `add table ${name} probe`,
+    `add a nat chain to table ${name} probe`,
+    "end a batch",
+  ];
+  const failures = socket.transaction(writer, (index) => operations[index]!);
+  for (const error of failures.values()) throw error;
+  return `add table ${name} probe with a nat chain`;
+}
 
 export const conntrackFeature = scratchProbe(
   "conntrack",
@@ -88,5 +101,21 @@ export const ipvsFeature = scratchProbe(
       throw new Error("this kernel has no IPVS (CONFIG_IP_VS, module ip_vs)", { cause: error });
     }
     return "find the generic netlink family IPVS";
+  },
+);
+
+export const ipvsIpv6Feature = scratchProbe(
+  "ipvs-ipv6",
+  "2.6.28",
+  "IPVS for IPv6: load balancing of virtual addresses of IPv6 by mark",
+  () => {
+    using socket = IpvsSocket.open();
+    if (!socket) throw new Error("this kernel has no IPVS (CONFIG_IP_VS, module ip_vs)");
+    const refused = socket.write([{ kind: "add-service", service: markService(1, "rr", "ipv6") }]).get(0);
+    if (refused?.code === "EAFNOSUPPORT") {
+      throw new Error("this kernel's IPVS knows no IPv6 (CONFIG_IP_VS_IPV6)", { cause: refused });
+    }
+    if (refused) throw refused;
+    return "add an IPVS service of IPv6";
   },
 );

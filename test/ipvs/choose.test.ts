@@ -2,6 +2,7 @@ import { readlinkSync } from "node:fs";
 import { chooseLoadBalancer } from "../../ipvs/choose.js";
 import { IpvsSocket } from "../../native-bindings/ipvs/socket.js";
 import { kernelTest } from "../kernel/kernel-test.js";
+import { missingProbe } from "../kernel/probes.js";
 
 function kernelHasIpvs(): boolean {
   using socket = IpvsSocket.open();
@@ -27,6 +28,17 @@ kernelTest(
     t.not(one, other);
   },
 );
+
+kernelTest("IPv6 is balanced where the kernel can, and else the reason is said", { needs: ["load-balancer"] }, (t) => {
+  const choice = chooseLoadBalancer();
+  if (choice.name === "none") return t.fail("some driver works on every kernel that the tests run on");
+  const obstacle = missingProbe(
+    choice.name === "ipvs" ? ["ipv6", "ipvs-ipv6", "ip6tables-legacy"] : ["ipv6", "nftables-ipv6"],
+  );
+  t.is(choice.balancesIpv6, obstacle === undefined, choice.ipv6Refusal ?? "");
+  t.is(choice.create().balancesIpv6, choice.balancesIpv6);
+  t.is(choice.ipv6Refusal === undefined, choice.balancesIpv6);
+});
 
 kernelTest("a driver that is asked for is used, or none", { needs: ["load-balancer"] }, (t) => {
   t.is(chooseLoadBalancer({ only: "ipvs" }).name, ipvs ? "ipvs" : "none");

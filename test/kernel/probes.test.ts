@@ -9,8 +9,10 @@ const SAME: Readonly<Record<string, ProbeName>> = {
   bridge: "bridge",
   dummy: "dummy",
   nf_tables: "nftables",
+  "nf_tables-ipv6": "nftables-ipv6",
   conntrack: "conntrack",
   ipvs: "ipvs",
+  "ipvs-ipv6": "ipvs-ipv6",
   esp: "esp",
 };
 
