@@ -27,11 +27,16 @@ export function openKernel(options: DataPlaneOptions): KernelPort {
   const balancer = chooseLoadBalancer(options.loadBalancer === "auto" ? {} : { only: options.loadBalancer });
   const facts: Omit<DataPlaneFacts, "gatewaySubnet"> = {
     loadBalancer: balancer.name,
-    loadBalancerReasons: balancer.refused.map(({ name, reason }) => `${name}: ${reason}`),
+    loadBalancerReasons: [
+      ...balancer.refused.map(({ name, reason }) => `${name}: ${reason}`),
+      ...(balancer.name !== "none" && balancer.ipv6Refusal
+        ? [`${balancer.name} for IPv6: ${balancer.ipv6Refusal}`]
+        : []),
+    ],
     packetFilter: filter.choice?.filter.name ?? "none",
     packetFilterReasons: filter.reasons,
     hasIpv6: existsSync("/proc/sys/net/ipv6/conf/default/disable_ipv6"),
-    balancesIpv6: balancer.name !== "none" && balancer.create().balancesIpv6,
+    balancesIpv6: balancer.name !== "none" && balancer.balancesIpv6,
     underlayMtu: options.underlayMtu,
   };
   return {

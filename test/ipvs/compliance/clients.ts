@@ -108,16 +108,16 @@ export class UdpCaller {
   }
 
   /** Sends one datagram and waits for the answer. @throws Error with `code` */
-  async ask(): Promise<Answer> {
+  async ask(text = "hello"): Promise<Answer> {
     const answer = once(this.socket, "message");
-    this.socket.send("hello");
+    this.socket.send(text);
     const [message] = (await within(answer, "a datagram", () => this.socket.close())) as [Buffer];
     return parseAnswer(message.toString());
   }
 
-  async outcome(): Promise<string> {
+  async outcome(text?: string): Promise<string> {
     try {
-      return (await this.ask()).by;
+      return (await this.ask(text)).by;
     } catch (error) {
       return codeOf(error);
     }

@@ -6,6 +6,7 @@ import { inNamespace } from "../../../netns/index.js";
 import { CASTS, type Cast } from "./cast.js";
 import { outcome, spread } from "./clients.js";
 import { type Declare, type DriverUnderTest, drifted, TAMPERED } from "./driver.js";
+import { wantedLists } from "./random-services.js";
 import { TestNetwork } from "./test-network.js";
 import { openShop } from "./traffic.js";
 
@@ -80,7 +81,7 @@ export function stateTests(declare: Declare, driver: DriverUnderTest, cast: Cast
 
   check("any sequence of changes leaves what a fresh start would", async (t, { inside }) => {
     fc.assert(
-      fc.property(fc.array(wantedLists(cast), { minLength: 2, maxLength: 6 }), (lists) => {
+      fc.property(fc.array(wantedLists([cast]), { minLength: 2, maxLength: 6 }), (lists) => {
         const balancer = driver.create();
         for (const wanted of lists) {
           inside(() => balancer.apply(wanted));
@@ -180,30 +181,4 @@ export function stateTests(declare: Declare, driver: DriverUnderTest, cast: Cast
 /** What a driver finds extra in the namespace now. */
 function leftBehind(balancer: LoadBalancer): number {
   return balancer.observe([]).filter(({ state }) => state !== "present").length;
-}
-
-/** Up to four services that may share marks and ports from one list to the next. */
-function wantedLists({ family, web, virtual, PUBLISHED }: Cast): fc.Arbitrary<readonly VirtualService[]> {
-  const address = fc.integer({ min: 11, max: 16 }).map(web);
-  const oneService = (index: number): fc.Arbitrary<VirtualService> =>
-    fc.record({
-      id: fc.constant(`s${index}/shop`),
-      mark: fc.constantFrom(300 + index, 364 + index),
-      virtual:
-        family === "ip" ? fc.option(fc.constant(virtual(index)), { nil: undefined }) : fc.constant(virtual(index)),
-      published:
-        PUBLISHED.length === 0
-          ? fc.constant([])
-          : fc.subarray([
-              { protocol: "tcp" as const, port: 8000 + index },
-              { protocol: "udp" as const, port: 5000 + index },
-            ]),
-      destinations: fc.uniqueArray(fc.record({ address, weight: fc.constantFrom(0, 1, 1, 2) }), {
-        maxLength: 4,
-        selector: (destination) => destination.address,
-      }),
-    });
-  return fc
-    .tuple(oneService(0), oneService(1), oneService(2), oneService(3))
-    .chain((services) => fc.shuffledSubarray(services));
 }

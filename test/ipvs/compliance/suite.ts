@@ -2,6 +2,7 @@
 import type { kernelTest as KernelTest } from "../../kernel/kernel-test.js";
 import { CASTS } from "./cast.js";
 import type { Declare, DriverUnderTest } from "./driver.js";
+import { familyTests } from "./families.js";
 import { publishedTests } from "./published.js";
 import { stateTests } from "./state.js";
 import { trafficTests } from "./traffic.js";
@@ -16,4 +17,7 @@ export function complianceSuite(kernelTest: typeof KernelTest, driver: DriverUnd
     if (cast.family === "ip") publishedTests(declare, driver);
     stateTests(declare, driver, cast);
   }
+  familyTests((title, run) => {
+    kernelTest.serial(`${driver.name}: both families: ${title}`, { needs: driver.needs.ip6 }, run);
+  }, driver);
 }

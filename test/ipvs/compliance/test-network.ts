@@ -30,6 +30,11 @@ export class TestHost {
     return inNamespace(this.namespace, work);
   }
 
+  /** One more address. */
+  carry(addressPrefix: string): void {
+    this.inside(() => addPrefix(addressPrefix));
+  }
+
   /** A route straight onto the wire, without a gateway. */
   route(destination: string): void {
     this.inside(() => {
@@ -68,7 +73,7 @@ export class TestNetwork implements AsyncDisposable {
 
   /** A namespace with `eth0` on the bridge. @param addressPrefix "10.77.0.5/24", "fd00:77::5/64" */
   host(name: string, addressPrefix: string, routes: Readonly<Record<string, string>> = {}): TestHost {
-    const [address = "", length] = addressPrefix.split("/");
+    const [address = ""] = addressPrefix.split("/");
     const namespace = createNamespace(`${this.#prefix}-${name}`);
     const host = new TestHost(name, address, namespace);
     this.#hosts.push(host);
@@ -83,8 +88,7 @@ export class TestNetwork implements AsyncDisposable {
     host.inside(() => {
       using socket = RouteSocket.open();
       const linkIndex = socket.linkIndex("eth0");
-      const flags = address.includes(":") ? { flags: rt.IFA_F_NODAD } : {};
-      socket.execute(addAddress({ linkIndex, address, prefixLength: Number(length), ...flags }));
+      addPrefix(addressPrefix);
       socket.execute(setLink({ index: linkIndex }, { up: true }));
       for (const [destination, gateway] of Object.entries(routes)) {
         socket.execute(addRoute({ destination, gateway, linkIndex }));
@@ -109,4 +113,12 @@ export class TestNetwork implements AsyncDisposable {
       work(socket);
     });
   }
+}
+
+/** To `eth0` of the thread's namespace. */
+function addPrefix(addressPrefix: string): void {
+  const [address = "", length] = addressPrefix.split("/");
+  const flags = address.includes(":") ? { flags: rt.IFA_F_NODAD } : {};
+  using socket = RouteSocket.open();
+  socket.execute(addAddress({ linkIndex: socket.linkIndex("eth0"), address, prefixLength: Number(length), ...flags }));
 }

@@ -194,6 +194,13 @@ export function trafficTests(declare: Declare, driver: DriverUnderTest, cast: Ca
     },
   );
 
+  check("a datagram larger than a frame reaches a backend, and its answer the client", async (t, shop) => {
+    shop.apply(service([WEB[0]]));
+    const udp = await UdpCaller.open(shop.client, VIP, 80);
+    t.is(await udp.outcome("x".repeat(5000)), "web-1");
+    udp.close();
+  });
+
   check("connections are counted by destination", async (t, shop) => {
     const wanted = service([WEB[0]]);
     shop.apply(wanted);

@@ -62,7 +62,7 @@ complianceSuite(kernelTest, {
 function tampering({ family, VIP, web }: Cast): Readonly<Record<string, () => void>> {
   const six = family === "ip6" ? ["-6"] : [];
   const service = ["-f", `${TAMPERED.mark}`, ...six];
-  const real = (address: string) => ["-r", family === "ip6" ? `[${address}]` : address];
+  const real = (address: string) => ["-r", family === "ip6" ? `[${address}]:0` : address];
   const tables = family === "ip6" ? ip6tables : iptables;
   return {
     "IPVS was cleared": () => ipvsadm("-C"),
