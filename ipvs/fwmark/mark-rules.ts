@@ -23,6 +23,8 @@
  * whose destinations all drain loses its mark, keeps its connections and refuses new ones.
  * For the same reason what is established through a port that is no longer published goes on until it ends, or its destination
  * goes: nothing but the removal of a destination takes a connection from IPVS.
+ * A datagram that is longer than the way's MTU is refused by IPVS itself (EMSGSIZE), before it would be cut. With IPv4 the sender
+ * learns from it and the next one passes; with IPv6 none does (ensure_mtu_is_adequate in net/netfilter/ipvs/ip_vs_xmit.c).
  * Lines per packet grow with the number of services, as in Docker Swarm; only first packets pass the refusing ones.
  */
 import type { Family } from "../family.js";

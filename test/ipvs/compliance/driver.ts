@@ -17,6 +17,8 @@ export interface DriverUnderTest {
   dump(): string;
   /** What is established through a published port ends when the port is taken back, though the backend stays. */
   readonly endsUnpublished: boolean;
+  /** What comes of a datagram longer than a frame, and of a second one: the backend's name, or the error's code. */
+  readonly longDatagrams: Readonly<Record<Family, readonly [string, string]>>;
   /** Random sequences of changes to try. */
   readonly sequences: number;
   /** Services in the test of many. */

@@ -25,6 +25,7 @@ complianceSuite(kernelTest, {
     ip6: ["ipvs", "iptables-legacy", "bridge", "ipvs-ipv6", "ip6tables-legacy"],
   },
   endsUnpublished: false,
+  longDatagrams: { ip: ["EMSGSIZE", "web-1"], ip6: ["EMSGSIZE", "EMSGSIZE"] },
   sequences: 5,
   many: 5000,
   create() {

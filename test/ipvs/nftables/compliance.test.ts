@@ -15,6 +15,7 @@ complianceSuite(kernelTest, {
   name: "nftables",
   needs: { ip: ["nftables", "bridge"], ip6: ["nftables", "nftables-ipv6", "bridge"] },
   endsUnpublished: true,
+  longDatagrams: { ip: ["web-1", "web-1"], ip6: ["web-1", "web-1"] },
   sequences: 40,
   many: 5000,
   create: () => new NftablesLoadBalancer({ balancesIpv6: true }),
