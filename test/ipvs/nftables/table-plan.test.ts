@@ -1,11 +1,13 @@
 import test from "ava";
 import fc from "fast-check";
 import type { VirtualService } from "../../../ipvs/load-balancer.js";
+import { planChange, planLook, shardsAfter } from "../../../ipvs/nftables/family-tables.js";
 import { firstSlotOf, shardOf, slotOfKey } from "../../../ipvs/nftables/layout.js";
 import { countObjects, planNewTable, planTable, type TableOperation } from "../../../ipvs/nftables/table-plan.js";
 import { EMPTY_TABLE, type TableState, wantedTable } from "../../../ipvs/nftables/table-state.js";
+import { serviceChanges } from "../../../ipvs/service-changes.js";
 import { slotsOf } from "../../../ipvs/slots.js";
-import { A, B, C, TCP80, web } from "../services.js";
+import { A, A6, B, B6, C, TCP80, web, web6 } from "../services.js";
 
 const plan = (before: readonly VirtualService[], after: readonly VirtualService[], shards = ALL) =>
   planTable(wantedTable(before), wantedTable(after), new Set(shards)).map(text);
@@ -95,6 +97,77 @@ test("a damaged service: a chain without our rule, a slot missing, a chain missi
 test("a new table begins with what always stands; one in its place goes in the same transaction", (t) => {
   t.deepEqual(planNewTable(EMPTY_TABLE, false).map(text), ["add-table"]);
   t.deepEqual(planNewTable(EMPTY_TABLE, true).map(text), ["delete-table", "add-table"]);
+});
+
+const NO_SHARDS = { ip: new Set<number>(), ip6: new Set<number>() };
+const [ONE, SIX, SEVEN] = [web(300, { [A]: 1 }), web6(301, { [A6]: 1 }), web6(302, {})];
+const families: readonly {
+  readonly title: string;
+  readonly before: readonly VirtualService[];
+  readonly after: readonly VirtualService[];
+  readonly ip6: readonly string[];
+}[] = [
+  {
+    title: "the first service of IPv6 brings its table",
+    before: [ONE],
+    after: [ONE, SIX],
+    ip6: [
+      "add-table",
+      `add-shard ${shardOf(301)}`,
+      "add-chain 301",
+      "add-rule 301 web301/6 1",
+      "add-elements virtual-services: fd00:99::2 = 301",
+      "add-elements virtual-addresses: fd00:99::2",
+      `add-elements ${shardOf(301)}: ${firstSlotOf(301)} = ${A6}`,
+    ],
+  },
+  {
+    title: "another brings its part",
+    before: [SIX],
+    after: [SIX, SEVEN],
+    ip6: ["add-elements virtual-addresses: fd00:99::3"],
+  },
+  {
+    title: "one of two goes",
+    before: [SIX, SEVEN],
+    after: [SIX],
+    ip6: ["delete-elements virtual-addresses: fd00:99::3"],
+  },
+  { title: "the last one takes the table away", before: [ONE, SIX], after: [ONE], ip6: ["delete-table"] },
+  { title: "IPv4 alone asks for nothing", before: [], after: [ONE], ip6: [] },
+  {
+    title: "a destination replaced: one slot",
+    before: [ONE, SIX],
+    after: [ONE, web6(301, { [B6]: 1 })],
+    ip6: [
+      `delete-elements ${shardOf(301)}: ${firstSlotOf(301)} = ${A6}`,
+      `add-elements ${shardOf(301)}: ${firstSlotOf(301)} = ${B6}`,
+    ],
+  },
+];
+for (const { title, before, after, ip6 } of families) {
+  test(`tables by family: ${title}`, (t) => {
+    const shards = shardsAfter(
+      NO_SHARDS,
+      planChange(serviceChanges([], before), { services: [], shards: NO_SHARDS }, before),
+    );
+    const changes = planChange(serviceChanges(before, after), { services: before, shards }, after);
+    t.deepEqual(changes.find(({ family }) => family === "ip6")?.operations.map(text), [...ip6]);
+    const hasMaps = after.some(
+      ({ virtual, destinations }) => virtual!.address.includes(":") && destinations.length > 0,
+    );
+    t.deepEqual([...shardsAfter(shards, changes).ip6], hasMaps ? [shardOf(301)] : []);
+  });
+}
+
+test("a table of IPv6 that nobody wants goes; one that is missing comes", (t) => {
+  const table = (exists: boolean) => ({ exists, intact: exists, shards: new Set<number>(), state: EMPTY_TABLE });
+  const look = (exists: boolean, wanted: readonly VirtualService[]) =>
+    planLook({ ip: table(true), ip6: table(exists) }, wanted)[1]!.operations.map(text);
+  t.deepEqual(look(true, [ONE]), ["delete-table"]);
+  t.deepEqual(look(false, [ONE]), []);
+  t.is(look(false, [SEVEN])[0], "add-table");
+  t.deepEqual(look(true, [SEVEN]), ["add-elements virtual-addresses: fd00:99::3"]);
 });
 
 test("nothing to do is nothing, and objects are counted one by one", (t) => {

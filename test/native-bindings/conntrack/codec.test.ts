@@ -32,7 +32,7 @@ const tuple = (address: fc.Arbitrary<string>): fc.Arbitrary<Tuple> =>
     fc.record({
       source: address,
       destination: address,
-      protocol: fc.constant(1),
+      protocol: fc.constantFrom(1, ct.IPPROTO_ICMPV6),
       icmpId: port,
       icmpType: fc.nat(255),
       icmpCode: fc.nat(255),
