@@ -118,7 +118,9 @@ kernelTest(
         Promise.all(hosts.hosts.map((host) => host.change({ kind: "rows", update })));
       const untouched = async (when: string) => {
         for (const host of hosts.hosts) {
-          const { items } = await host.observe();
+          const { items, paths } = await host.observe();
+          const isLed = paths.some((path) => path.startsWith(`web → ${WEB6} → `));
+          t.is(isLed, balancesIpv6 && when !== "when all is gone", paths.join("\n"));
           const drifted = items.filter((item) => item.state !== ItemState.ITEM_PRESENT);
           t.deepEqual(drifted, [], `${host.host.name}, ${when}`);
           const destinations = items.filter((item) => item.kind === "destination" && item.key.includes("fd00:1::"));
