@@ -26,6 +26,7 @@ const c = {
     "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
   ),
   umount2: libc.func("int umount2(const char *target, int flags)"),
+  mkfifo: libc.func("int mkfifo(const char *path, unsigned int mode)"),
   abort: libc.func("void abort()"),
 };
 
@@ -157,6 +158,11 @@ export function mount(
 /** umount2(2). @throws SystemCallError */
 export function umount2(target: string, flags: number): void {
   if ((c.umount2(target, flags) as number) < 0) fail("umount2", target, flags);
+}
+
+/** mkfifo(3); the file mask counts. @throws SystemCallError */
+export function mkfifo(path: string, mode: number): void {
+  if ((c.mkfifo(path, mode) as number) < 0) fail("mkfifo", path, `0${mode.toString(8)}`);
 }
 
 /** abort(3): ends the whole process with SIGABRT. A Worker has no `process.abort`. */

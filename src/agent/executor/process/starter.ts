@@ -26,7 +26,6 @@ umask 077
 tab=$(printf '\\t')
 while IFS=$tab read -r verb a b c d; do
   case $verb in
-    fifo) [ -p "$a" ] || mkfifo -m 600 -- "$a" ;;
     task) (
       cd -- "$a" && exec setsid --fork nsenter --net="$c" -- \\
         unshare --mount --uts --ipc --pid --fork --kill-child --propagation slave -- /bin/sh "$a/setup" \\
@@ -55,12 +54,6 @@ export class Starter {
 
   constructor(log: (line: string) => void) {
     this.#log = log;
-  }
-
-  /** Makes a FIFO unless it is there. @throws TaskError */
-  async makeFifo(path: string): Promise<void> {
-    const status = await this.#ask("fifo", path);
-    if (status !== 0) throw new TaskError(`cannot make the FIFO ${path}: mkfifo ended with status ${status}`, false);
   }
 
   /**
