@@ -10,6 +10,7 @@ import { taskEnvironment } from "./environment.js";
 import { describeExit, LOST_SUPERVISOR_STATUS } from "./exit-status.js";
 import { checkHost, type HostFacts } from "./host-check.js";
 import { initScript, type LaunchFacts, probeScript, runScript, setupScript } from "./launch-scripts.js";
+import type { Launcher } from "./launcher.js";
 import type { Lifeline } from "./lifeline.js";
 import { OWN_FILES } from "./mount-targets.js";
 import { PayloadFeed } from "./payload-feed.js";
@@ -31,19 +32,25 @@ const HOST_FACTS_LAST_MS = 1000;
 /** In the task's folder. */
 const UNIT_SCRIPT = "unit-script";
 
+/** What starts a task: the agent itself, or systemd where a task is to be a unit. */
+export interface TaskStarters {
+  readonly direct: Launcher;
+  readonly systemd: Starter;
+}
+
 export class ProcessController implements TaskController {
   readonly #task: ProcessTask;
   readonly #supervision: Supervision;
   readonly #cgroups: CgroupPlan;
-  readonly #starter: Starter;
+  readonly #starters: TaskStarters;
   readonly #payloads: Payloads;
   #host: { readonly facts: HostFacts; readonly seenAtMs: number } | undefined;
 
   /** @throws TaskError when a limit cannot be kept on this node */
-  constructor(task: ProcessTask, supervision: Supervision, starter: Starter, payloads: Payloads) {
+  constructor(task: ProcessTask, supervision: Supervision, starters: TaskStarters, payloads: Payloads) {
     this.#task = task;
     this.#payloads = payloads;
-    this.#starter = starter;
+    this.#starters = starters;
     this.#supervision = supervision;
     this.#cgroups = planCgroups(
       supervision.hierarchies,
@@ -201,8 +208,8 @@ export class ProcessController implements TaskController {
     const { unit } = place;
     const fd = this.#supervision.openLifeline();
     try {
-      if (unit) await this.#starter.startUnit(unit, name, files.path(UNIT_SCRIPT));
-      else await this.#starter.startTask(files.folder, files.outputFolder, sandbox.namespacePath);
+      if (unit) await this.#starters.systemd.startUnit(unit, name, files.path(UNIT_SCRIPT));
+      else this.#starters.direct.startTask(this.#task.label, files, sandbox.namespacePath);
     } catch (error) {
       this.#supervision.release();
       throw error;
