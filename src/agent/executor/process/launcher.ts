@@ -20,6 +20,8 @@ const COLLECT_MS = 100;
 export class Launcher {
   readonly #children = new Set<number>();
   #program: string | undefined;
+  /** Resolves when the next task may be started. */
+  #turn: Promise<void> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
 
   /**
@@ -27,7 +29,15 @@ export class Launcher {
    * what goes wrong during set-up, 3 is the lifeline, 5 the task's own stderr.
    * @returns once the new process holds them. @throws TaskError, fatal when there is no such network namespace
    */
-  startTask(label: string, { folder, stdout, stderr, lifeline }: TaskFiles, namespacePath: string): void {
+  async startTask(
+    label: string,
+    { folder, stdout, stderr, lifeline }: TaskFiles,
+    namespacePath: string,
+  ): Promise<void> {
+    const turn = this.#turn;
+    // This thread waits for each child: between two of them it does what else is due.
+    this.#turn = turn.then(() => new Promise((resolve) => setImmediate(resolve)));
+    await turn;
     this.#program ??= setupProgram("unshare");
     const child = {
       program: this.#program,

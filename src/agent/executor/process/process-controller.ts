@@ -209,7 +209,7 @@ export class ProcessController implements TaskController {
     const fd = this.#supervision.openLifeline();
     try {
       if (unit) await this.#starters.systemd.startUnit(unit, name, files.path(UNIT_SCRIPT));
-      else this.#starters.direct.startTask(this.#task.label, files, sandbox.namespacePath);
+      else await this.#starters.direct.startTask(this.#task.label, files, sandbox.namespacePath);
     } catch (error) {
       this.#supervision.release();
       throw error;
