@@ -26,6 +26,7 @@ const c = {
     "int mount(const char *source, const char *target, const char *type, unsigned long flags, const char *data)",
   ),
   umount2: libc.func("int umount2(const char *target, int flags)"),
+  mkfifo: libc.func("int mkfifo(const char *path, unsigned int mode)"),
   abort: libc.func("void abort()"),
 };
 
@@ -62,6 +63,9 @@ export const CLONE_FS = 0x00000200;
 export const CLONE_NEWNS = 0x00020000;
 export const CLONE_NEWNET = 0x40000000;
 
+export const MS_NOSUID = 2;
+export const MS_NODEV = 4;
+export const MS_NOEXEC = 8;
 export const MS_BIND = 0x1000;
 export const MS_REC = 0x4000;
 export const MS_PRIVATE = 0x40000;
@@ -157,6 +161,11 @@ export function mount(
 /** umount2(2). @throws SystemCallError */
 export function umount2(target: string, flags: number): void {
   if ((c.umount2(target, flags) as number) < 0) fail("umount2", target, flags);
+}
+
+/** mkfifo(3); the file mask counts. @throws SystemCallError */
+export function mkfifo(path: string, mode: number): void {
+  if ((c.mkfifo(path, mode) as number) < 0) fail("mkfifo", path, `0${mode.toString(8)}`);
 }
 
 /** abort(3): ends the whole process with SIGABRT. A Worker has no `process.abort`. */

@@ -13,6 +13,8 @@ for unit in tswarmd.service tswarm-manager.path; do
     deb-systemd-helper unmask "$unit" >/dev/null || :
   fi
 done
+# A node's own file system, where /run is on a disk.
+umount --lazy /run/tswarm/* 2>/dev/null || :
 rm -rf /var/lib/swarmd /run/tswarm
 # Of ip(8) as well: only when nothing is in it.
 if [ -d /run/netns ] && [ -z "$(ls -A /run/netns)" ]; then

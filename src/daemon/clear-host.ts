@@ -1,9 +1,8 @@
 /** Ends a node's tasks and takes its networks out of the kernel, while neither agent nor manager runs. */
-import { rmSync } from "node:fs";
 import { ProcessExecutor } from "../agent/executor/process/process-executor.js";
 import { DataPlaneClient } from "../agent/network/data-plane-client.js";
 import { BRIDGE_NAME } from "./agent.js";
-import { runFolder } from "./state-directory.js";
+import { removeRunFolder, runFolder } from "./run-folder.js";
 
 /** What the node is in its cluster stays: a daemon that starts later goes on with it. */
 export async function clearHost(stateDir: string, nodeId: string, log: (line: string) => void): Promise<void> {
@@ -28,5 +27,5 @@ export async function clearHost(stateDir: string, nodeId: string, log: (line: st
   );
   await client.teardown();
   await client.stop();
-  rmSync(runDir, { recursive: true, force: true });
+  removeRunFolder(nodeId);
 }

@@ -1,5 +1,8 @@
-#!/usr/bin/env -S node --max-semi-space-size=1 --optimize-for-size
-/** `tswarmd`, the daemon of a node. */
+#!/usr/bin/env -S node --max-semi-space-size=1 --optimize-for-size --interrupt-budget=1000000
+/**
+ * `tswarmd`, the daemon of a node. It is to be small, and what it does it does seldom: code is optimized only where it runs for long (the
+ * interrupt budget), since compiling in the background costs a burst of new tasks more than it gives.
+ */
 import { notifier } from "../../native-bindings/service-notifier.js";
 import { DEFAULT_CONTROL_SOCKET, localSockets } from "../api/local-sockets.js";
 import { checkLeave, leaveCluster } from "./leave.js";

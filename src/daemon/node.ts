@@ -20,8 +20,8 @@ import type { NodeContext } from "./node-context.js";
 import { NodeManager } from "./node-manager.js";
 import { DEFAULT_DATA_PATH_PORT, version } from "./options.js";
 import { onExpelled, onRole } from "./role.js";
+import { openRunFolder } from "./run-folder.js";
 import type { ManagerStart, ResumePlan } from "./start-plan.js";
-import { runFolder } from "./state-directory.js";
 
 /** As managers say it of a node, whatever it asks for. */
 const REMOVED_TEXT = /was removed from swarm/;
@@ -183,7 +183,7 @@ export class ClusterNode {
       nodeId: this.#membership.nodeId,
       identity: this.#identity!.tls,
       tlsInfo: () => tlsInfoOfNode(this.#identity!.certificate, this.managerCertificate),
-      runDir: runFolder(this.#membership.nodeId),
+      runDir: openRunFolder(this.#membership.nodeId, log),
       settings: this.#agentSettings,
       underlay: this.#place!.underlay,
       managers: this.#managers,

@@ -2,7 +2,6 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, readlinkSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { RUNTIME_FOLDER } from "../api/local-sockets.js";
 
 export class StateDirectoryError extends Error {
   override readonly name = "StateDirectoryError";
@@ -59,11 +58,6 @@ export class StateDirectory {
   unlock(): void {
     rmSync(this.#lockFile, { force: true });
   }
-}
-
-/** What of a node's life need not outlive a reboot, in memory. */
-export function runFolder(nodeId: string): string {
-  return join(RUNTIME_FOLDER, nodeId.slice(0, 8));
 }
 
 function lock(path: string, lockFile: string): void {

@@ -1,5 +1,5 @@
 /** A seed for a person: how it went, and when it went wrong a shorter story that goes wrong in the same way. */
-import { shrink } from "../simulation/shrink.js";
+import { tellFailure } from "../simulation/tell-failure.js";
 import { type ClusterAction, describeClusterAction } from "./cluster-actions.js";
 import { type ClusterPlan, clusterPlanOf, DEFAULT_CLUSTER } from "./cluster-plan.js";
 import { type PlantedInCluster, SOUND_CLUSTER } from "./planted.js";
@@ -32,45 +32,18 @@ export async function simulateClusterAndTell(
   const requests = Math.ceil((DEFAULT_CLUSTER.requests * faults) / DEFAULT_CLUSTER.faults);
   const plan = clusterPlanOf(seed, { members: options.members, agents: options.agents, faults, requests });
   const outcome = await simulateCluster(plan, planted);
-  if (outcome.breach) return { outcome, text: await tellFailure(plan, outcome, replay, planted, options) };
-  return { outcome, text: options.isTold ? tellWell(plan, outcome) : "" };
-}
-
-async function tellFailure(
-  plan: ClusterPlan,
-  first: ClusterOutcome,
-  replay: string,
-  planted: PlantedInCluster,
-  { isWhole = false }: TellClusterOptions,
-): Promise<string> {
-  let last = first;
-  const fails = async (shorter: ClusterPlan) => {
-    const outcome = await simulateCluster(shorter, planted);
-    if (outcome.breach?.rule !== first.breach!.rule) return false;
-    last = outcome;
-    return true;
-  };
-  const { plan: shortest, runs } = isWhole
-    ? { plan, runs: 0 }
-    : await shrink<ClusterAction, ClusterPlan>(plan, fails, MAX_SHRINK_RUNS);
-  const { breach, trace, hash } = last;
-  return [
-    `seed ${plan.seed} fails: ${first.breach!.rule}: ${first.breach!.text}`,
-    `  ${plan.managers} managers, ${plan.agents} more nodes`,
-    `  again: ${replay}`,
-    `  trace ${first.hash}`,
-    "",
-    `Of ${plan.actions.length} actions ${shortest.actions.length} are left (${runs} runs, trace ${hash}):`,
-    ...shortest.actions.map(
-      (action) => `  ${(action.at / 1000).toFixed(3).padStart(8)} s  ${describeClusterAction(action)}`,
-    ),
-    "",
-    `What happens then (the last ${Math.min(MAX_LINES, trace.length)} lines of ${trace.length}):`,
-    ...trace.slice(-MAX_LINES),
-    "",
-    `${breach!.rule}: ${breach!.text}`,
-    "",
-  ].join("\n");
+  if (!outcome.breach) return { outcome, text: options.isTold ? tellWell(plan, outcome) : "" };
+  const text = await tellFailure<ClusterAction, ClusterPlan, ClusterOutcome>({
+    plan,
+    first: outcome,
+    replay,
+    run: (shorter) => simulateCluster(shorter, planted),
+    describe: describeClusterAction,
+    about: [`  ${plan.managers} managers, ${plan.agents} more nodes`],
+    maxShrinkRuns: options.isWhole ? 0 : MAX_SHRINK_RUNS,
+    maxLines: MAX_LINES,
+  });
+  return { outcome, text };
 }
 
 function tellWell(plan: ClusterPlan, outcome: ClusterOutcome): string {

@@ -22,6 +22,10 @@ const RETRY_MS = 1000;
  */
 const LOOK_SHARE = 0.1;
 
+/** A look waits until no change has come for so long, since a burst of changes needs the core, but not for longer than the other. */
+const QUIET_MS = 500;
+const LONGEST_DELAY_MS = 2000;
+
 /** Nice value of this thread alone: where cores are scarce, answering names and heartbeats comes before programming the kernel. */
 const NICE = 5;
 
@@ -40,6 +44,7 @@ function start(): void {
   const plane = new DataPlane(options, kernel, addresses);
   let newest = 0;
   let scheduled = false;
+  let lastFlush = 0;
   let pendingLook: string[] = [];
   let lookStarted = 0;
   let lookSpentMs = 0;
@@ -53,6 +58,7 @@ function start(): void {
     scheduled = false;
     const sequence = newest;
     const problems = plane.flush();
+    lastFlush = performance.now();
     say({ kind: "done", sequence, problems });
     if (problems.length > 0) scheduleRetry();
   };
@@ -73,6 +79,12 @@ function start(): void {
     lookSpentMs += threadCpuMs() - started;
   };
 
+  const lookWhenQuiet = (dueSince = performance.now()) => {
+    const now = performance.now();
+    if (now - lastFlush > QUIET_MS || now - dueSince > LONGEST_DELAY_MS) beginLook();
+    else setTimeout(lookWhenQuiet, QUIET_MS, dueSince);
+  };
+
   const beginLook = () => {
     lookStarted = performance.now();
     lookSpentMs = 0;
@@ -89,7 +101,7 @@ function start(): void {
       return;
     }
     const restMs = Math.max(options.lookIntervalMs - (performance.now() - lookStarted), lookSpentMs / LOOK_SHARE);
-    setTimeout(beginLook, restMs);
+    setTimeout(lookWhenQuiet, restMs);
   };
 
   port.on("message", (message: ToDataPlane) => {
@@ -114,7 +126,7 @@ function start(): void {
     }
   });
   say({ kind: "ready", facts: { ...kernel.facts, gatewaySubnet: addresses.subnet } });
-  setTimeout(beginLook, options.lookIntervalMs);
+  setTimeout(lookWhenQuiet, options.lookIntervalMs);
 }
 
 try {

@@ -192,7 +192,7 @@ export class DataPlane {
     const problems: DataPlaneProblem[] = [...this.#attempt("gateway addresses", () => this.wanted.saveAddresses())];
     const hostWanted = this.wanted.hostRules();
     problems.push(...this.#applyHostRules(stillWanted(this.#hostRules, hostWanted), false));
-    problems.push(...this.#kernel.overlay.extend(wanted, scope));
+    problems.push(...this.#kernel.overlay.extend(wanted, this.#withoutGone(scope)));
     if (!look) problems.push(...this.#passSandboxes(dirty));
     problems.push(...this.#applyHostRules(hostWanted, look));
     problems.push(...this.#kernel.overlay.trim(wanted, scope));
@@ -216,6 +216,13 @@ export class DataPlane {
       [...dirty.networkIds].filter((id) => this.#networksHere.has(id) && !networkIds.has(id)),
     );
     return { networkIds, entryNetworkIds, sandboxIds: dirty.sandboxIds };
+  }
+
+  /** Nothing is made for sandboxes that are to go. */
+  #withoutGone(scope: OverlayScope): OverlayScope {
+    if (scope === "all") return scope;
+    const wanted = (id: string) => id === INGRESS_SANDBOX || this.wanted.tasks.has(id);
+    return { ...scope, sandboxIds: new Set([...scope.sandboxIds].filter(wanted)) };
   }
 
   #passSandboxes(dirty: DirtyState): readonly DataPlaneProblem[] {

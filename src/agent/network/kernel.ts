@@ -78,7 +78,9 @@ function pickPacketFilter(options: DataPlaneOptions): { choice?: PacketFilterCho
 function overlayPort({ nodeId }: DataPlaneOptions): OverlayPort {
   const pass = (wanted: NodeWanted, scope: OverlayScope, part: PlanPart): readonly DataPlaneProblem[] => {
     try {
-      const { failures } = reconcile({ nodeId, wanted, scope: overlayScope(scope), part });
+      // What the kernel took stands; a network that comes has more parts than one look may show.
+      const verify = scope === "all" || scope.networkIds.size > 0;
+      const { failures } = reconcile({ nodeId, wanted, scope: overlayScope(scope), part, verify });
       return failures.map(({ place, text }) => ({ place: ownerOf(place), text }));
     } catch (error) {
       return [{ place: "host", text: error instanceof Error ? error.message : String(error) }];

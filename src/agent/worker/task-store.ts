@@ -11,8 +11,8 @@ import { join } from "node:path";
 import { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 
 const SUFFIX = ".task";
-/** Gathers the quick changes of a task that comes up. */
-const GATHER_MS = 20;
+/** Gathers the changes of a task that comes up, and of all that come up with it. */
+const GATHER_MS = 200;
 const WRITES_AT_ONCE = 4;
 
 /** Where a node's tasks stand while no agent runs. */

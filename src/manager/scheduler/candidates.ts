@@ -109,7 +109,8 @@ export class SharedCandidates implements Candidates {
   }
 
   end(): void {
-    for (const row of this.#rows.splice(0)) this.#ranking.refresh(this.#state.row(row));
+    for (const row of this.#rows) this.#ranking.refresh(this.#state.row(row));
+    this.#rows.length = 0;
   }
 
   #setAside(leaf: number, entry: NodeEntry, tasks: number): void {

@@ -5,13 +5,13 @@
 import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { type GenericResource, TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { timestampMs } from "../../api/time.js";
-import { stateOf } from "../task-life.js";
+import { isWanted, stateOf } from "../task-life.js";
 import { ChangedNodes } from "./changed-nodes.js";
 import { type Demand, demandOf } from "./demand.js";
 import { NodeEntry, sameFacts } from "./node-entry.js";
 import { RecentFailures, versionKey } from "./recent-failures.js";
 import { ServiceLoad } from "./service-load.js";
-import { isMeantToRun, isOnNode } from "./task-place.js";
+import { isOnNode } from "./task-place.js";
 
 /** A task that holds something on a node. */
 export interface Place {
@@ -105,7 +105,7 @@ export class ClusterState {
       if (before && isFailure(task)) this.#recordFailure(before.entry, task, nowMs);
       return before && this.forget(task.id);
     }
-    const counts = isMeantToRun(task);
+    const counts = isWanted(task);
     if (before?.entry.id === task.nodeId && before.counts === counts && sameGeneric(before.generic, task)) return;
     const freed = before && this.forget(task.id);
     this.#put(task, this.#entryFor(task.nodeId), task.assignedGenericResources, counts, false);

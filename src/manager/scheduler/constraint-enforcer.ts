@@ -6,10 +6,11 @@ import type { Store } from "../../store/store.js";
 import type { Transaction } from "../../store/transaction.js";
 import type { Selector } from "../../store/watch-hub.js";
 import type { Reconciler } from "../loop/reconciler.js";
+import { isWanted } from "../task-life.js";
 import { evict } from "./eviction.js";
 import { type Eviction, planEvictions } from "./eviction-plan.js";
 import { sameFacts } from "./node-entry.js";
-import { isMeantToRun, isOnNode } from "./task-place.js";
+import { isOnNode } from "./task-place.js";
 
 /** Looked at without a pause: a node has hundreds of tasks at most. */
 const NODES_AT_ONCE = 10;
@@ -60,7 +61,7 @@ export class ConstraintEnforcer implements Reconciler {
   /** A node that has changed again is looked at again. */
   #write(tx: Transaction, seen: Node, { taskId, reason }: Eviction): void {
     const task = tx.get("task", taskId);
-    if (!task || task.nodeId !== seen.id || !isOnNode(task) || !isMeantToRun(task)) return;
+    if (!task || task.nodeId !== seen.id || !isOnNode(task) || !isWanted(task)) return;
     if (sameFacts(tx.get("node", seen.id), seen)) evict(tx, task, reason);
   }
 }

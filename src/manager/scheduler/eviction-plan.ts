@@ -3,10 +3,11 @@ import type { Node, Service, Task } from "../../api/generated/docker/swarmkit/v1
 import { NodeSpec_Availability as Availability } from "../../api/generated/docker/swarmkit/v1/specs.js";
 import { type GenericResource, NodeStatus_State as NodeState } from "../../api/generated/docker/swarmkit/v1/types.js";
 import { timestampMs } from "../../api/time.js";
+import { isWanted } from "../task-life.js";
 import { ConstraintError, nodeMatches, parseConstraints } from "./constraint.js";
 import { demandOf } from "./demand.js";
 import { coversGeneric, genericAmounts } from "./generic-resources.js";
-import { isMeantToRun, isOnNode } from "./task-place.js";
+import { isOnNode } from "./task-place.js";
 
 export interface Eviction {
   readonly taskId: string;
@@ -28,7 +29,7 @@ export function planEvictions(
   if ((node.spec?.availability ?? Availability.ACTIVE) !== Availability.ACTIVE) return [];
   const room = new Room(node);
   return tasks
-    .filter((task) => isOnNode(task) && isMeantToRun(task))
+    .filter((task) => isOnNode(task) && isWanted(task))
     .sort((a, b) => createdMs(a) - createdMs(b) || (a.id < b.id ? -1 : 1))
     .flatMap((task): readonly Eviction[] => {
       const broken = brokenConstraint(task, node, serviceOf);

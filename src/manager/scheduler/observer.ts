@@ -2,10 +2,11 @@
 import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { StoreEvent } from "../../store/change.js";
 import type { StoreReader } from "../../store/reader.js";
+import { isWanted } from "../task-life.js";
 import { ClusterState } from "./cluster-state.js";
 import type { NodeEntry } from "./node-entry.js";
 import { PendingTasks } from "./pending-tasks.js";
-import { isMeantToRun, isOnNode, isSchedulable } from "./task-place.js";
+import { isOnNode, isSchedulable } from "./task-place.js";
 import type { WorkBudget } from "./work-budget.js";
 
 const NODE_WORK = 10;
@@ -93,7 +94,7 @@ export class Observer {
 
   /** @returns whether the event says what the state knows already */
   #isAsDecided(task: Task): boolean {
-    if (!isOnNode(task) || !isMeantToRun(task)) return false;
+    if (!isOnNode(task) || !isWanted(task)) return false;
     const place = this.state.place(task.id);
     if (!place?.isDecision || place.entry.id !== task.nodeId) return false;
     place.isDecision = false;
@@ -132,7 +133,7 @@ function matters(task: Task, previous: Task | undefined): boolean {
   return (
     !isOnNode(previous) ||
     task.nodeId !== previous.nodeId ||
-    isMeantToRun(task) !== isMeantToRun(previous) ||
+    isWanted(task) !== isWanted(previous) ||
     task.assignedGenericResources !== previous.assignedGenericResources
   );
 }

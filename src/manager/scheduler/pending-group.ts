@@ -34,8 +34,8 @@ export class PendingGroup {
   #queue: Waiting[] = [];
   #head = 0;
   #size = 0;
-  /** Those that have not been told what the others know; nobody is in it while nothing has been said. */
-  #untold = new Set<Waiting>();
+  /** Those that have not been told what the others know; absent while nothing has been said. */
+  #untold: Set<Waiting> | undefined;
   #said = "";
   #saidAtMs = Number.NEGATIVE_INFINITY;
   #retellAtMs: number | undefined;
@@ -56,7 +56,7 @@ export class PendingGroup {
   }
 
   get isTold(): boolean {
-    return this.#untold.size === 0;
+    return !this.#untold || this.#untold.size === 0;
   }
 
   requirements(clusterDefault: Strategy): Requirements {
@@ -73,14 +73,14 @@ export class PendingGroup {
     const waiting: Waiting = { task, group: this, isGone: false };
     this.#queue.push(waiting);
     this.#size++;
-    if (this.#said !== "") this.#untold.add(waiting);
+    this.#untold?.add(waiting);
     return waiting;
   }
 
   delete(waiting: Waiting): void {
     waiting.isGone = true;
     this.#size--;
-    if (this.#untold.size > 0) this.#untold.delete(waiting);
+    this.#untold?.delete(waiting);
     if (this.#queue[this.#head] === waiting) this.#head++;
     if (this.#queue.length > 2 * this.#size + MANY_TASKS) this.#compact();
   }
@@ -92,7 +92,7 @@ export class PendingGroup {
   }
 
   untell(waiting: Waiting): void {
-    if (this.#said !== "") this.#untold.add(waiting);
+    this.#untold?.add(waiting);
   }
 
   /** No node takes any of them. @returns those that are to be told, one by one as they are taken from it */
@@ -108,8 +108,8 @@ export class PendingGroup {
         this.#retellAtMs = this.#saidAtMs + RETELL_MS;
       }
     }
-    for (const waiting of this.#untold) {
-      this.#untold.delete(waiting);
+    for (const waiting of this.#untold ?? []) {
+      this.#untold?.delete(waiting);
       yield waiting.task.id;
     }
   }

@@ -58,6 +58,11 @@ export class Ranking {
     this.tree = new LabelTree(requirements.spread);
   }
 
+  /** Of the service's version whose own it is. */
+  get ownVersion(): string | undefined {
+    return this.#own?.version;
+  }
+
   /** Rows that it keeps. */
   get rows(): number {
     return this.#columns.rows;

@@ -18,6 +18,10 @@ export interface RankingChoice {
 export class Rankings {
   readonly #state: ClusterState;
   readonly #rankings = new Map<string, Ranking>();
+  /** The one that was used last. */
+  #newest: { readonly key: string; readonly ranking: Ranking } | undefined;
+  /** How many services' versions have rankings of their own: most clusters have few. */
+  readonly #ownVersions = new Map<string, number>();
 
   constructor(state: ClusterState) {
     this.#state = state;
@@ -25,7 +29,7 @@ export class Rankings {
 
   /** @param tasks how many are to be placed */
   choose(wanted: Requirements, rules: ServiceRules, tasks: number): RankingChoice {
-    const isOwn = this.#rankings.has(ownKey(wanted, rules)) || this.#isDense(rules.serviceId, tasks);
+    const isOwn = this.#hasOwn(wanted, rules) || this.#isDense(rules.serviceId, tasks);
     return { ranking: isOwn ? this.own(wanted, rules) : this.#use(wanted.key, wanted, undefined), isOwn };
   }
 
@@ -35,11 +39,28 @@ export class Rankings {
   }
 
   #use(key: string, wanted: Requirements, rules: ServiceRules | undefined): Ranking {
-    const ranking = this.#rankings.get(key) ?? new Ranking(this.#state, wanted, rules);
+    if (this.#newest?.key === key) return this.#newest.ranking;
+    const ranking = this.#rankings.get(key) ?? this.#make(wanted, rules);
     this.#rankings.delete(key);
     this.#rankings.set(key, ranking);
+    this.#newest = { key, ranking };
     this.#limit();
     return ranking;
+  }
+
+  #make(wanted: Requirements, rules: ServiceRules | undefined): Ranking {
+    if (rules) this.#countOwn(rules.version, 1);
+    return new Ranking(this.#state, wanted, rules);
+  }
+
+  #hasOwn(wanted: Requirements, rules: ServiceRules): boolean {
+    return this.#ownVersions.has(rules.version) && this.#rankings.has(ownKey(wanted, rules));
+  }
+
+  #countOwn(version: string, by: 1 | -1): void {
+    const count = (this.#ownVersions.get(version) ?? 0) + by;
+    if (count > 0) this.#ownVersions.set(version, count);
+    else this.#ownVersions.delete(version);
   }
 
   get size(): number {
@@ -58,6 +79,7 @@ export class Rankings {
       if (rows <= MAX_ROWS || this.#rankings.size === 1) break;
       rows -= Math.max(ranking.rows, this.#state.rowCount);
       this.#rankings.delete(key);
+      if (ranking.ownVersion !== undefined) this.#countOwn(ranking.ownVersion, -1);
     }
   }
 }

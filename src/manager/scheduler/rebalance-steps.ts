@@ -10,11 +10,10 @@ import { newObjectId, type RandomBytes } from "../../store/object-id.js";
 import type { Transaction } from "../../store/transaction.js";
 import { DEFAULT_UPDATE } from "../orchestrator/defaults.js";
 import { defaultLogDriver, newTask } from "../orchestrator/new-task.js";
-import { stateOf } from "../task-life.js";
+import { isWanted, stateOf } from "../task-life.js";
 import { evict } from "./eviction.js";
 import type { Move } from "./rebalance.js";
 import { type Strategy, strategyOf } from "./strategy.js";
-import { isMeantToRun } from "./task-place.js";
 
 /** On a service: "auto" evens it out whenever nodes come. */
 export const REBALANCE_LABEL = "tswarm.rebalance";
@@ -78,7 +77,7 @@ export function rebalanceStatus(
     const state = stateOf(task);
     const hasFailed = state === TaskState.FAILED || state === TaskState.REJECTED;
     if (hasFailed && wasMoved(task, sinceMs)) failedTaskId = task.id;
-    if (!isMeantToRun(task) && state > TaskState.RUNNING) continue;
+    if (!isWanted(task) && state > TaskState.RUNNING) continue;
     const slot = slots.get(task.slot);
     if (slot) slot.push(task);
     else slots.set(task.slot, [task]);

@@ -24,6 +24,10 @@ export interface Requirements {
   readonly strategy: Strategy;
 }
 
+/** Of tasks that ask for nothing but plugins, as most do: one for all of a kind. */
+const plain = new Map<string, Requirements>();
+const MOST_PLAIN = 1000;
+
 /** @param clusterDefault where the service says no strategy */
 export function requirementsOf(task: Task, clusterDefault: Strategy): Requirements {
   const { placement, resources } = task.spec ?? {};
@@ -35,9 +39,21 @@ export function requirementsOf(task: Task, clusterDefault: Strategy): Requiremen
   const needs6 = needsIpv6(task);
   const spread = spreadLabels(placement?.preferences ?? []);
   const strategy = strategyOf(task.serviceAnnotations, clusterDefault);
+  const asksForMore =
+    demand.nanoCpus !== 0 || demand.memoryBytes !== 0 || demand.hostPorts.length + generic.size > 0 || !constraints;
+  if (!asksForMore && constraints.length + platforms.length + spread.length === 0) {
+    const key = plugins.length === 0 ? strategy : `${strategy} ${JSON.stringify(plugins)}`;
+    return plain.get(key) ?? remember({ key, demand, generic, constraints, platforms, plugins, spread, strategy });
+  }
   const wanted = [...generic].map(([kind, { count, values }]) => [kind, count, values]);
   const key = JSON.stringify([demand, wanted, constraints ?? null, platforms, plugins, needs6, spread, strategy]);
   return { key, demand, generic, constraints, platforms, plugins, needsIpv6: needs6, spread, strategy };
+}
+
+function remember(requirements: Requirements): Requirements {
+  if (plain.size >= MOST_PLAIN) plain.clear();
+  plain.set(requirements.key, requirements);
+  return requirements;
 }
 
 /** The API refuses what cannot be read; a log from elsewhere may hold it all the same. */

@@ -1,12 +1,7 @@
 /** What a task is to the scheduler. Tasks of jobs are meant to come to COMPLETE, all others to RUNNING. */
 import type { Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import { TaskState } from "../../api/generated/docker/swarmkit/v1/types.js";
-import { stateOf } from "../task-life.js";
-
-/** It is to run, or to run to its end. */
-export function isMeantToRun(task: Task): boolean {
-  return task.desiredState <= TaskState.COMPLETE;
-}
+import { isWanted, stateOf } from "../task-life.js";
 
 /** It has been given to its node and has not ended: it holds what it reserves. */
 export function isOnNode(task: Task): boolean {
@@ -16,5 +11,5 @@ export function isOnNode(task: Task): boolean {
 
 /** It has its addresses, and waits for a node, or for its node to have room. */
 export function isSchedulable(task: Task): boolean {
-  return stateOf(task) === TaskState.PENDING && isMeantToRun(task);
+  return stateOf(task) === TaskState.PENDING && isWanted(task);
 }

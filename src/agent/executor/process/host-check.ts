@@ -1,5 +1,6 @@
 /** What a task needs of its host: looked at before it starts, and told in one line when it is not there. */
-import { readFile, stat } from "node:fs/promises";
+import { readFileSync } from "node:fs";
+import { stat } from "node:fs/promises";
 import { type Account, findAccount } from "./accounts.js";
 import { DEFAULT_PATH } from "./environment.js";
 import { mountTarget, OWN_FILES } from "./mount-targets.js";
@@ -24,11 +25,10 @@ export async function checkHost(task: ProcessTask, fail: (reason: string) => nev
   );
   if (!folder.isDirectory()) fail(`working folder ${dir} is not a folder`);
   await findProgram(command[0], env.get("PATH") ?? DEFAULT_PATH, dir, fail, onHost);
-  const [passwd, group] = await Promise.all([readIfThere("/etc/passwd"), readIfThere("/etc/group")]);
-  const account = findAccount(user, groups, passwd, group, fail);
+  const account = findAccount(user, groups, readIfThere("/etc/passwd"), readIfThere("/etc/group"), fail);
   for (const file of files) await checkTarget(file, onHost, fail);
   try {
-    const [resolvConf, hosts, hostname] = await Promise.all(OWN_FILES.map((name) => mountTarget(`/etc/${name}`)));
+    const [resolvConf, hosts, hostname] = OWN_FILES.map((name) => mountTarget(`/etc/${name}`));
     return { account, mountTargets: { "resolv.conf": resolvConf!, hosts: hosts!, hostname: hostname! } };
   } catch (error) {
     return fail(`no place to mount the task's own files: ${(error as Error).message}`);
@@ -49,9 +49,10 @@ async function checkTarget(
   );
 }
 
-async function readIfThere(path: string): Promise<string> {
+/** Small files of the host's own, and read again and again: at once. */
+function readIfThere(path: string): string {
   try {
-    return await readFile(path, "utf8");
+    return readFileSync(path, "utf8");
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === "ENOENT") return "";
     throw error;

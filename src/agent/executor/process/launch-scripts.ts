@@ -1,7 +1,7 @@
 /**
  * The shell programs that start a task and stay with it. Pure: facts in, text out.
  *
- *     setsid → nsenter (network) → unshare (mount, UTS, IPC, PID) → setup → setpriv → init → the task's command
+ *     unshare (mount, UTS, IPC, PID), in the network namespace already → setup → setpriv → init → the task's command
  *
  * `setup` is process 1 of the task's PID namespace with all the agent's rights: it joins the cgroups, mounts, and gives
  * its rights away. `init` is the same process afterwards: it starts the command, waits, and writes the exit status. It

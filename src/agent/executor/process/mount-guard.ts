@@ -88,7 +88,7 @@ export class MountGuard {
   async #look(): Promise<void> {
     const wanted: OwnFileMount[] = [];
     for (const name of OWN_FILES) {
-      const target = await mountTarget(`/etc/${name}`);
+      const target = mountTarget(`/etc/${name}`);
       wanted.push({ name, target });
       for (const path of [`/etc/${name}`, target]) this.#watch(dirname(path), basename(path));
     }

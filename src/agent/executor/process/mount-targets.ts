@@ -1,5 +1,5 @@
 /** Where on the host's files a task's own resolv.conf, hosts and hostname are mounted. */
-import { mkdir, readlink, realpath, writeFile } from "node:fs/promises";
+import { mkdirSync, readlinkSync, realpathSync, writeFileSync } from "node:fs";
 import { dirname, resolve } from "node:path";
 
 export const OWN_FILES = ["resolv.conf", "hosts", "hostname"] as const;
@@ -11,30 +11,30 @@ const MOST_LINKS = 40;
  * The real path of a file to mount over: the kernel follows links, so the mount lies where the last one points.
  * A file that is missing there is made, empty, because a mount needs one; on the host it says the same as none.
  */
-export async function mountTarget(path: string): Promise<string> {
+export function mountTarget(path: string): string {
   try {
-    return await realpath(path);
+    return realpathSync.native(path);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
   }
   let target = path;
   for (let count = 0; count < MOST_LINKS; count++) {
-    const next = await linkTarget(target);
+    const next = linkTarget(target);
     if (next === undefined) break;
     target = resolve(dirname(target), next);
   }
-  await mkdir(dirname(target), { recursive: true });
+  mkdirSync(dirname(target), { recursive: true });
   try {
-    await writeFile(target, "", { flag: "wx", mode: 0o644 });
+    writeFileSync(target, "", { flag: "wx", mode: 0o644 });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
   }
-  return await realpath(path);
+  return realpathSync.native(path);
 }
 
-async function linkTarget(path: string): Promise<string | undefined> {
+function linkTarget(path: string): string | undefined {
   try {
-    return await readlink(path);
+    return readlinkSync(path);
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT" || code === "EINVAL") return undefined;

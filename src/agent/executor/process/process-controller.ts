@@ -1,15 +1,16 @@
 /** Runs one task as a process on the host's files, in a sandbox of its own. */
 import { closeSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { setTimeout as pause } from "node:timers/promises";
 import type { HealthCheck } from "../../health/health-watch.js";
 import { type TaskController, TaskError, type TaskExit, type TaskSandbox } from "../executor.js";
 import type { Payloads } from "../payloads.js";
 import { type CgroupPlan, planCgroups } from "./cgroup-plan.js";
+import { Deadline } from "./deadline.js";
 import { taskEnvironment } from "./environment.js";
 import { describeExit, LOST_SUPERVISOR_STATUS } from "./exit-status.js";
-import { checkHost } from "./host-check.js";
+import { checkHost, type HostFacts } from "./host-check.js";
 import { initScript, type LaunchFacts, probeScript, runScript, setupScript } from "./launch-scripts.js";
+import type { Launcher } from "./launcher.js";
 import type { Lifeline } from "./lifeline.js";
 import { OWN_FILES } from "./mount-targets.js";
 import { PayloadFeed } from "./payload-feed.js";
@@ -22,24 +23,34 @@ import { namespaceMounts, sandboxFstab } from "./sandbox-mounts.js";
 import { SETUP_PATH, type Starter } from "./starter.js";
 import type { Supervision } from "./supervision.js";
 import { countOutOfMemoryKills, createCgroups } from "./task-cgroup.js";
+import { LIFELINE } from "./task-files.js";
 import { cgroupLines, unitScript } from "./task-unit.js";
 
 const SETUP_DEADLINE_MS = 30_000;
+/** How long what was seen of the host holds: nobody tidies up between preparing a task and starting it at once. */
+const HOST_FACTS_LAST_MS = 1000;
 /** In the task's folder. */
 const UNIT_SCRIPT = "unit-script";
+
+/** What starts a task: the agent itself, or systemd where a task is to be a unit. */
+export interface TaskStarters {
+  readonly direct: Launcher;
+  readonly systemd: Starter;
+}
 
 export class ProcessController implements TaskController {
   readonly #task: ProcessTask;
   readonly #supervision: Supervision;
   readonly #cgroups: CgroupPlan;
-  readonly #starter: Starter;
+  readonly #starters: TaskStarters;
   readonly #payloads: Payloads;
+  #host: { readonly facts: HostFacts; readonly seenAtMs: number } | undefined;
 
   /** @throws TaskError when a limit cannot be kept on this node */
-  constructor(task: ProcessTask, supervision: Supervision, starter: Starter, payloads: Payloads) {
+  constructor(task: ProcessTask, supervision: Supervision, starters: TaskStarters, payloads: Payloads) {
     this.#task = task;
     this.#payloads = payloads;
-    this.#starter = starter;
+    this.#starters = starters;
     this.#supervision = supervision;
     this.#cgroups = planCgroups(
       supervision.hierarchies,
@@ -57,16 +68,15 @@ export class ProcessController implements TaskController {
   }
 
   async prepare(): Promise<void> {
-    await checkHost(this.#task, (reason) => this.#fail(reason));
+    await this.#checkHost();
     this.#payloadData();
     await this.#supervision.files.make();
-    await this.#starter.makeFifo(this.#supervision.files.lifeline);
-    if (this.#task.health) {
-      for (const name of [PROBE_ORDERS, PROBE_ANSWERS]) {
-        await this.#starter.makeFifo(this.#supervision.files.path(name));
-      }
-    }
-    if (this.#task.files.length > 0) await this.#starter.makeFifo(this.#supervision.files.path(PAYLOADS));
+    const fifos = [
+      LIFELINE,
+      ...(this.#task.health ? [PROBE_ORDERS, PROBE_ANSWERS] : []),
+      ...(this.#task.files.length > 0 ? [PAYLOADS] : []),
+    ];
+    for (const name of fifos) this.#supervision.files.makeFifo(name);
     await this.#createCgroups();
   }
 
@@ -86,7 +96,7 @@ export class ProcessController implements TaskController {
     const lifeline = this.#supervision.lifeline();
     if (lifeline) await lifeline.ended;
     else if (files.supervisor() === undefined) this.#fail("this node has no trace of the task's process");
-    const kills = files.outOfMemoryKills() ?? (await countOutOfMemoryKills(this.#cgroups));
+    const kills = files.outOfMemoryKills() ?? countOutOfMemoryKills(this.#cgroups);
     return describeExit(files.exitStatus() ?? LOST_SUPERVISOR_STATUS, kills, this.#task.limits.memoryBytes);
   }
 
@@ -94,10 +104,9 @@ export class ProcessController implements TaskController {
     const lifeline = this.#supervision.lifeline();
     const command = this.#supervision.command();
     if (lifeline && command && signalProcess(command, this.#task.stopSignal)) {
-      const alarm = new AbortController();
-      const grace = pause(this.#task.stopGraceMs, undefined, { signal: alarm.signal }).catch(() => undefined);
-      await Promise.race([lifeline.ended, grace]);
-      alarm.abort();
+      const grace = new Deadline(this.#task.stopGraceMs);
+      await Promise.race([lifeline.ended, grace.passed]);
+      grace.cancel();
     }
     await this.#supervision.kill();
   }
@@ -112,6 +121,14 @@ export class ProcessController implements TaskController {
 
   detach(): void {
     this.#supervision.release();
+  }
+
+  async #checkHost(): Promise<HostFacts> {
+    const now = performance.now();
+    if (!this.#host || now - this.#host.seenAtMs > HOST_FACTS_LAST_MS) {
+      this.#host = { facts: await checkHost(this.#task, (reason) => this.#fail(reason)), seenAtMs: now };
+    }
+    return this.#host.facts;
   }
 
   /** What the task's files hold, in their order. @throws TaskError when the node has not got it, fatal when it will not come */
@@ -138,9 +155,9 @@ export class ProcessController implements TaskController {
 
   async #launch(sandbox: TaskSandbox): Promise<void> {
     const { files } = this.#supervision;
-    const { account, mountTargets } = await checkHost(this.#task, (reason) => this.#fail(reason));
-    const data = this.#payloadData();
     // A task may have waited long for its start, and somebody may have tidied up meanwhile.
+    const { account, mountTargets } = await this.#checkHost();
+    const data = this.#payloadData();
     await this.#createCgroups();
     const { unit, unitCgroup } = this.#supervision.place;
     const facts: LaunchFacts = {
@@ -167,7 +184,7 @@ export class ProcessController implements TaskController {
         : {}),
     };
     const bound = OWN_FILES.map((name) => ({ source: files.path(name), target: mountTargets[name] }));
-    await files.write({
+    files.write({
       ...(unit && unitCgroup ? this.#unitFiles(unit, unitCgroup, sandbox) : {}),
       "resolv.conf": sandbox.resolvConf,
       hosts: sandbox.hosts,
@@ -191,8 +208,8 @@ export class ProcessController implements TaskController {
     const { unit } = place;
     const fd = this.#supervision.openLifeline();
     try {
-      if (unit) await this.#starter.startUnit(unit, name, files.path(UNIT_SCRIPT));
-      else await this.#starter.startTask(files.folder, files.outputFolder, sandbox.namespacePath);
+      if (unit) await this.#starters.systemd.startUnit(unit, name, files.path(UNIT_SCRIPT));
+      else await this.#starters.direct.startTask(this.#task.label, files, sandbox.namespacePath);
     } catch (error) {
       this.#supervision.release();
       throw error;
@@ -225,11 +242,13 @@ export class ProcessController implements TaskController {
   }
 
   async #awaitStarted(lifeline: Lifeline): Promise<void> {
-    const alarm = new AbortController();
-    const late = pause(SETUP_DEADLINE_MS, "late" as const, { signal: alarm.signal }).catch(() => "late" as const);
-    const started = lifeline.started.then(() => "started" as const);
-    const outcome = await Promise.race([started, lifeline.ended.then(() => "ended" as const), late]);
-    alarm.abort();
+    const deadline = new Deadline(SETUP_DEADLINE_MS);
+    const outcome = await Promise.race([
+      lifeline.started.then(() => "started" as const),
+      lifeline.ended.then(() => "ended" as const),
+      deadline.passed.then(() => "late" as const),
+    ]);
+    deadline.cancel();
     if (outcome === "late") throw new TaskError(`${this.#task.label}: the sandbox was not set up in time`, false);
     if (outcome === "ended") this.#setupFailed();
     this.#supervision.dismissLauncher();

@@ -7,6 +7,7 @@ import type { Executor, TaskController } from "../executor.js";
 import { NO_PAYLOADS, type Payloads } from "../payloads.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
 import { DirectMounts } from "./direct-mounts.js";
+import { Launcher } from "./launcher.js";
 import { MountGuard } from "./mount-guard.js";
 import { OutputTrimmer } from "./output-trimmer.js";
 import { OutsideMounts } from "./outside-mounts.js";
@@ -43,6 +44,7 @@ export class ProcessExecutor implements Executor {
   readonly #trimmer: OutputTrimmer;
   readonly #guard: MountGuard;
   readonly #starter: Starter;
+  readonly #launcher = new Launcher();
 
   constructor(options: ProcessExecutorOptions) {
     const state = join(options.stateDir, "tasks");
@@ -71,12 +73,14 @@ export class ProcessExecutor implements Executor {
     await this.#guard.stop();
     await this.#trimmer.stop();
     this.#starter.stop();
+    this.#launcher.stop();
   }
 
   /** @throws TaskError for a task that this runtime can never run */
   controller(task: Task, payloads: Payloads = NO_PAYLOADS): TaskController {
     const facts = readProcessTask(task);
-    return new ProcessController(facts, this.#supervision(task.id, facts.label), this.#starter, payloads);
+    const starters = { systemd: this.#starter, direct: this.#launcher };
+    return new ProcessController(facts, this.#supervision(task.id, facts.label), starters, payloads);
   }
 
   async list(): Promise<readonly string[]> {

@@ -2,7 +2,7 @@
  * A small shell that forks for the agent. Node forks its whole self for each child, which takes milliseconds of its only
  * thread and grows with its memory; a shell of a megabyte does it in a fraction of one. It ends with the agent; what it started runs on.
  *
- * Where the agent is in a sandbox, what is to be outside of it is started by systemd; the shell asks for that too.
+ * It makes mounts in tasks, and where the agent is in a sandbox, it asks systemd for what is to be outside of that.
  *
  * Requests are lines of words with tabs between, each answered by a line with an exit status, in order.
  */
@@ -17,21 +17,11 @@ const NO_SUCH_UNIT = 5;
 /** Programs of the set-up are looked up here and nowhere else. */
 export const SETUP_PATH = "/usr/sbin:/usr/bin:/sbin:/bin";
 
-/**
- * Of the task's descriptors, 2 takes what goes wrong during set-up, 3 is the lifeline, 5 the task's own stderr. setsid
- * forks and leaves, so that nothing here waits for the task.
- */
 const SCRIPT = `
 umask 077
 tab=$(printf '\\t')
 while IFS=$tab read -r verb a b c d; do
   case $verb in
-    fifo) [ -p "$a" ] || mkfifo -m 600 -- "$a" ;;
-    task) (
-      cd -- "$a" && exec setsid --fork nsenter --net="$c" -- \\
-        unshare --mount --uts --ipc --pid --fork --kill-child --propagation slave -- /bin/sh "$a/setup" \\
-        </dev/null >>"$b/stdout" 2>>setup.log 3<>lifeline 5>>"$b/stderr"
-    ) ;;
     unit) systemd-run ${unitOptions().join(" ")} --unit="$a" --description="$b" -- /bin/sh "$c" </dev/null >&2 ;;
     once) systemd-run --quiet --collect --property=Type=oneshot --property=StandardOutput="file:$b" -- /bin/sh "$a" \\
       </dev/null >&2 ;;
@@ -55,22 +45,6 @@ export class Starter {
 
   constructor(log: (line: string) => void) {
     this.#log = log;
-  }
-
-  /** Makes a FIFO unless it is there. @throws TaskError */
-  async makeFifo(path: string): Promise<void> {
-    const status = await this.#ask("fifo", path);
-    if (status !== 0) throw new TaskError(`cannot make the FIFO ${path}: mkfifo ended with status ${status}`, false);
-  }
-
-  /**
-   * Starts `setup` in a task's folder within a network namespace and within new namespaces of all other kinds.
-   * @returns once the new process holds its descriptors. @throws TaskError
-   */
-  async startTask(folder: string, outputFolder: string, namespacePath: string): Promise<void> {
-    const status = await this.#ask("task", folder, outputFolder, namespacePath);
-    if (status !== 0)
-      throw new TaskError(`cannot start the task in ${folder}: setsid ended with status ${status}`, false);
   }
 
   /**

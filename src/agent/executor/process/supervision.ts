@@ -8,6 +8,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { TaskError } from "../executor.js";
 import type { CgroupHierarchy } from "./cgroup-hierarchies.js";
 import { PROBE_CGROUP } from "./cgroup-plan.js";
+import { Deadline } from "./deadline.js";
 import { Lifeline } from "./lifeline.js";
 import { findChild, type ProcessIdentity, readStat, signalProcess } from "./process-identity.js";
 import type { Starter } from "./starter.js";
@@ -111,10 +112,9 @@ export class Supervision {
 
   /** Empty cgroups with a living supervisor mean that it never joined them: nothing may be left behind unsaid. */
   async #awaitEnd(lifeline: Lifeline): Promise<void> {
-    const alarm = new AbortController();
-    const late = pause(SETUP_DEADLINE_MS, true, { signal: alarm.signal }).catch(() => false);
-    const isLate = await Promise.race([lifeline.ended.then(() => false), late]);
-    alarm.abort();
+    const deadline = new Deadline(SETUP_DEADLINE_MS);
+    const isLate = await Promise.race([lifeline.ended.then(() => false), deadline.passed.then(() => true)]);
+    deadline.cancel();
     if (isLate) throw new TaskError(`${this.label}: its supervisor does not go although it was killed`, false);
   }
 }

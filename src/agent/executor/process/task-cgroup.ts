@@ -1,5 +1,5 @@
 /** The cgroups of one task in the kernel: made, limited, emptied, removed. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { mkdir, readFile, rmdir, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -41,7 +41,7 @@ export async function createCgroups(plan: CgroupPlan, label: string): Promise<vo
 
 /** A neighbour's removal may take the empty parent away between two steps of mkdir -p. */
 async function makeFolder(path: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+  for (let attempt = 1; !existsSync(path); attempt++) {
     try {
       await mkdir(path, { recursive: true });
       return;
@@ -75,9 +75,9 @@ async function enableControllers(
 }
 
 /** How often the kernel killed a process of the task because its memory was used up. */
-export async function countOutOfMemoryKills(plan: CgroupPlan): Promise<number> {
+export function countOutOfMemoryKills(plan: CgroupPlan): number {
   if (!plan.outOfMemoryCounter) return 0;
-  return outOfMemoryKills((await readUnlessGone(plan.outOfMemoryCounter)) ?? "");
+  return outOfMemoryKills(readUnlessGone(plan.outOfMemoryCounter) ?? "");
 }
 
 /**
@@ -87,7 +87,7 @@ export async function countOutOfMemoryKills(plan: CgroupPlan): Promise<number> {
 export async function emptyCgroups(folders: readonly string[], label: string): Promise<void> {
   const deadline = performance.now() + EMPTY_DEADLINE_MS;
   for (let round = 0; ; round++) {
-    const pids = await processesIn(folders);
+    const pids = processesIn(folders);
     if (pids.size === 0) return;
     if (performance.now() > deadline) {
       throw new TaskError(`${label}: processes ${[...pids].join(", ")} do not go although they were killed`, false);
@@ -102,7 +102,7 @@ export async function emptyCgroups(folders: readonly string[], label: string): P
 async function killAll(folders: readonly string[], pids: ReadonlySet<number>): Promise<void> {
   for (const folder of folders) await writeIfThere(join(folder, "cgroup.kill"), "1");
   for (const folder of folders) await writeIfThere(join(folder, "freezer.state"), "FROZEN");
-  for (const pid of new Set([...pids, ...(await processesIn(folders))])) {
+  for (const pid of new Set([...pids, ...processesIn(folders)])) {
     try {
       process.kill(pid, "SIGKILL");
     } catch (error) {
@@ -119,7 +119,8 @@ export async function removeCgroups(
   label: string,
 ): Promise<void> {
   for (const { mountPoint } of hierarchies) {
-    await removeIfEmpty(join(mountPoint, cgroup, PROBE_CGROUP));
+    const probes = join(mountPoint, cgroup, PROBE_CGROUP);
+    if (existsSync(probes)) await removeIfEmpty(probes);
     await removeFolder(join(mountPoint, cgroup), label);
     let parent = dirname(cgroup);
     while (parent !== keptAbove && (await removeIfEmpty(join(mountPoint, parent)))) parent = dirname(parent);
@@ -147,16 +148,17 @@ async function removeIfEmpty(path: string): Promise<boolean> {
   }
 }
 
-async function processesIn(folders: readonly string[]): Promise<ReadonlySet<number>> {
-  const lists = await Promise.all(folders.map((folder) => readUnlessGone(join(folder, "cgroup.procs"))));
-  const pids = lists.flatMap((list) => (list ?? "").split("\n").filter(Boolean).map(Number));
+function processesIn(folders: readonly string[]): ReadonlySet<number> {
+  const lists = folders.map((folder) => readUnlessGone(join(folder, "cgroup.procs")) ?? "");
+  const pids = lists.flatMap((list) => list.split("\n").filter(Boolean).map(Number));
   // 0 stands for a process outside the agent's own PID namespace: it cannot be named, and kill(0) means something else.
   return new Set(pids.filter((pid) => pid > 0));
 }
 
-async function readUnlessGone(file: string): Promise<string | undefined> {
+/** The kernel's own words, in memory: at once, since to go through another thread costs many times as much. */
+function readUnlessGone(file: string): string | undefined {
   try {
-    return await readFile(file, "utf8");
+    return readFileSync(file, "utf8");
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === "ENOENT" || code === "ENODEV") return undefined;

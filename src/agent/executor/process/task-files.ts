@@ -1,10 +1,15 @@
 /**
  * The files of one task: what its supervisor reads and writes in <runDir>/tasks/<task id>, its output in <stateDir>/tasks/<task id>.
  * The two folders may be one.
+ *
+ * What is in memory is read and written at once: small files and few, where to go through another thread costs many times the work itself.
  */
-import { readFileSync } from "node:fs";
-import { mkdir, readdir, rename, rm, writeFile } from "node:fs/promises";
+import { lstatSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdir, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
+import { mkfifo } from "../../../../native-bindings/libc.js";
+import type { SystemCallError } from "../../../../native-bindings/system-call-error.js";
+import { TaskError } from "../executor.js";
 import type { ProcessIdentity } from "./process-identity.js";
 
 export interface TaskFolders {
@@ -12,6 +17,9 @@ export interface TaskFolders {
   readonly run: string;
   readonly state: string;
 }
+
+/** A FIFO in the task's folder, see lifeline.ts. */
+export const LIFELINE = "lifeline";
 
 export class TaskFiles {
   readonly folder: string;
@@ -23,7 +31,7 @@ export class TaskFiles {
   constructor(folders: TaskFolders, taskId: string) {
     this.folder = join(folders.run, taskId);
     this.outputFolder = join(folders.state, taskId);
-    this.lifeline = join(this.folder, "lifeline");
+    this.lifeline = join(this.folder, LIFELINE);
     this.stdout = join(this.outputFolder, "stdout");
     this.stderr = join(this.outputFolder, "stderr");
   }
@@ -33,16 +41,26 @@ export class TaskFiles {
   }
 
   async make(): Promise<void> {
-    await mkdir(this.folder, { recursive: true, mode: 0o700 });
+    mkdirSync(this.folder, { recursive: true, mode: 0o700 });
     await mkdir(this.outputFolder, { recursive: true, mode: 0o700 });
   }
 
-  async write(files: Readonly<Record<string, string>>): Promise<void> {
-    await Promise.all(
-      Object.entries(files).map(async ([name, text]) => {
-        await writeFile(this.path(name), text, { mode: publicFiles.has(name) ? 0o644 : 0o600 });
-      }),
-    );
+  /** Makes a FIFO unless it is there. @throws TaskError */
+  makeFifo(name: string): void {
+    const path = this.path(name);
+    try {
+      mkfifo(path, 0o600);
+    } catch (error) {
+      const { code, message } = error as SystemCallError;
+      if (code === "EEXIST" && lstatSync(path).isFIFO()) return;
+      throw new TaskError(`cannot make the FIFO ${name}: ${message}`, false);
+    }
+  }
+
+  write(files: Readonly<Record<string, string>>): void {
+    for (const [name, text] of Object.entries(files)) {
+      writeFileSync(this.path(name), text, { mode: publicFiles.has(name) ? 0o644 : 0o600 });
+    }
   }
 
   /** The unit that holds the task, and its cgroup; undefined when none does, or before it is launched. */
@@ -87,10 +105,9 @@ export class TaskFiles {
 
   async remove(): Promise<void> {
     await removeFolder(this.outputFolder);
-    await removeFolder(this.folder);
+    removeFolderSync(this.folder);
   }
 
-  /** Files are small and few, and read at a task's start and end only. */
   #read(name: string): string | undefined {
     try {
       return readFileSync(this.path(name), "utf8");
@@ -116,6 +133,18 @@ async function removeFolder(folder: string): Promise<void> {
     throw error;
   }
   await rm(doomed, { recursive: true, force: true });
+}
+
+function removeFolderSync(folder: string): void {
+  const doomed = `${folder}${REMOVED_SUFFIX}`;
+  rmSync(doomed, { recursive: true, force: true });
+  try {
+    renameSync(folder, doomed);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return;
+    throw error;
+  }
+  rmSync(doomed, { recursive: true, force: true });
 }
 
 /** The ids of the tasks that have a folder; what a crash left half-removed is removed on the way. */
