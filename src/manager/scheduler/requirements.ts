@@ -36,18 +36,25 @@ export function requirementsOf(task: Task, clusterDefault: Strategy): Requiremen
   const constraints = readConstraints(placement?.constraints ?? []);
   const platforms = placement?.platforms ?? [];
   const plugins = neededPlugins(task);
-  const needs6 = needsIpv6(task);
+  const isIpv6 = needsIpv6(task);
   const spread = spreadLabels(placement?.preferences ?? []);
   const strategy = strategyOf(task.serviceAnnotations, clusterDefault);
   const asksForMore =
-    demand.nanoCpus !== 0 || demand.memoryBytes !== 0 || demand.hostPorts.length + generic.size > 0 || !constraints;
+    demand.nanoCpus !== 0 ||
+    demand.memoryBytes !== 0 ||
+    demand.hostPorts.length + generic.size > 0 ||
+    !constraints ||
+    isIpv6;
   if (!asksForMore && constraints.length + platforms.length + spread.length === 0) {
     const key = plugins.length === 0 ? strategy : `${strategy} ${JSON.stringify(plugins)}`;
-    return plain.get(key) ?? remember({ key, demand, generic, constraints, platforms, plugins, spread, strategy });
+    return (
+      plain.get(key) ??
+      remember({ key, demand, generic, constraints, platforms, plugins, needsIpv6: false, spread, strategy })
+    );
   }
   const wanted = [...generic].map(([kind, { count, values }]) => [kind, count, values]);
-  const key = JSON.stringify([demand, wanted, constraints ?? null, platforms, plugins, needs6, spread, strategy]);
-  return { key, demand, generic, constraints, platforms, plugins, needsIpv6: needs6, spread, strategy };
+  const key = JSON.stringify([demand, wanted, constraints ?? null, platforms, plugins, isIpv6, spread, strategy]);
+  return { key, demand, generic, constraints, platforms, plugins, needsIpv6: isIpv6, spread, strategy };
 }
 
 function remember(requirements: Requirements): Requirements {
