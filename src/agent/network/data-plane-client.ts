@@ -63,7 +63,7 @@ export class DataPlaneClient {
     return this.#ask(this.#observations, sequence, { kind: "observe", sequence, request });
   }
 
-  /** Removes every kernel object of this node. */
+  /** Removes every kernel object of this node. What is asked for later changes nothing any more: only {@link stop} is left. */
   async teardown(): Promise<void> {
     const sequence = ++this.#sequence;
     await this.#ask(this.#changes, sequence, { kind: "teardown", sequence });

@@ -4,6 +4,7 @@ import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import test from "ava";
+import { Lifeline } from "../../../src/agent/executor/process/lifeline.js";
 import { ProcessExecutor } from "../../../src/agent/executor/process/process-executor.js";
 import { cgroupPids, makeTaskBed, processTask, runs, type TaskBed, until } from "./task-bed.js";
 
@@ -43,8 +44,9 @@ test("tasks survive a killed agent and are adopted by the next one", async (t) =
 test("the end of a task that ended while no agent ran is told by the next one", async (t) => {
   const bed = makeTaskBed(t);
   await startAndKillAgent(bed, { one: up("exit 6") });
-  // Its supervisor notes the end a moment after the task's own processes are gone.
+  // Its supervisor notes the end a moment after the task's own processes are gone, and who started that one a moment later.
   await until(() => cgroupPids(bed.nodeId, "one").length === 0 && !isAlive(supervisorOf(bed)));
+  await Lifeline.attach(join(bed.stateDir, "tasks", "one", "lifeline"))?.ended;
   const task = bed.executor.controller(processTask("one", ["sh"]));
   t.false(await task.isRunning());
   t.is((await task.wait()).code, 6);

@@ -57,9 +57,13 @@ export class MeshHost {
     return (await this.#ask({ kind: "observe" })) as ObserveResult;
   }
 
+  async teardown(): Promise<void> {
+    await this.#ask({ kind: "teardown" });
+  }
+
   async end(): Promise<void> {
     if (this.#process.exitCode !== null) return;
-    await this.#ask({ kind: "teardown" });
+    await this.teardown();
     const ended = once(this.#process, "exit");
     this.#process.stdin!.end();
     await ended;
