@@ -9,6 +9,18 @@ import type { TestHost } from "./test-network.js";
 /** Long enough for a kernel that runs as a process, twenty times slower than the machine. */
 const ANSWER_TIMEOUT_MS = 20_000;
 
+/**
+ * Each connection has a source port of its own. Of two that come from one port, by two virtual addresses, to one backend, a kernel with IPVS
+ * lets only the first pass, until it has forgotten that: a port that the kernel picks is now and then such a one.
+ */
+const SOURCE_PORTS = { first: 10_000, last: 32_000 };
+let sourcePort = SOURCE_PORTS.first;
+
+function nextSourcePort(): number {
+  sourcePort = sourcePort < SOURCE_PORTS.last ? sourcePort + 1 : SOURCE_PORTS.first;
+  return sourcePort;
+}
+
 export interface Answer {
   /** Name of the server that answered. */
   readonly by: string;
@@ -63,7 +75,8 @@ export class Conversation {
   }
 
   static async open(from: TestHost, address: string, port: number): Promise<Conversation> {
-    const socket = connectTcp(from.namespace, { address, port });
+    const source = { address: anyAddress(address), port: nextSourcePort() };
+    const socket = connectTcp(from.namespace, { address, port }, source);
     const conversation = new Conversation(socket);
     await within(once(socket, "connect"), `connection from ${from.name} to ${address}:${port}`, () => socket.destroy());
     conversation.greeting = parseAnswer(await conversation.#line());
