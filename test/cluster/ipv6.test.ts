@@ -81,7 +81,7 @@ async function untilNoDrift(cluster: Cluster): Promise<void> {
     const text = cluster.control(["net", "inspect", "shop"]);
     return /\nno drift\n$/.test(text);
   };
-  await cluster.until("every node has what it wants", isWhole, 30_000);
+  await cluster.until("every node has what it wants", isWhole, 60_000);
 }
 
 /** A network of both families, with a service on both hosts, one without virtual addresses, and a client on each host. */
@@ -325,17 +325,16 @@ async function replaced(t: ExecutionContext, cluster: Cluster): Promise<void> {
   }
 }
 
-/** Somebody's hand is seen, and healed. */
+/** What somebody's hand has taken away comes back: a look may be quicker than who asks for what is missing. */
 async function tampered(t: ExecutionContext, cluster: Cluster): Promise<void> {
-  const [task, other] = placed(cluster, "probe");
+  const [task] = placed(cluster, "probe");
   ip(sandboxOfTask(task!.id), "-6", "address", "flush", "dev", "eth0", "scope", "global");
   const [network] = json<{ id: string }[]>(cluster, "network", "inspect", "shop");
   for (const namespace of namespacesOfNetwork(network!.id))
     ip(namespace, "-6", "neigh", "flush", "dev", "vxlan0", "nud", "permanent");
-  t.regex(cluster.control(["net", "inspect", "shop"]), /drifted on/);
   await untilNoDrift(cluster);
+  t.true(ip(sandboxOfTask(task!.id), "-6", "address").includes(`${task!.six}/64`));
   reachable(t, cluster, "after a hand in the kernel");
-  t.truthy(other);
 }
 
 /** What is removed leaves nothing. */
