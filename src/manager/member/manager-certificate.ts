@@ -41,7 +41,7 @@ export class ManagerCertificate {
   #renewer: CertificateRenewer | undefined;
   #endWatch: () => void = () => {};
   #lastWish = "";
-  /** The latest roots, on their way to the disk. */
+  /** Resolves when no roots are on their way to the disk. */
   #trusting: Promise<void> = Promise.resolve();
   #isSealed = false;
 
@@ -161,11 +161,13 @@ export class ManagerCertificate {
     const { nodeId, log } = this.#options;
     const [cluster, node] = store.view((read) => [read.all("cluster")[0], read.get("node", nodeId)] as const);
     if (!cluster?.rootCa || !this.#renewer) return;
-    this.#trusting = this.#renewer.trust(trustedRoots(cluster.rootCa)).catch((error: Error) => {
+    const trusted = this.#renewer.trust(trustedRoots(cluster.rootCa)).catch((error: Error) => {
       if (!(error instanceof CertificateFilesError))
         log(`the cluster's roots cannot be written down: ${error.message}`);
       else this.#wish(`roots ${cluster.rootCa?.caCertHash}`, `the cluster's roots have changed: ${error.message}`, log);
     });
+    // Roots that are on their way already are not written twice: the first look's writing is to be waited for all the same.
+    this.#trusting = Promise.all([this.#trusting, trusted]).then(() => undefined);
     const wish = rotationWish(node, cluster, this.#renewer.current);
     if (wish !== undefined) this.#wish(wish, "the cluster asks for a new certificate of this manager", log);
   }
