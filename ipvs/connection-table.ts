@@ -1,7 +1,6 @@
 /** The connections that the kernel tracks in one namespace: what the drivers need to look at and to end. */
 import { readFileSync } from "node:fs";
-import { AF_INET, AF_INET6 } from "../native-bindings/libc.js";
-import { FAMILIES, type Family, familyOfAddress } from "./family.js";
+import { AF, FAMILIES, type Family, familyOfAddress } from "./family.js";
 import { type Flow, type FlowQuery, type FlowRules, flowQueries, isEmpty, isStale } from "./flows.js";
 
 /** The tracked connections of the namespace in which it was opened: what a ConntrackSocket can do. */
@@ -59,8 +58,6 @@ export function listFlows(families: Iterable<Family>, kernel: { readonly connect
   if (!tracksConnections()) return [];
   return [...families].flatMap((family) => kernel.connections.entries({ family: AF[family] }));
 }
-
-const AF: Readonly<Record<Family, number>> = { ip: AF_INET, ip6: AF_INET6 };
 
 /** Ports are published by IPv4 alone. */
 function familyOfQuery({ original }: FlowQuery): Family {

@@ -1,4 +1,5 @@
 /** The two families of addresses. A service has one of them. */
+import { AF_INET, AF_INET6 } from "../native-bindings/libc.js";
 import { kernelHasIpv6 } from "../netns/packet-filter/kernel-families.js";
 import type { VirtualService } from "./load-balancer.js";
 
@@ -13,6 +14,9 @@ export function familyOfService({ virtual }: VirtualService): Family {
 }
 
 export const FAMILIES: readonly Family[] = ["ip", "ip6"];
+
+/** AF_* of each. */
+export const AF: Readonly<Record<Family, number>> = { ip: AF_INET, ip6: AF_INET6 };
 
 /** Both, or IPv4 alone where the kernel knows no other. */
 export function kernelFamilies(): readonly Family[] {
@@ -33,4 +37,9 @@ export function ofFamily(services: readonly VirtualService[], family: Family): r
   return services.every((service) => familyOfService(service) === family)
     ? services
     : services.filter((service) => familyOfService(service) === family);
+}
+
+/** Whether what a driver keeps for a family is to be there: that of IPv4 always, that of IPv6 while there are services of it. */
+export function stands(family: Family, services: readonly VirtualService[]): boolean {
+  return family === "ip" || hasIpv6(services);
 }

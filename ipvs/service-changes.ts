@@ -52,6 +52,14 @@ export function hasChanges({ removed, added, changed }: ServiceChanges): boolean
   return removed.length + added.length + changed.length > 0;
 }
 
+/** What goes or is replaced, and what comes or replaces it. */
+export function sidesOf({ removed, added, changed }: ServiceChanges) {
+  return {
+    before: [...removed, ...changed.map((change) => change.before)],
+    after: [...added, ...changed.map((change) => change.after)],
+  };
+}
+
 /** The same ways lead to both: virtual address and published ports. */
 export function sameWays(one: VirtualService, other: VirtualService): boolean {
   return (

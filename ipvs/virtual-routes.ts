@@ -6,7 +6,6 @@
  * neighbour solicitations (RFC 4861) are answered only for addresses of the interface itself, and for what proxy_ndp names.
  */
 
-import { AF_INET, AF_INET6 } from "../native-bindings/libc.js";
 import * as rt from "../native-bindings/route/constants.js";
 import {
   deleteRoute,
@@ -15,7 +14,7 @@ import {
   type RouteSocket,
   replaceRoute,
 } from "../native-bindings/route/index.js";
-import { type Family, familyOfAddress, kernelFamilies } from "./family.js";
+import { AF, familyOfAddress, kernelFamilies } from "./family.js";
 import type { VirtualService } from "./load-balancer.js";
 
 /** Marks the routes as ours (RTPROT_*, of which 5…255 are free for routing daemons to take). */
@@ -72,8 +71,6 @@ export function writeRoutes(socket: RouteSocket, routes: RoutePlan["write"]): st
   );
   return [...socket.executeAll(operations).values()].map(({ message }) => message);
 }
-
-const AF: Readonly<Record<Family, number>> = { ip: AF_INET, ip6: AF_INET6 };
 
 function routeTo(address: string): Route {
   return {

@@ -12,7 +12,7 @@ import { type Family, familyOfAddress, hasIpv6 } from "../family.js";
 import { flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
 import { KernelSockets } from "../kernel-sockets.js";
 import type { ApplyResult, DestinationDrift, LoadBalancer, VirtualService } from "../load-balancer.js";
-import { hasChanges, type ServiceChanges, serviceChanges } from "../service-changes.js";
+import { hasChanges, type ServiceChanges, serviceChanges, sidesOf } from "../service-changes.js";
 import { differingSysctls, familySettings, type Sysctl, setSysctls } from "../sysctl.js";
 import { validateChanges } from "../validation.js";
 import {
@@ -105,8 +105,7 @@ export class FwmarkLoadBalancer implements LoadBalancer {
     known: readonly VirtualService[],
     wanted: readonly VirtualService[],
   ): number {
-    const before = [...changes.removed, ...changes.changed.map((change) => change.before)];
-    const after = [...changes.added, ...changes.changed.map((change) => change.after)];
+    const { before, after } = sidesOf(changes);
     const steps = orderedSteps(
       planRoutes(wantedRoutes(before), wantedRoutes(after)),
       planIpvs(wantedIpvs(before), wantedIpvs(after)),

@@ -1,7 +1,7 @@
 /** The mark rules of both families: those of IPv4 always stand, those of IPv6 while there are services of it. Pure. */
-import { FAMILIES, type Family, hasIpv6, ofFamily } from "../family.js";
+import { FAMILIES, type Family, ofFamily, stands } from "../family.js";
 import type { VirtualService } from "../load-balancer.js";
-import type { ServiceChanges } from "../service-changes.js";
+import { type ServiceChanges, sidesOf } from "../service-changes.js";
 import { joinWays, type Ways, wantedWays } from "../ways.js";
 import { waysOfRules } from "./mark-rules.js";
 import {
@@ -24,12 +24,11 @@ export type RulesByFamily = Readonly<Record<Family, KernelRules>>;
 
 /** From what the last apply wrote for `known`. */
 export function ruleChanges(
-  { removed, added, changed }: ServiceChanges,
+  changes: ServiceChanges,
   known: readonly VirtualService[],
   wanted: readonly VirtualService[],
 ): RuleChange[] {
-  const before = [...removed, ...changed.map((change) => change.before)];
-  const after = [...added, ...changed.map((change) => change.after)];
+  const { before, after } = sidesOf(changes);
   return FAMILIES.map((family) => {
     const [old, now] = [ofFamily(before, family), ofFamily(after, family)];
     if (old.length + now.length === 0) return { family, input: "" };
@@ -62,8 +61,4 @@ export function rulesAreAsWanted(found: RulesByFamily, wanted: readonly VirtualS
 
 export function waysFound(found: RulesByFamily): Ways {
   return joinWays(waysOfRules(found.ip.chains), waysOfRules(found.ip6.chains));
-}
-
-function stands(family: Family, services: readonly VirtualService[]): boolean {
-  return family === "ip" || hasIpv6(services);
 }

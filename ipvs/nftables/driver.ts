@@ -9,7 +9,7 @@ import { countFlows } from "../flow-counts.js";
 import { flowRulesOfChanges, flowRulesOfLook } from "../flows.js";
 import { KernelSockets } from "../kernel-sockets.js";
 import type { ApplyResult, DestinationDrift, LoadBalancer, VirtualService } from "../load-balancer.js";
-import { hasChanges, type ServiceChanges, serviceChanges } from "../service-changes.js";
+import { hasChanges, type ServiceChanges, serviceChanges, sidesOf } from "../service-changes.js";
 import { differingSysctls, familySettings, setSysctls } from "../sysctl.js";
 import { validateChanges } from "../validation.js";
 import { planRoutes, readRoutes, removeRoutes, wantedRoutes, writeRoutes } from "../virtual-routes.js";
@@ -86,8 +86,7 @@ export class NftablesLoadBalancer implements LoadBalancer {
 
   /** From what the kernel is known to have. */
   #change(kernel: KernelSockets, known: Known, changes: ServiceChanges, wanted: readonly VirtualService[]): number {
-    const before = [...changes.removed, ...changes.changed.map((change) => change.before)];
-    const after = [...changes.added, ...changes.changed.map((change) => change.after)];
+    const { before, after } = sidesOf(changes);
     const tables = planChange(changes, known, wanted);
     const routes = planRoutes(wantedRoutes(before), wantedRoutes(after));
     const steps = orderedSteps(routes, tables, flowRulesOfChanges(changes));

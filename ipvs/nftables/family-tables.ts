@@ -1,7 +1,7 @@
 /** The tables of both families: that of IPv4 always stands, that of IPv6 while there are services of it. Pure. */
-import { FAMILIES, type Family, hasIpv6, ofFamily } from "../family.js";
+import { FAMILIES, type Family, ofFamily, stands } from "../family.js";
 import type { VirtualService } from "../load-balancer.js";
-import type { ServiceChanges } from "../service-changes.js";
+import { type ServiceChanges, sidesOf } from "../service-changes.js";
 import type { KernelTable } from "./kernel-table.js";
 import { planNewTable, planTable, type TableChange, type TableOperation } from "./table-plan.js";
 import { wantedTable } from "./table-state.js";
@@ -12,12 +12,11 @@ export type KernelTables = Readonly<Record<Family, KernelTable>>;
 
 /** From what the kernel is known to have. */
 export function planChange(
-  { removed, added, changed }: ServiceChanges,
+  changes: ServiceChanges,
   known: { readonly services: readonly VirtualService[]; readonly shards: Shards },
   wanted: readonly VirtualService[],
 ): TableChange[] {
-  const before = [...removed, ...changed.map((change) => change.before)];
-  const after = [...added, ...changed.map((change) => change.after)];
+  const { before, after } = sidesOf(changes);
   return FAMILIES.map((family): TableChange => {
     const [old, now] = [ofFamily(before, family), ofFamily(after, family)];
     if (old.length + now.length === 0) return { family, operations: [] };
@@ -53,8 +52,4 @@ function familyShards(before: ReadonlySet<number>, operations: readonly TableOpe
   const anew = operations.some(({ kind }) => kind === "delete-table" || kind === "add-table");
   const added = operations.flatMap((operation) => (operation.kind === "add-shard" ? [operation.shard] : []));
   return anew || added.length > 0 ? new Set([...(anew ? [] : before), ...added]) : before;
-}
-
-function stands(family: Family, services: readonly VirtualService[]): boolean {
-  return family === "ip" || hasIpv6(services);
 }

@@ -24,6 +24,7 @@ import { systemClock } from "../agent/worker/clock.js";
 import { Worker } from "../agent/worker/worker.js";
 import type { Node } from "../api/generated/docker/swarmkit/v1/objects.js";
 import type { NodeDescription, NodeTLSInfo, WeightedPeer } from "../api/generated/docker/swarmkit/v1/types.js";
+import { IPV6_LABEL, LOAD_BALANCER_LABEL, PACKET_FILTER_LABEL, TUNNEL_ADDRESS_LABEL } from "../api/node-labels.js";
 import type { TlsIdentity } from "../security/tls/tls-identity.js";
 import type { Underlay } from "./host-facts.js";
 
@@ -226,10 +227,10 @@ export class Agent {
       hostname: this.#options.settings.hostname,
       engineVersion: this.#options.version,
       engineLabels: {
-        "tswarm.load-balancer": facts.loadBalancer,
-        "tswarm.packet-filter": facts.packetFilter,
-        "tswarm.ipv6": ipv6Support(facts),
-        "tswarm.tunnel-address": this.#options.underlay.address,
+        [LOAD_BALANCER_LABEL]: facts.loadBalancer,
+        [PACKET_FILTER_LABEL]: facts.packetFilter,
+        [IPV6_LABEL]: ipv6Support(facts),
+        [TUNNEL_ADDRESS_LABEL]: this.#options.underlay.address,
       },
       runtimes: [this.#executor.runtime],
       plugins: [{ type: "Network", name: "overlay" }],

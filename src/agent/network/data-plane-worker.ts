@@ -49,8 +49,6 @@ function start(): void {
   let lookStarted = 0;
   let lookSpentMs = 0;
   let retryScheduled = false;
-  // From then on nothing may be made again.
-  let isTornDown = false;
 
   const report = (problems: readonly DataPlaneProblem[]) => {
     for (const { place, text } of problems) say({ kind: "log", line: `data plane, ${place}: ${text}` });
@@ -59,7 +57,7 @@ function start(): void {
   const flush = () => {
     scheduled = false;
     const sequence = newest;
-    const problems = isTornDown ? [] : plane.flush();
+    const problems = plane.flush();
     lastFlush = performance.now();
     say({ kind: "done", sequence, problems });
     if (problems.length > 0) scheduleRetry();
@@ -70,7 +68,6 @@ function start(): void {
     retryScheduled = true;
     setTimeout(() => {
       retryScheduled = false;
-      if (isTornDown) return;
       report(plane.flush());
       if (plane.isDirty) scheduleRetry();
     }, RETRY_MS);
@@ -83,7 +80,6 @@ function start(): void {
   };
 
   const lookWhenQuiet = (dueSince = performance.now()) => {
-    if (isTornDown) return;
     const now = performance.now();
     if (now - lastFlush > QUIET_MS || now - dueSince > LONGEST_DELAY_MS) beginLook();
     else setTimeout(lookWhenQuiet, QUIET_MS, dueSince);
@@ -98,7 +94,6 @@ function start(): void {
   };
 
   const continueLook = () => {
-    if (isTornDown) return;
     const sandboxId = pendingLook.pop();
     if (sandboxId !== undefined) {
       timed(() => plane.lookAtSandbox(sandboxId));
@@ -127,7 +122,6 @@ function start(): void {
         });
         return;
       case "teardown":
-        isTornDown = true;
         say({ kind: "done", sequence: message.sequence, problems: plane.teardown() });
     }
   });

@@ -30,7 +30,8 @@ export class DataPlane {
   readonly #marks = new ServiceMarks();
   readonly #shared: SharedDestinations;
   readonly #sandboxes = new Map<string, SandboxServices>();
-  #restored = false;
+  /** Whether all that an earlier run left is known: before, nothing may be taken for unwanted. Once taken down, nothing may be made again. */
+  #phase: "restoring" | "running" | "down" = "restoring";
   #hostRules: PacketRules = [];
   #networksHere: ReadonlySet<string> = new Set();
   #dirty = new DirtyState();
@@ -66,20 +67,19 @@ export class DataPlane {
         this.#removeTask(change.taskId);
         return;
       case "restored":
-        this.#restored = true;
+        if (this.#phase === "restoring") this.#phase = "running";
         this.wanted.releaseAddresses();
         this.#dirty.everything = true;
     }
   }
 
   get isDirty(): boolean {
-    return this.#restored && this.#dirty.any;
+    return this.#phase === "running" && this.#dirty.any;
   }
 
   /** Brings everything that changed since the last call to the kernel. @returns what the kernel refused; that stays dirty */
   flush(): readonly DataPlaneProblem[] {
-    // Before all that an earlier run left is known, nothing may be taken for unwanted.
-    if (!this.#restored) return [];
+    if (this.#phase !== "running") return [];
     const dirty = this.#dirty;
     this.#dirty = new DirtyState();
     const problems = this.#pass(dirty, false);
@@ -89,6 +89,7 @@ export class DataPlane {
 
   /** The first part of a look at everything: links, entries and the host's rules. */
   lookAtNode(): readonly DataPlaneProblem[] {
+    if (this.#phase !== "running") return [];
     const dirty = new DirtyState();
     dirty.everything = true;
     return this.#pass(dirty, true);
@@ -100,6 +101,7 @@ export class DataPlane {
   }
 
   lookAtSandbox(sandboxId: string): readonly DataPlaneProblem[] {
+    if (this.#phase !== "running") return [];
     const sandbox = this.#sandboxes.get(sandboxId);
     return sandbox ? this.#attempt(sandboxId, () => this.#healSandbox(sandboxId, sandbox)) : [];
   }
@@ -117,8 +119,9 @@ export class DataPlane {
     return virtualAddress6 !== "" && this.#kernel.facts.balancesIpv6 && this.wanted.carriesIpv6(networkId);
   }
 
-  /** Removes every kernel object of this node. */
+  /** Removes every kernel object of this node, for good. */
   teardown(): readonly DataPlaneProblem[] {
+    this.#phase = "down";
     const { packetFilter } = this.#kernel;
     const problems = packetFilter
       ? this.#attempt("host", () => this.#kernel.inside("host", () => packetFilter.clear()))

@@ -1,10 +1,10 @@
 /** The kernel behind {@link KernelPort}: namespaces, overlay, packet filter and load balancer of this node. */
-import { existsSync } from "node:fs";
 import { chooseLoadBalancer } from "../../../ipvs/choose.js";
 import { RouteSocket } from "../../../native-bindings/index.js";
 import { inNamespace, openNamespace } from "../../../netns/index.js";
 import { choosePacketFilter, type PacketFilterChoice } from "../../../netns/packet-filter/choose.js";
 import { PacketFilterError } from "../../../netns/packet-filter/errors.js";
+import { kernelHasIpv6 } from "../../../netns/packet-filter/kernel-families.js";
 import { drift, type OverlayDrift } from "../../../overlay/drift.js";
 import { expectedNode } from "../../../overlay/expected-state.js";
 import { sandboxNamespace } from "../../../overlay/names.js";
@@ -35,7 +35,7 @@ export function openKernel(options: DataPlaneOptions): KernelPort {
     ],
     packetFilter: filter.choice?.filter.name ?? "none",
     packetFilterReasons: filter.reasons,
-    hasIpv6: existsSync("/proc/sys/net/ipv6/conf/default/disable_ipv6"),
+    hasIpv6: kernelHasIpv6(),
     balancesIpv6: balancer.name !== "none" && balancer.balancesIpv6,
     underlayMtu: options.underlayMtu,
   };

@@ -3,14 +3,7 @@ import type { LoadBalancer, VirtualService } from "../../../ipvs/load-balancer.j
 import type { ServiceRow } from "../cluster-view.js";
 import { type RowTable, serviceKey } from "./row-table.js";
 import type { ServiceMarks } from "./service-marks.js";
-import {
-  clientService,
-  clientService6,
-  key6Of,
-  meshService,
-  NamespaceServices,
-  type SharedDestinations,
-} from "./virtual-services.js";
+import { clientService, key6Of, meshService, NamespaceServices, type SharedDestinations } from "./virtual-services.js";
 
 export interface SandboxServicesOptions {
   readonly balancer: LoadBalancer | undefined;
@@ -87,14 +80,18 @@ export class SandboxServices {
     const { sources, meshNetworkId, marks, shared } = this.#options;
     const key = serviceKey(row);
     if (row.networkId === meshNetworkId) return meshService(row, marks.of(key), shared.of(key));
-    const source = sources.get(row.networkId);
-    return source === undefined ? undefined : clientService(row, marks.of(key), source, shared.of(key));
+    const sourceAddress = sources.get(row.networkId);
+    if (sourceAddress === undefined) return undefined;
+    return clientService(key, marks.of(key), { address: row.virtualAddress, sourceAddress }, shared.of(key));
   }
+
   #make6(row: ServiceRow): VirtualService | undefined {
     const { sources6, marks, shared } = this.#options;
-    const source = sources6.get(row.networkId);
-    if (source === undefined || row.virtualAddress6 === "") return undefined;
+    const sourceAddress = sources6.get(row.networkId);
+    // What has none needs no mark either.
+    if (sourceAddress === undefined || row.virtualAddress6 === "") return undefined;
     const key = serviceKey(row);
-    return clientService6(row, marks.of(key6Of(key)), source, shared.of6(key));
+    const id = key6Of(key);
+    return clientService(id, marks.of(id), { address: row.virtualAddress6, sourceAddress }, shared.of6(key));
   }
 }

@@ -130,38 +130,20 @@ export class NamespaceServices {
   }
 }
 
-/** The service as clients in a sandbox see it: by its virtual address. */
+/**
+ * A service of one family as clients in a sandbox see it: by its virtual address.
+ * @param id the row's key, or that of its IPv6 half
+ * @param virtual with an empty address for a service that has none
+ * @returns undefined for such a service
+ */
 export function clientService(
-  row: ServiceRow,
+  id: string,
   mark: number,
-  sourceAddress: string,
+  virtual: NonNullable<VirtualService["virtual"]>,
   shared: readonly Destination[],
 ): VirtualService | undefined {
-  if (row.virtualAddress === "") return undefined;
-  return {
-    id: serviceKey(row),
-    mark,
-    virtual: { address: row.virtualAddress, sourceAddress },
-    published: [],
-    destinations: shared,
-  };
-}
-
-/** The same by its virtual address of IPv6. @param mark one of its own @param shared of IPv6 */
-export function clientService6(
-  row: ServiceRow,
-  mark: number,
-  sourceAddress: string,
-  shared: readonly Destination[],
-): VirtualService | undefined {
-  if (!isIpv6(row.virtualAddress6)) return undefined;
-  return {
-    id: key6Of(serviceKey(row)),
-    mark,
-    virtual: { address: row.virtualAddress6, sourceAddress },
-    published: [],
-    destinations: shared,
-  };
+  if (virtual.address === "") return undefined;
+  return { id, mark, virtual, published: [], destinations: shared };
 }
 
 /** The service as the ingress sandbox sees it: by its published ports. */

@@ -4,16 +4,14 @@
  */
 import type { Node, Task } from "../../api/generated/docker/swarmkit/v1/objects.js";
 import type { NodeDescription } from "../../api/generated/docker/swarmkit/v1/types.js";
+import { isTswarmAgent } from "../../api/node-labels.js";
 import type { StoreReader } from "../../store/reader.js";
 import { isOver } from "../task-life.js";
-
-/** tswarm's agents say of themselves what balances their load. */
-const TSWARM_LABEL = "tswarm.load-balancer";
 
 /** The agent waits for an address on each network that its tasks are on. */
 export function waitsForAttachments(description: NodeDescription | undefined): boolean {
   const engine = description?.engine;
-  if (!engine || engine.labels[TSWARM_LABEL] !== undefined) return false;
+  if (!engine || isTswarmAgent(description)) return false;
   return engine.plugins.some(({ type, name }) => type === "Network" && name === "overlay");
 }
 
