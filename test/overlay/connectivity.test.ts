@@ -1,12 +1,10 @@
-import { once } from "node:events";
-import { openNamespace } from "../../netns/namespace.js";
-import { connectTcp, listenTcp, portOf } from "../../netns/sockets.js";
 import { overlayMtu } from "../../overlay/mtu.js";
 import { sandboxNamespace } from "../../overlay/names.js";
 import { bridgedFramesAreFiltered, underlayPath } from "../../overlay/underlay.js";
 import { kernelTest } from "../kernel/kernel-test.js";
 import { GATEWAY_BRIDGE, HostBed, pings, run, runIn, succeedsIn } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
+import { sendStream } from "./stream.js";
 
 const MASQUERADE = ["-t", "nat", "-A", "POSTROUTING", "-s", "172.31.0.0/24", "-o", "eth0", "-j", "MASQUERADE"];
 
@@ -40,24 +38,13 @@ kernelTest("a TCP stream arrives whole across the tunnel", { needs: ["vxlan", "b
   t.teardown(() => bed.remove());
   const cluster = sampleCluster(bed.hosts, { networks: 1 });
   for (const [index, host] of bed.hosts.entries()) host.reconcile(cluster.wanted[index]!);
-  using server = openNamespace(cluster.sandboxes[1]!);
-  using client = openNamespace(cluster.sandboxes[0]!);
-  let received = 0;
-  let from: string | undefined;
-  const listener = await listenTcp(server, { address: cluster.address(0, 1), port: 0 }, (connection) => {
-    from = connection.remoteAddress;
-    connection.on("data", (bytes) => {
-      received += bytes.length;
-    });
-    connection.on("end", () => connection.end("done"));
+  const [from, to] = cluster.sandboxes as readonly [string, string];
+  const bytes = 4 * 1024 * 1024;
+  t.deepEqual(await sendStream(t, { from, to, address: cluster.address(0, 1), bytes }), {
+    received: bytes,
+    answer: "done",
+    callers: [cluster.address(0, 0)],
   });
-  t.teardown(() => listener.close());
-  const connection = connectTcp(client, { address: cluster.address(0, 1), port: portOf(listener) });
-  connection.end(Buffer.alloc(4 * 1024 * 1024, 7));
-  const [answer] = (await once(connection, "data")) as [Buffer];
-  t.is(answer.toString(), "done");
-  t.is(received, 4 * 1024 * 1024);
-  t.is(from, cluster.address(0, 0));
 });
 
 kernelTest(

@@ -1,19 +1,11 @@
-import { portName } from "../../overlay/names.js";
 import { kernelTest } from "../kernel/kernel-test.js";
-import { HostBed, pings, run, runIn } from "./host-bed.js";
-import { type Cluster, sampleCluster } from "./sample-cluster.js";
-
-interface Names {
-  readonly host: string;
-  readonly network: string;
-  readonly sandbox: string;
-  readonly port: string;
-}
+import { pings, run, runIn } from "./host-bed.js";
+import { eachIsHealed, type Tampering } from "./tampering.js";
 
 const REMOTE = "02:42:0a:4d:00:0b";
 
 /** Each is done by hand to a node in order; the drift must name it, and one reconciliation heal it. */
-const acts: readonly [what: string, tamper: (names: Names) => void, seen: RegExp][] = [
+const acts: readonly Tampering[] = [
   ["VXLAN device deleted", ({ network }) => run("ip", "-n", network, "link", "del", "vxlan0"), /missing link vxlan0/],
   [
     "VXLAN device down",
@@ -255,38 +247,9 @@ kernelTest(
   "every kind of tampering is seen, named and healed; a second look writes nothing",
   { needs: ["vxlan", "bridge"] },
   (t) => {
-    const bed = new HostBed({ hosts: 2 });
-    t.teardown(() => bed.remove());
-    const cluster = sampleCluster(bed.hosts, { networks: 1 });
-    for (const [index, host] of bed.hosts.entries()) host.reconcile(cluster.wanted[index]!);
-    const [host] = bed.hosts;
-    const [wanted] = cluster.wanted;
-    const names = namesOf(bed, cluster);
-    checkInOrder("before");
-    for (const [what, tamper, seen] of acts) {
-      tamper(names);
-      t.regex(host!.drift(wanted!).join("\n"), seen, what);
-      const { failures, drift, done } = host!.reconcile(wanted!);
-      t.deepEqual([failures.map(({ text }) => text), drift], [[], []], what);
-      t.true(done > 0, what);
-      checkInOrder(what);
-    }
-
-    function checkInOrder(when: string): void {
-      t.deepEqual(host!.drift(wanted!), [], when);
-      t.is(host!.reconcile(wanted!).done, 0, when);
-      t.true(pings(names.sandbox, cluster.address(0, 1), 1450), `${when}: across the tunnel`);
-      t.true(pings(names.sandbox, "172.31.0.1"), `${when}: to the gateway`);
-    }
+    eachIsHealed(t, acts, {}, ({ sandbox }, cluster, when) => {
+      t.true(pings(sandbox, cluster.address(0, 1), 1450), `${when}: across the tunnel`);
+      t.true(pings(sandbox, "172.31.0.1"), `${when}: to the gateway`);
+    });
   },
 );
-
-function namesOf(bed: HostBed, { sandboxes }: Cluster): Names {
-  const [host] = bed.hosts;
-  return {
-    host: host!.namespace,
-    network: `tsw-${host!.nodeId.slice(0, 8)}-net-network0`,
-    sandbox: sandboxes[0]!,
-    port: portName(sandboxes[0]!, "eth0"),
-  };
-}

@@ -1,12 +1,10 @@
-import { once } from "node:events";
-import { openNamespace } from "../../netns/namespace.js";
-import { connectTcp, listenTcp, portOf } from "../../netns/sockets.js";
 import { networkNamespace } from "../../overlay/names.js";
 import { removeAll } from "../../overlay/remove-all.js";
 import type { NodeWanted } from "../../overlay/wanted.js";
 import { kernelTest } from "../kernel/kernel-test.js";
 import { GATEWAY_BRIDGE, HostBed, pings, pings6, run, runIn, succeedsIn } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
+import { sendStream } from "./stream.js";
 
 kernelTest(
   "sandboxes of three hosts reach each other by IPv6 on two networks, with packets of full size",
@@ -87,24 +85,12 @@ kernelTest(
       [beside, "fd00:77:1::60"],
       [cluster.sandboxes[1]!, cluster.address6(0, 1)],
     ] as const) {
-      using server = openNamespace(namespace);
-      using client = openNamespace(cluster.sandboxes[0]!);
-      let received = 0;
-      const callers: (string | undefined)[] = [];
-      const listener = await listenTcp(server, { address, port: 0 }, (connection) => {
-        callers.push(connection.remoteAddress);
-        connection.on("data", (bytes) => {
-          received += bytes.length;
-        });
-        connection.on("end", () => connection.end("done"));
-      });
-      t.teardown(() => listener.close());
-      const connection = connectTcp(client, { address, port: portOf(listener) });
-      connection.end(Buffer.alloc(1024 * 1024, 7));
-      const [answer] = (await once(connection, "data")) as [Buffer];
-      t.is(answer.toString(), "done", address);
-      t.is(received, 1024 * 1024, address);
-      t.deepEqual(callers, [cluster.address6(0, 0)]);
+      const bytes = 1024 * 1024;
+      t.deepEqual(
+        await sendStream(t, { from: cluster.sandboxes[0]!, to: namespace, address, bytes }),
+        { received: bytes, answer: "done", callers: [cluster.address6(0, 0)] },
+        address,
+      );
     }
   },
 );

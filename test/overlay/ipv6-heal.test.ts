@@ -1,19 +1,14 @@
-import { portName } from "../../overlay/names.js";
+import { networkNamespace } from "../../overlay/names.js";
 import { kernelTest } from "../kernel/kernel-test.js";
 import { HostBed, pings, pings6, run, runIn } from "./host-bed.js";
 import { sampleCluster } from "./sample-cluster.js";
-
-interface Names {
-  readonly network: string;
-  readonly sandbox: string;
-  readonly port: string;
-}
+import { eachIsHealed, type Tampering } from "./tampering.js";
 
 const REMOTE = "fd00:77:1::11";
 const MADE_BY_HAND = ["lladdr", "02:42:0a:4d:00:fe", "dev", "vxlan0"];
 
 /** Each is done by hand to a node in order; the drift must name it, and one reconciliation heal it. */
-const acts: readonly [what: string, tamper: (names: Names) => void, seen: RegExp][] = [
+const acts: readonly Tampering[] = [
   [
     "neighbour deleted",
     ({ network }) => run("ip", "-n", network, "-6", "neigh", "del", REMOTE, "dev", "vxlan0"),
@@ -140,32 +135,11 @@ kernelTest(
   "every kind of tampering with IPv6 is seen, named and healed; a second look writes nothing",
   { needs: ["vxlan", "bridge", "ipv6"] },
   (t) => {
-    const bed = new HostBed({ hosts: 2 });
-    t.teardown(() => bed.remove());
-    const cluster = sampleCluster(bed.hosts, { networks: 1, ipv6: true });
-    for (const [index, host] of bed.hosts.entries()) host.reconcile(cluster.wanted[index]!);
-    const [host] = bed.hosts;
-    const [wanted] = cluster.wanted;
-    const [sandbox] = cluster.sandboxes;
-    const network = `tsw-${host!.nodeId.slice(0, 8)}-net-network0`;
-    const names = { network, sandbox: sandbox!, port: portName(sandbox!, "eth0") };
-    checkInOrder("before");
-    for (const [what, tamper, seen] of acts) {
-      tamper(names);
-      t.regex(host!.drift(wanted!).join("\n"), seen, what);
-      const { failures, drift, done } = host!.reconcile(wanted!);
-      t.deepEqual([failures.map(({ text }) => text), drift], [[], []], what);
-      t.true(done > 0, what);
-      checkInOrder(what);
-    }
-
-    function checkInOrder(when: string): void {
-      t.deepEqual(host!.drift(wanted!), [], when);
-      t.is(host!.reconcile(wanted!).done, 0, when);
-      t.true(pings6(names.sandbox, cluster.address6(0, 1), 1450), `${when}: across the tunnel`);
-      t.true(pings(names.sandbox, cluster.address(0, 1), 1450), `${when}: across the tunnel by IPv4`);
-      t.true(pings6(names.sandbox, "fd00:77:1::1"), `${when}: the network's bridge`);
-    }
+    eachIsHealed(t, acts, { ipv6: true }, ({ sandbox }, cluster, when) => {
+      t.true(pings6(sandbox, cluster.address6(0, 1), 1450), `${when}: across the tunnel`);
+      t.true(pings(sandbox, cluster.address(0, 1), 1450), `${when}: across the tunnel by IPv4`);
+      t.true(pings6(sandbox, "fd00:77:1::1"), `${when}: the network's bridge`);
+    });
   },
 );
 
@@ -178,7 +152,7 @@ kernelTest(
     const cluster = sampleCluster(bed.hosts, { networks: 1, ipv6: true });
     for (const [index, host] of bed.hosts.entries()) host.reconcile(cluster.wanted[index]!);
     const [host] = bed.hosts;
-    const network = `tsw-${host!.nodeId.slice(0, 8)}-net-network0`;
+    const network = networkNamespace(host!.nodeId, "network0");
     run("ip", "-n", network, "link", "del", "vxlan0");
     run("ip", "-n", network, "link", "add", "vxlan0", "type", "vxlan", "id", "9999", "dstport", "4789", "nolearning");
     const { failures, drift } = host!.reconcile(cluster.wanted[0]!, { scope: { entries: ["network0"] } });

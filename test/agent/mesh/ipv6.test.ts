@@ -7,7 +7,7 @@ import { EndpointState, ItemState, type RowUpdate } from "../../../src/api/gener
 import { kernelTest } from "../../kernel/kernel-test.js";
 import { probe } from "../../kernel/probes.js";
 import { endpoint, serviceRow, update } from "../network/rows.js";
-import { type MeshHost, MeshHosts } from "./mesh-hosts.js";
+import { type MeshHost, type MeshHosts, withMeshHosts } from "./mesh-hosts.js";
 
 const SOURCE = resolve(import.meta.dirname, "../../../../test/agent/mesh");
 const SHOP: NetworkFacts = {
@@ -76,9 +76,7 @@ function rows(hosts: readonly MeshHost[], states: readonly EndpointState[], revi
 }
 
 async function withShop(t: { timeout(ms: number): void }, work: (hosts: MeshHosts) => Promise<void>): Promise<void> {
-  t.timeout(180_000);
-  const hosts = await MeshHosts.start(`s${process.pid % 10000}`, 2);
-  try {
+  await withMeshHosts(t, "s", 2, async (hosts) => {
     const active = [EndpointState.ENDPOINT_ACTIVE, EndpointState.ENDPOINT_ACTIVE];
     await Promise.all(
       hosts.hosts.map((host, index) =>
@@ -96,9 +94,7 @@ async function withShop(t: { timeout(ms: number): void }, work: (hosts: MeshHost
       hosts.hosts.map((host, index) => hosts.serve(host.inSandbox(WEB[index]!.id, server(WEB[index]!.id)))),
     );
     await work(hosts);
-  } finally {
-    await hosts.end();
-  }
+  });
 }
 
 kernelTest(

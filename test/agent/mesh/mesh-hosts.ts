@@ -146,3 +146,19 @@ export class MeshHosts {
     rmSync(this.#directory, { recursive: true });
   }
 }
+
+/** Such hosts for one test, gone afterwards. @param tag one letter, and no other file's */
+export async function withMeshHosts(
+  t: { timeout(ms: number): void },
+  tag: string,
+  count: number,
+  work: (hosts: MeshHosts) => Promise<void>,
+): Promise<void> {
+  t.timeout(180_000);
+  const hosts = await MeshHosts.start(`${tag}${process.pid % 10000}`, count);
+  try {
+    await work(hosts);
+  } finally {
+    await hosts.end();
+  }
+}

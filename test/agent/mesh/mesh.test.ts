@@ -12,7 +12,7 @@ import {
 } from "../../../src/api/generated/tswarm/v1/link.js";
 import { kernelTest } from "../../kernel/kernel-test.js";
 import { endpoint, serviceRow, update } from "../network/rows.js";
-import { type MeshHost, MeshHosts } from "./mesh-hosts.js";
+import { type MeshHost, type MeshHosts, withMeshHosts } from "./mesh-hosts.js";
 
 const SOURCE = resolve(import.meta.dirname, "../../../../test/agent/mesh");
 const INGRESS: NetworkFacts = network("ingress", 4096, "10.0.0", true);
@@ -113,9 +113,7 @@ function rows(hosts: MeshHosts, states: readonly EndpointState[], revision: numb
 }
 
 async function withMesh(t: { timeout(ms: number): void }, work: (hosts: MeshHosts) => Promise<void>): Promise<void> {
-  t.timeout(180_000);
-  const hosts = await MeshHosts.start(`m${process.pid % 10000}`, 2);
-  try {
+  await withMeshHosts(t, "m", 2, async (hosts) => {
     const active = [EndpointState.ENDPOINT_ACTIVE, EndpointState.ENDPOINT_ACTIVE];
     await Promise.all(
       hosts.hosts.map((host, index) =>
@@ -137,9 +135,7 @@ async function withMesh(t: { timeout(ms: number): void }, work: (hosts: MeshHost
       ),
     );
     await work(hosts);
-  } finally {
-    await hosts.end();
-  }
+  });
 }
 
 const ask = (protocol: string, address: string, port: number, count: number) => [

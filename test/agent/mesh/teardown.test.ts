@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { sandboxNamespace } from "../../../overlay/names.js";
 import type { LocalTask } from "../../../src/agent/network/local-task.js";
 import { kernelTest } from "../../kernel/kernel-test.js";
-import { MeshHosts } from "./mesh-hosts.js";
+import { withMeshHosts } from "./mesh-hosts.js";
 
 const TASK: LocalTask = {
   id: "alone",
@@ -21,10 +21,7 @@ kernelTest(
   "what was taken down is not made again, whatever is asked for before the end",
   { needs: ["load-balancer", "packet-filter"] },
   async (t) => {
-    t.timeout(120_000);
-    const hosts = await MeshHosts.start(`t${process.pid % 10000}`, 1);
-    try {
-      const [host] = hosts.hosts;
+    await withMeshHosts(t, "t", 1, async ({ hosts: [host] }) => {
       const exists = () => existsSync(`/run/netns/${sandboxNamespace(host!.nodeId, TASK.id)}`);
       await host!.change({ kind: "restored" }, { kind: "task", task: TASK });
       t.true(exists());
@@ -32,8 +29,6 @@ kernelTest(
       t.false(exists());
       await host!.change({ kind: "task", task: TASK });
       t.false(exists());
-    } finally {
-      await hosts.end();
-    }
+    });
   },
 );
