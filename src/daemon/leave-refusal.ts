@@ -1,6 +1,6 @@
 /** Which manager does not leave without force, as far as its node can tell. Pure. */
 import { ManagerState, type ManagerStatusResponse } from "../api/generated/tswarm/v1/manager.js";
-import { LAST_MANAGER, losesQuorum, MAY_LOSE_CONSENSUS } from "../manager/membership/leave-text.js";
+import { LAST_MANAGER, MAY_LOSE_CONSENSUS } from "../manager/membership/leave-text.js";
 
 export const NOT_MEMBER = "This node is not part of a swarm";
 export const ALREADY_MEMBER =
@@ -9,7 +9,7 @@ export const ALREADY_MEMBER =
 /**
  * @param status of the node's manager; undefined while that does not answer
  * @param hasOthers the cluster has other managers, as far as the node knows
- * @returns undefined when it may leave, or the leader has to say
+ * @returns undefined when it may leave, or the managers have to say: only the leader hears of all of them
  */
 export function leaveRefusal(status: ManagerStatusResponse | undefined, hasOthers: boolean): string | undefined {
   if (status?.state === ManagerState.MANAGER_LOCKED) {
@@ -22,11 +22,5 @@ export function leaveRefusal(status: ManagerStatusResponse | undefined, hasOther
   if (status?.state !== ManagerState.MANAGER_RUNNING || (isAlone && hasOthers)) {
     return MAY_LOSE_CONSENSUS;
   }
-  if (isAlone) return LAST_MANAGER;
-  const voters = status.peers.filter(({ voter }) => voter);
-  // One that has not caught up decides nothing yet.
-  if (!voters.some(({ self }) => self)) return undefined;
-  // Only the leader hears of all: while there is one, it decides.
-  if (!status.lostQuorum) return undefined;
-  return losesQuorum(voters.map(({ reachable, self }) => ({ isReachable: reachable || self })));
+  return isAlone ? LAST_MANAGER : undefined;
 }

@@ -2,7 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import { clearHost } from "./clear-host.js";
-import { MEMBERSHIP_FILE, type Membership, otherManagers, unmarkJoining } from "./membership.js";
+import { type Membership, otherManagers, removeMembership, unmarkJoining } from "./membership.js";
 import type { StateDirectory } from "./state-directory.js";
 
 /** Parts of the state folder that belong to the life in the cluster. */
@@ -27,6 +27,6 @@ export async function leaveCluster(state: StateDirectory, { nodeId }: Membership
 /** All that the state folder holds of a cluster. What the kernel has is named by the node's id: that goes last. */
 export function forget(state: StateDirectory): void {
   for (const part of PARTS) rmSync(join(state.path, part), { recursive: true, force: true });
-  rmSync(join(state.path, MEMBERSHIP_FILE), { force: true });
+  removeMembership(state.path);
   unmarkJoining(state.path);
 }

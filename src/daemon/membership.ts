@@ -43,13 +43,13 @@ export class MembershipError extends Error {
 }
 
 /** In the state folder. */
-export const MEMBERSHIP_FILE = "membership.json";
+const MEMBERSHIP_FILE = "membership.json";
 /** While it is there and {@link MEMBERSHIP_FILE} is not, a cluster is being begun or joined: what lies beside it is of no use to anybody. */
 const MARK_FILE = "joining";
 
 /** @returns undefined for a node that is in no cluster yet. @throws MembershipError when the file cannot be used */
 export function readMembership(stateDir: string): Membership | undefined {
-  const path = join(stateDir, MEMBERSHIP_FILE);
+  const [path] = membershipFiles(stateDir);
   let text: string;
   try {
     text = readFileSync(path, "utf8");
@@ -70,9 +70,14 @@ export function readMembership(stateDir: string): Membership | undefined {
 
 /** In one step: a crash leaves the old file or the new one. From then on the node is a member. */
 export function writeMembership(stateDir: string, membership: Membership): void {
-  const path = join(stateDir, MEMBERSHIP_FILE);
-  writeFileSync(`${path}.new`, `${JSON.stringify(membership, null, 2)}\n`, { mode: 0o600, flush: true });
-  renameSync(`${path}.new`, path);
+  const [path, fresh] = membershipFiles(stateDir);
+  writeFileSync(fresh, `${JSON.stringify(membership, null, 2)}\n`, { mode: 0o600, flush: true });
+  renameSync(fresh, path);
+}
+
+/** Also what a crash within {@link writeMembership} left. */
+export function removeMembership(stateDir: string): void {
+  for (const path of membershipFiles(stateDir)) rmSync(path, { force: true });
 }
 
 /** A crash from here to {@link writeMembership} leaves what the next start has to remove. */
@@ -96,6 +101,11 @@ export function otherManagers({ nodeId, managers, joinAddresses }: OwnManagers):
 }
 
 type OwnManagers = Pick<Membership, "nodeId" | "managers" | "joinAddresses">;
+
+function membershipFiles(stateDir: string): [file: string, fresh: string] {
+  const file = join(stateDir, MEMBERSHIP_FILE);
+  return [file, `${file}.new`];
+}
 
 function isMembership(value: unknown): value is Membership {
   if (typeof value !== "object" || value === null) return false;

@@ -159,6 +159,8 @@ async function joins(
   await two.node.leave();
   t.deepEqual(two.files(), []);
   t.is((await two.node.info()).state, LocalNodeState.NODE_INACTIVE);
+  const isDone = () => true;
+  await until("somebody leads again", () => removeNode(one.control, nodeId).then(isDone, () => false));
   await until("the log has both", async () => (await one.node.info()).managers.length === 2);
   await three.node.leave();
   t.deepEqual(three.files(), []);

@@ -1,8 +1,8 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import test, { type ExecutionContext } from "ava";
-import { checkLeave } from "../../src/daemon/leave.js";
+import { checkLeave, forget } from "../../src/daemon/leave.js";
 import {
   isMarkedJoining,
   type Membership,
@@ -12,6 +12,7 @@ import {
   unmarkJoining,
   writeMembership,
 } from "../../src/daemon/membership.js";
+import { StateDirectory } from "../../src/daemon/state-directory.js";
 
 function folder(t: ExecutionContext): string {
   const path = mkdtempSync(join(tmpdir(), "tswarm-member-"));
@@ -83,4 +84,16 @@ test("what is begun is marked until it is known how it ended", (t) => {
   unmarkJoining(path);
   unmarkJoining(path);
   t.false(isMarkedJoining(path));
+});
+
+test("what is forgotten leaves nothing, also of what a crash cut short", (t) => {
+  const path = folder(t);
+  const state = StateDirectory.open(path);
+  for (const part of ["tasks", "manager", "certificates"]) mkdirSync(join(path, part));
+  markJoining(path);
+  writeMembership(path, MEMBER);
+  writeFileSync(join(path, "membership.json.new"), "{");
+  forget(state);
+  state.unlock();
+  t.deepEqual(readdirSync(path), []);
 });

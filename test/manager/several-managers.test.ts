@@ -8,7 +8,7 @@ import {
   TaskState,
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { LocalManagerService } from "../../src/api/generated/tswarm/v1/manager.js";
-import { losesQuorum } from "../../src/manager/membership/leave-text.js";
+import { losesQuorumText } from "../../src/manager/membership/leave-text.js";
 import { NOBODY } from "../../src/raft/core/member-id.js";
 import { ManagerGroup, type ManagerHost } from "./manager-group.js";
 import { nodeId, processService } from "./test-cluster.js";
@@ -214,7 +214,7 @@ test("a manager without which those that are left would be no quorum stays, lead
   for (const host of [one!, leader]) {
     t.like(await t.throwsAsync(host.call(LocalManagerService.leaveManagers, { force: false })), {
       code: status.FAILED_PRECONDITION,
-      details: losesQuorum([{ isReachable: true }, { isReachable: true }, { isReachable: false }]),
+      details: losesQuorumText([{ isReachable: true }, { isReachable: true }, { isReachable: false }]),
     });
   }
   t.is(leader.manager.raft!.members().length, 3);
@@ -236,6 +236,10 @@ test("without a quorum: reads go on, changes say in one line what to do, and all
   t.deepEqual(await names(one!), ["before"]);
   await group.until("its quorum counts as lost", () => one!.manager.raft?.status().hasLostQuorum === true);
   t.is((await one!.call(LocalManagerService.status, {})).lostQuorum, true);
+  t.like(await t.throwsAsync(one!.call(LocalManagerService.leaveManagers, { force: false })), {
+    code: status.FAILED_PRECONDITION,
+    details: losesQuorumText([{ isReachable: true }, { isReachable: false }, { isReachable: false }]),
+  });
   await two!.start();
   await group.leader();
   await create(one!, "after");

@@ -9,7 +9,7 @@ export const LAST_MANAGER = `${BEGIN}Removing the last manager erases all curren
 export const MAY_LOSE_CONSENSUS = `${BEGIN}Doing so may lose the consensus of your cluster. ${FORCE}`;
 
 /** @param voters of now, and whether each can be reached; one of these wants to leave */
-export function losesQuorum(voters: readonly { readonly isReachable: boolean }[]): string {
+export function losesQuorumText(voters: readonly { readonly isReachable: boolean }[]): string {
   const left = voters.filter(({ isReachable }) => isReachable).length - 1;
   return `${BEGIN}Removing this node leaves ${left} managers out of ${voters.length}. Without a Raft quorum your swarm will be inaccessible. ${FORCE}`;
 }

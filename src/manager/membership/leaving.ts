@@ -7,7 +7,7 @@ import { failedPrecondition, StatusError, unavailable } from "../../api/status-e
 import type { Raft } from "../../raft/node/raft.js";
 import { writing } from "../write-error.js";
 import { withForce } from "./membership-service.js";
-import { checkRemovable } from "./removable.js";
+import { checkRemovable, losesQuorum } from "./removable.js";
 
 const CALL_TIMEOUT_MS = 15_000;
 const REMOVAL_TIMEOUT_MS = 30_000;
@@ -44,7 +44,7 @@ export async function leaveManagers(options: LeavingOptions): Promise<void> {
 
 async function ask({ raft, leader, noLeaderText, isForced }: LeavingOptions): Promise<void> {
   const target = await leader();
-  if (!target) throw unavailable(noLeaderText());
+  if (!target) throw isForced ? unavailable(noLeaderText()) : losesQuorum(raft);
   const metadata = new Metadata();
   const node = { raftId: raft.id, nodeId: "", addr: "", status: undefined };
   const settings = { timeoutMs: CALL_TIMEOUT_MS, metadata: isForced ? withForce(metadata) : metadata };
