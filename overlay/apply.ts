@@ -1,15 +1,17 @@
 /** Carries out steps. Synchronous: belongs in the data-plane Worker. */
 import { writeFileSync } from "node:fs";
 import { NetlinkError } from "../native-bindings/netlink/errors.js";
-import { addLink, type RouteOperation } from "../native-bindings/route/index.js";
+import { addLink, type RouteOperation, splitPrefix } from "../native-bindings/route/index.js";
 import { createNamespace, inNamespace, removeNamespace } from "../netns/namespace.js";
 import { sysctlFile } from "../netns/sysctl.js";
 import { type ApplyReport, describePlace, leftOut, refusal, type StepFailure } from "./apply-report.js";
+import { isIpv6 } from "./ipv6.js";
 import { HOST, type Place } from "./kernel-objects.js";
 import { VXLAN } from "./names.js";
 import { OpenPlaces } from "./open-places.js";
 import { operationsOf, type SocketStep } from "./operations.js";
 import type { Step } from "./steps.js";
+import { awaitUsable, type FreshAddress } from "./usable-addresses.js";
 import { findVniHolders, removeVniHolder, VniTakenError } from "./vxlan-holder.js";
 
 /**
@@ -22,6 +24,7 @@ export function apply(steps: readonly Step[], nodeId: string): ApplyReport {
   const work = new Application(places, nodeId);
   for (const step of steps) work.take(step);
   work.flush();
+  awaitUsable(work.fresh, places);
   return { done: steps.length - work.failures.length, failures: work.failures };
 }
 
@@ -34,6 +37,8 @@ const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENODEV", "ESRCH", "EADDRNO
 
 class Application {
   readonly failures: StepFailure[] = [];
+  /** IPv6 addresses that have been added. */
+  readonly fresh: FreshAddress[] = [];
   readonly #places: OpenPlaces;
   readonly #nodeId: string;
   /** Namespaces and links ("place link") that could not be made. */
@@ -85,6 +90,10 @@ class Application {
       if (failed.has(owner) || isHarmless(step, error)) continue;
       failed.add(owner);
       this.#fail(step, error);
+    }
+    for (const [owner, step] of pending.steps.entries()) {
+      if (step.kind !== "replace-address" || !isIpv6(step.object.prefix) || failed.has(owner)) continue;
+      this.fresh.push({ place: pending.place, address: splitPrefix(step.object.prefix).address });
     }
     if (pending.steps.some(({ kind }) => kind === "remove-link")) this.#places.forgetIndexes();
   }

@@ -107,7 +107,7 @@ function addressOf({ link, prefix }: AddressObject, indexOf: (link: string) => n
     address,
     prefixLength: length,
     scope,
-    // Usable at once: nobody is asked whether he has it too.
+    // Nobody is asked whether he has it too.
     ...(isIpv6(prefix) ? { flags: rt.IFA_F_NODAD } : {}),
   };
 }

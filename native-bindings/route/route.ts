@@ -164,7 +164,7 @@ export interface RouteQuery {
   readonly linkIndex?: number;
 }
 
-/** Asks for the table that decided, too. */
+/** Asks for the table that decided, too; for IPv6 the kernel always says it, and refuses to be asked. */
 export function writeRouteQuery(writer: MessageWriter, query: RouteQuery): void {
   const family = familyOf(query.destination);
   const bits = family === AF_INET6 ? 128 : 32;
@@ -173,7 +173,7 @@ export function writeRouteQuery(writer: MessageWriter, query: RouteQuery): void 
     .u8(bits)
     .u8(query.source === undefined ? 0 : bits)
     .zeroes(5)
-    .u32(rt.RTM_F_LOOKUP_TABLE);
+    .u32(family === AF_INET6 ? 0 : rt.RTM_F_LOOKUP_TABLE);
   writeFields<{ destination?: string; source?: string; mark?: number; linkIndex?: number }>(
     writer,
     { destination: [rt.RTA_DST, ip], source: [rt.RTA_SRC, ip], mark: [rt.RTA_MARK, u32], linkIndex: [rt.RTA_OIF, u32] },
