@@ -41,8 +41,6 @@ export class ManagerCertificate {
   #renewer: CertificateRenewer | undefined;
   #endWatch: () => void = () => {};
   #lastWish = "";
-  /** Resolves when no roots are on their way to the disk. */
-  #trusting: Promise<void> = Promise.resolve();
   #isSealed = false;
 
   constructor(options: ManagerCertificateOptions) {
@@ -129,7 +127,6 @@ export class ManagerCertificate {
   async stop(): Promise<void> {
     this.#endWatch();
     await this.#renewer?.stop();
-    await this.#trusting;
   }
 
   async #first(): Promise<NodeCertificate> {
@@ -161,13 +158,11 @@ export class ManagerCertificate {
     const { nodeId, log } = this.#options;
     const [cluster, node] = store.view((read) => [read.all("cluster")[0], read.get("node", nodeId)] as const);
     if (!cluster?.rootCa || !this.#renewer) return;
-    const trusted = this.#renewer.trust(trustedRoots(cluster.rootCa)).catch((error: Error) => {
+    this.#renewer.trust(trustedRoots(cluster.rootCa)).catch((error: Error) => {
       if (!(error instanceof CertificateFilesError))
         log(`the cluster's roots cannot be written down: ${error.message}`);
       else this.#wish(`roots ${cluster.rootCa?.caCertHash}`, `the cluster's roots have changed: ${error.message}`, log);
     });
-    // Roots that are on their way already are not written twice: the first look's writing is to be waited for all the same.
-    this.#trusting = Promise.all([this.#trusting, trusted]).then(() => undefined);
     const wish = rotationWish(node, cluster, this.#renewer.current);
     if (wish !== undefined) this.#wish(wish, "the cluster asks for a new certificate of this manager", log);
   }

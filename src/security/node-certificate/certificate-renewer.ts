@@ -51,6 +51,8 @@ export class CertificateRenewer {
   #cancelWait: () => void = () => undefined;
   #attempt: { readonly abort: AbortController; readonly done: Promise<void> } | undefined;
   #outcome: Outcome | undefined;
+  /** Resolves when no roots are on their way to the disk; never rejects. */
+  #saved: Promise<unknown> = Promise.resolve();
   #isStopped = false;
 
   constructor(options: CertificateRenewerOptions) {
@@ -99,8 +101,10 @@ export class CertificateRenewer {
     const before = this.#roots;
     if (this.#isStopped || rootPem === before) return;
     this.#roots = rootPem;
+    const saving = this.#options.store.saveRoots(rootPem);
+    this.#saved = Promise.allSettled([this.#saved, saving]);
     try {
-      await this.#options.store.saveRoots(rootPem);
+      await saving;
     } catch (error) {
       if (this.#roots === rootPem) this.#roots = before;
       throw error;
@@ -115,6 +119,7 @@ export class CertificateRenewer {
     this.#attempt?.abort.abort(new Error("the renewal was stopped"));
     this.#settle(false);
     await this.#attempt?.done;
+    await this.#saved;
   }
 
   #plan(): void {

@@ -60,6 +60,15 @@ class Bed {
     this.renewer.onChange((certificate) => this.heard.push(certificate));
   }
 
+  /** @returns what lets roots be stored again */
+  holdDisk(): () => void {
+    let write: () => void = () => undefined;
+    this.disk = new Promise((resolve) => {
+      write = resolve;
+    });
+    return write;
+  }
+
   get last(): Asked {
     return this.asked.at(-1)!;
   }
@@ -282,10 +291,7 @@ test("roots that came while it asked are newer than the answer's", async (t) => 
 
 test("so are those that are on their way to the disk when the answer comes", async (t) => {
   const bed = new Bed();
-  let write: () => void = () => undefined;
-  bed.disk = new Promise((resolve) => {
-    write = resolve;
-  });
+  const write = bed.holdDisk();
   bed.renewer.start();
   void bed.renewer.renewNow();
   const both = root.certificatePem + next.certificatePem;
@@ -334,6 +340,31 @@ test("stopped: the request is told, nothing rings any more, and later answers ar
   t.is(bed.asked.length, 1);
   t.is(bed.clock.pending, 0);
   t.is(bed.saved.length + bed.heard.length + bed.failures.length + bed.savedRoots.length, 0);
+});
+
+test("stopped: roots that are on their way to the disk are stored to their end, also when they were heard of twice", async (t) => {
+  const bed = new Bed();
+  const write = bed.holdDisk();
+  const both = root.certificatePem + next.certificatePem;
+  const trusted = Promise.all([bed.renewer.trust(both), bed.renewer.trust(both)]);
+  let isStopped = false;
+  const stopped = bed.renewer.stop().then(() => {
+    isStopped = true;
+  });
+  await settled();
+  t.false(isStopped);
+  write();
+  await stopped;
+  t.deepEqual(bed.savedRoots, [both]);
+  await trusted;
+});
+
+test("stopped: roots that the disk does not take are no reason to fail", async (t) => {
+  const bed = new Bed();
+  bed.diskError = new Error("no space left on device");
+  const trusted = t.throwsAsync(bed.renewer.trust(root.certificatePem + next.certificatePem));
+  await bed.renewer.stop();
+  await trusted;
 });
 
 test("a listener that went hears nothing", async (t) => {
