@@ -16,7 +16,7 @@ import { tsctl } from "./run.js";
 
 const test = anyTest as TestFn<{ directory: string; stop: (() => void)[] }>;
 const PATH = "/docker.swarmkit.v1.Control/ListNodes";
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 
 test.beforeEach((t) => {
   t.context = { directory: mkdtempSync(join(tmpdir(), "tswarm-rpc-")), stop: [] };

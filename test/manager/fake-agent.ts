@@ -17,7 +17,7 @@ import {
 } from "../../src/api/generated/docker/swarmkit/v1/types.js";
 import { grpcTarget, trustingCredentials } from "../../src/security/transport.js";
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 
 export class FakeAgent {
   readonly nodeId: string;

@@ -77,7 +77,7 @@ test("it says when it is ready, serves, and ends well on SIGTERM with nothing le
   for (const file of readdirSync(certificates)) t.is(statSync(join(certificates, file)).mode & 0o777, 0o600, file);
   const client = openChannel(grpcTarget(join(dir, "control.sock")), trustingCredentials());
   t.teardown(() => client.close());
-  const { status } = await callUnary(client, HealthService.check, { service: "ControlAPI" }, { timeoutMs: 5000 });
+  const { status } = await callUnary(client, HealthService.check, { service: "ControlAPI" }, { timeoutMs: 30_000 });
   t.is(status, ServingStatus.SERVING);
   child.kill("SIGTERM");
   t.is((await ended).code, 0);

@@ -20,7 +20,7 @@ import { FakeAgent } from "./fake-agent.js";
 import { ManualClock, seededBytes } from "./manual-clock.js";
 
 export const nodeId = (number: number) => `node${number}`.padEnd(25, "0");
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 const BEAT_MS = 5000;
 
 export type PartialServiceSpec = Parameters<typeof ServiceSpec.fromPartial>[0];

@@ -18,7 +18,7 @@ import type { NodeCertificate } from "../../src/security/node-certificate/node-c
 import type { TlsIdentity } from "../../src/security/tls/tls-identity.js";
 import { Authority, CLUSTER } from "./authority.js";
 
-const TIMEOUT_MS = 10_000;
+const TIMEOUT_MS = 60_000;
 export const MANAGER = "manager".padEnd(25, "0");
 
 export interface Seen {

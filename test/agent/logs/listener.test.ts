@@ -20,7 +20,7 @@ import { partialService } from "../../../src/api/partial-service.js";
 import { type ResponseStream, serverStream } from "../../../src/api/server-call.js";
 import { unavailable } from "../../../src/api/status-error.js";
 
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 class FakeManager {
   /** Each stream on which the node listened. */

@@ -23,7 +23,7 @@ import { OutputRecorder } from "../../../src/agent/logs/output-recorder.js";
 
 const KEPT_BYTES = 64 * 1024;
 const ALL: ReadFrom = { lines: undefined, sinceNanos: 0n };
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 interface Bed {
   readonly recorder: OutputRecorder;

@@ -16,7 +16,7 @@ import { TaskState } from "../../../src/api/generated/docker/swarmkit/v1/types.j
 import { tailOf } from "../../../src/api/logs/tail.js";
 
 const NODE = "node1";
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 60_000;
 
 class Published implements LogPublisher {
   readonly messages: LogMessage[] = [];

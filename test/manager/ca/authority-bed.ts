@@ -25,7 +25,7 @@ import { MemoryProposer } from "../../../src/store/proposer.js";
 import { Store } from "../../../src/store/store.js";
 import { ManualClock, seededBytes } from "../manual-clock.js";
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 export const MANAGER_ID = "node1".padEnd(25, "0");
 
 export interface BedOptions {

@@ -14,7 +14,7 @@ import { tlsInfoOf } from "../../../../src/security/node-certificate/tls-info.js
 import { makeCsr } from "../../../../src/security/pki/csr.js";
 import { TlsIdentity, verifyingCredentials } from "../../../../src/security/tls/tls-identity.js";
 
-const TIMEOUT_MS = 20_000;
+const TIMEOUT_MS = 60_000;
 
 export class RotatingAgent {
   readonly nodeId: string;
