@@ -1,6 +1,7 @@
 /** The steps of the demo. Each shows what a person would type, and checks what tswarm promises. */
 import { join, resolve } from "node:path";
 import type { Cluster } from "../fabric/cluster.js";
+import { showsDrift } from "../fabric/drift.js";
 import { type RequestResult, readAnswers, spreadTable } from "./answers.js";
 import { loseLeader } from "./leader-loss.js";
 import { RequestStream } from "./request-stream.js";
@@ -11,6 +12,8 @@ const HERE = resolve(import.meta.dirname, "../../../scripts/demo");
 const REQUESTS_PER_HOST = 30;
 const FAIR_SHARE = { least: 8, most: 12 };
 const HEAL_LIMIT_MS = 10_000;
+/** A look may come between the damage and the question. */
+const DAMAGE_ATTEMPTS = 5;
 const FAILOVER_LIMIT_MS = 1000;
 const REQUEST_PAUSE_MS = 5;
 
@@ -189,12 +192,16 @@ export class Demonstration {
         `bridge -n ${shop[0]} fdb show dev vxlan0 | grep -m1 " dst " | { read mac _ tunnel rest; bridge -n ${shop[0]} fdb del $mac dev vxlan0 dst $tunnel self; }`,
       ],
     ];
-    for (const command of damage) {
-      stage.say(`# ${command.join(" ")}`);
-      this.#inside(command);
+    let text = "";
+    for (let attempt = 1; attempt <= DAMAGE_ATTEMPTS && !showsDrift(text); attempt++) {
+      if (attempt > 1) stage.say("  healed before tsctl had asked: once more");
+      for (const command of damage) {
+        stage.say(`# ${command.join(" ")}`);
+        this.#inside(command);
+      }
+      text = this.#tsctl("net", "inspect", "shop");
     }
-    const text = this.#tsctl("net", "inspect", "shop");
-    stage.check("tsctl net inspect shows the drift", /drifted/i.test(text) && !/no drift/i.test(text));
+    stage.check("tsctl net inspect shows the drift", showsDrift(text));
     const started = Date.now();
     await cluster.until(
       "everything is healed",

@@ -8,6 +8,7 @@ import test from "ava";
 import { type RequestResult, readAnswers } from "../../scripts/demo/answers.js";
 import { namespacesOfNetwork, sandboxOfTask, taskProcess } from "../../scripts/demo/task-process.js";
 import type { Cluster } from "../../scripts/fabric/cluster.js";
+import { showsDrift } from "../../scripts/fabric/drift.js";
 import { running, tasks, withCluster } from "./with-cluster.js";
 
 const DEMO = resolve(import.meta.dirname, "../../../scripts/demo");
@@ -111,10 +112,11 @@ async function tamper(t: ExecutionContext, cluster: Cluster): Promise<void> {
   const [task] = running(cluster, "web");
   const sandbox = sandboxOfTask(task!.id);
   const [network] = JSON.parse(cluster.control(["network", "inspect", "shop", "--format", "json"])) as { id: string }[];
-  execFileSync("ip", ["-n", sandbox, "link", "del", "eth0"]);
-  execFileSync("ip", ["-n", namespacesOfNetwork(network!.id)[0]!, "link", "set", "vxlan0", "down"]);
-  const text = cluster.control(["net", "inspect", "shop"]);
-  t.regex(text, /drifted/i);
+  await cluster.until("the drift is seen, and not healed before that", () => {
+    execFileSync("ip", ["-n", sandbox, "link", "del", "eth0"]);
+    execFileSync("ip", ["-n", namespacesOfNetwork(network!.id)[0]!, "link", "set", "vxlan0", "down"]);
+    return showsDrift(cluster.control(["net", "inspect", "shop"]));
+  });
   await cluster.until(
     "the kernel is healed",
     () => /no drift/i.test(cluster.control(["net", "inspect", "shop"])),
