@@ -17,7 +17,7 @@ export interface FreshAddress {
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 1;
 
-/** Returns when packets reach the addresses, or patience is at its end; blocks the thread. @throws NetlinkError, NetlinkTransportError */
+/** Returns when packets reach the addresses, or patience is at its end; blocks the thread. @throws NetlinkTransportError */
 export function awaitUsable(fresh: readonly FreshAddress[], places: OpenPlaces): void {
   const giveUpAt = performance.now() + PATIENCE_MS;
   for (const { place, address } of fresh) {
@@ -34,9 +34,7 @@ function isUsable(address: string, place: Place, places: OpenPlaces): boolean {
   try {
     return places.get(place).socket.routeTo({ destination: address }).type === "local";
   } catch (error) {
-    if (error instanceof NetlinkError && UNREACHABLE.has(error.code)) return false;
+    if (error instanceof NetlinkError) return false;
     throw error;
   }
 }
-
-const UNREACHABLE: ReadonlySet<string> = new Set(["ENETUNREACH", "EHOSTUNREACH"]);

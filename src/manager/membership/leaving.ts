@@ -44,7 +44,10 @@ export async function leaveManagers(options: LeavingOptions): Promise<void> {
 
 async function ask({ raft, leader, noLeaderText, isForced }: LeavingOptions): Promise<void> {
   const target = await leader();
-  if (!target) throw isForced ? unavailable(noLeaderText()) : losesQuorum(raft);
+  if (!target) {
+    const votes = raft.status().members.some(({ isSelf, isVoter }) => isSelf && isVoter);
+    throw votes && !isForced ? losesQuorum(raft) : unavailable(noLeaderText());
+  }
   const metadata = new Metadata();
   const node = { raftId: raft.id, nodeId: "", addr: "", status: undefined };
   const settings = { timeoutMs: CALL_TIMEOUT_MS, metadata: isForced ? withForce(metadata) : metadata };
