@@ -17,10 +17,13 @@ export function leaveRefusal(status: ManagerStatusResponse | undefined, hasOther
   }
   // Taken out already, it is missed by nobody.
   if (status?.state === ManagerState.MANAGER_REMOVED) return undefined;
-  const isAlone = status?.peers.every(({ self }) => self) ?? false;
+  if (status?.state !== ManagerState.MANAGER_RUNNING) return MAY_LOSE_CONSENSUS;
+  if (!isAlone(status)) return undefined;
   // One that has only just come has not heard of the others.
-  if (status?.state !== ManagerState.MANAGER_RUNNING || (isAlone && hasOthers)) {
-    return MAY_LOSE_CONSENSUS;
-  }
-  return isAlone ? LAST_MANAGER : undefined;
+  return hasOthers ? MAY_LOSE_CONSENSUS : LAST_MANAGER;
+}
+
+/** It knows of no other manager. One that joins hears of the others first, and of itself last: then it is a member all the same. */
+export function isAlone({ peers }: Pick<ManagerStatusResponse, "peers">): boolean {
+  return peers.every(({ self }) => self);
 }

@@ -19,7 +19,7 @@ import { checkAddressPools, checkDataPathPort } from "./addresses/pools.js";
 import { managerAddress } from "./flag-values.js";
 import { joinCluster } from "./identity/join-cluster.js";
 import { forget, leaveCluster } from "./leave.js";
-import { ALREADY_MEMBER, leaveRefusal, NOT_MEMBER } from "./leave-refusal.js";
+import { ALREADY_MEMBER, isAlone, leaveRefusal, NOT_MEMBER } from "./leave-refusal.js";
 import type { LocalNodeHost } from "./local-node-service.js";
 import {
   isMarkedJoining,
@@ -252,8 +252,7 @@ export class LocalNode implements LocalNodeHost {
     const status = await client.status();
     const refusal = leaveRefusal(status, otherManagers(node.membership).length > 0);
     if (refusal !== undefined && !isForced) throw failedPrecondition(refusal);
-    const isAlone = (status?.peers.length ?? 0) <= 1;
-    if (status?.state !== ManagerState.MANAGER_RUNNING || isAlone) return;
+    if (status?.state !== ManagerState.MANAGER_RUNNING || isAlone(status)) return;
     try {
       await client.leaveManagers(isForced, isForced ? FORCED_LEAVE_TIMEOUT_MS : LEAVE_MANAGERS_TIMEOUT_MS);
     } catch (error) {

@@ -1,7 +1,7 @@
 /** What a manager that wants to leave is told. */
 import test from "ava";
 import { ManagerState, ManagerStatusResponse } from "../../src/api/generated/tswarm/v1/manager.js";
-import { leaveRefusal } from "../../src/daemon/leave-refusal.js";
+import { isAlone, leaveRefusal } from "../../src/daemon/leave-refusal.js";
 import { LAST_MANAGER, MAY_LOSE_CONSENSUS } from "../../src/manager/membership/leave-text.js";
 
 /** @param peers whether each other manager can be reached */
@@ -25,6 +25,11 @@ const table: readonly (readonly [string, ManagerStatusResponse | undefined, stri
     undefined,
   ],
   [
+    "one that has not heard of itself yet: to the others it is a member",
+    ManagerStatusResponse.fromPartial({ state: ManagerState.MANAGER_RUNNING, peers: [{ voter: true }] }),
+    undefined,
+  ],
+  [
     "locked",
     ManagerStatusResponse.fromPartial({ state: ManagerState.MANAGER_LOCKED }),
     "Swarm is encrypted and locked. Please unlock it first or use `--force` to ignore this message.",
@@ -40,4 +45,11 @@ for (const [title, status, refusal] of table) {
 
 test("one that has not heard of the others yet, and is not the last", (t) => {
   t.is(leaveRefusal(running(), true), MAY_LOSE_CONSENSUS);
+});
+
+test("alone is who knows of nobody but itself: who has not heard of itself has others to leave", (t) => {
+  t.true(isAlone(running()));
+  t.true(isAlone({ peers: [] }));
+  t.false(isAlone(running(false)));
+  t.false(isAlone(ManagerStatusResponse.fromPartial({ peers: [{ voter: true }] })));
 });

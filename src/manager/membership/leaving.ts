@@ -23,7 +23,7 @@ export interface LeavingOptions {
 /** Resolves once this manager is no member any more. @throws StatusError */
 export async function leaveManagers(options: LeavingOptions): Promise<void> {
   const { raft, isForced } = options;
-  if (raft.members().length < 2) {
+  if (raft.members().every(({ raftId }) => raftId === raft.id)) {
     throw failedPrecondition(
       "this is the only manager: there is nobody to leave the cluster to. To end the cluster stop the daemon and empty its state folder",
     );
