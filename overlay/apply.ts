@@ -1,7 +1,7 @@
 /** Carries out steps. Synchronous: belongs in the data-plane Worker. */
 import { writeFileSync } from "node:fs";
 import { NetlinkError } from "../native-bindings/netlink/errors.js";
-import { addLink, type RouteOperation, splitPrefix } from "../native-bindings/route/index.js";
+import { addLink, type RouteOperation } from "../native-bindings/route/index.js";
 import { createNamespace, inNamespace, removeNamespace } from "../netns/namespace.js";
 import { sysctlFile } from "../netns/sysctl.js";
 import { type ApplyReport, describePlace, leftOut, refusal, type StepFailure } from "./apply-report.js";
@@ -10,8 +10,9 @@ import { HOST, type Place } from "./kernel-objects.js";
 import { VXLAN } from "./names.js";
 import { OpenPlaces } from "./open-places.js";
 import { operationsOf, type SocketStep } from "./operations.js";
+import { pause } from "./pause.js";
 import type { Step } from "./steps.js";
-import { awaitUsable, type FreshAddress } from "./usable-addresses.js";
+import { type AddressStep, awaitUsable } from "./usable-addresses.js";
 import { findVniHolders, removeVniHolder, VniTakenError } from "./vxlan-holder.js";
 
 /**
@@ -24,21 +25,24 @@ export function apply(steps: readonly Step[], nodeId: string): ApplyReport {
   const work = new Application(places, nodeId);
   for (const step of steps) work.take(step);
   work.flush();
-  awaitUsable(work.fresh, places);
-  return { done: steps.length - work.failures.length, failures: work.failures };
+  const late = awaitUsable(work.fresh, places).map((step) => refusal(step, LATE));
+  const failures = [...work.failures, ...late];
+  return { done: steps.length - failures.length, failures };
 }
 
 /** How long all steps together may wait for devices of removed namespaces to go, and between two tries. */
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 10;
 
+const LATE = new Error("the kernel has it, and still drops packets to it");
+
 /** Errors that say that a thing to remove is gone already. */
 const GONE: ReadonlySet<string> = new Set(["ENOENT", "ENODEV", "ESRCH", "EADDRNOTAVAIL"]);
 
 class Application {
   readonly failures: StepFailure[] = [];
-  /** IPv6 addresses that have been added. */
-  readonly fresh: FreshAddress[] = [];
+  /** IPv6 addresses that the kernel has taken. */
+  readonly fresh: AddressStep[] = [];
   readonly #places: OpenPlaces;
   readonly #nodeId: string;
   /** Namespaces and links ("place link") that could not be made. */
@@ -92,8 +96,7 @@ class Application {
       this.#fail(step, error);
     }
     for (const [owner, step] of pending.steps.entries()) {
-      if (step.kind !== "replace-address" || !isIpv6(step.object.prefix) || failed.has(owner)) continue;
-      this.fresh.push({ place: pending.place, address: splitPrefix(step.object.prefix).address });
+      if (step.kind === "replace-address" && isIpv6(step.object.prefix) && !failed.has(owner)) this.fresh.push(step);
     }
     if (pending.steps.some(({ kind }) => kind === "remove-link")) this.#places.forgetIndexes();
   }
@@ -187,7 +190,7 @@ class Application {
     } else if (holders.length === 0 && this.#patienceMs > 0) {
       // A namespace that somebody has removed takes its devices along some time later.
       this.#patienceMs -= PAUSE_MS;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, PAUSE_MS);
+      pause(PAUSE_MS);
     } else {
       throw new VniTakenError(vni, port, holders, refusal);
     }

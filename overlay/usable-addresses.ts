@@ -4,35 +4,37 @@
  * packets to the address are dropped.
  */
 import { NetlinkError } from "../native-bindings/netlink/errors.js";
-import type { Place } from "./kernel-objects.js";
+import { splitPrefix } from "../native-bindings/route/index.js";
 import type { OpenPlaces } from "./open-places.js";
+import { pause } from "./pause.js";
+import type { Step } from "./steps.js";
 
-export interface FreshAddress {
-  readonly place: Place;
-  /** "fd00:1::4" */
-  readonly address: string;
-}
+export type AddressStep = Extract<Step, { readonly kind: "replace-address" }>;
 
 /** For all addresses together, and between two looks. */
 const PATIENCE_MS = 1000;
 const PAUSE_MS = 1;
 
-/** Returns when packets reach the addresses, or patience is at its end; blocks the thread. @throws NetlinkTransportError */
-export function awaitUsable(fresh: readonly FreshAddress[], places: OpenPlaces): void {
+/**
+ * Blocks the thread until packets reach the addresses, a second at most.
+ * @returns those that packets do not reach by then
+ * @throws NetlinkTransportError
+ */
+export function awaitUsable(steps: readonly AddressStep[], places: OpenPlaces): readonly AddressStep[] {
   const giveUpAt = performance.now() + PATIENCE_MS;
-  for (const { place, address } of fresh) {
-    while (!isUsable(address, place, places)) {
-      if (performance.now() > giveUpAt) return;
-      Atomics.wait(PAUSE, 0, 0, PAUSE_MS);
+  return steps.filter((step) => {
+    while (!isUsable(step, places)) {
+      if (performance.now() > giveUpAt) return true;
+      pause(PAUSE_MS);
     }
-  }
+    return false;
+  });
 }
 
-const PAUSE = new Int32Array(new SharedArrayBuffer(4));
-
-function isUsable(address: string, place: Place, places: OpenPlaces): boolean {
+function isUsable({ place, object }: AddressStep, places: OpenPlaces): boolean {
+  const destination = splitPrefix(object.prefix).address;
   try {
-    return places.get(place).socket.routeTo({ destination: address }).type === "local";
+    return places.get(place).socket.routeTo({ destination }).type === "local";
   } catch (error) {
     if (error instanceof NetlinkError) return false;
     throw error;

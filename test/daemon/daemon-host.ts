@@ -56,10 +56,7 @@ export class DaemonHost {
     this.#process = child;
     await until(`the daemon on ${this.host.name} answers`, async () => {
       if (!this.isRunning) return true;
-      return this.node.info().then(
-        () => true,
-        () => false,
-      );
+      return succeeds(this.node.info());
     });
   }
 
@@ -136,4 +133,12 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
     if (Date.now() > giveUpAt) throw new Error(`it never came to this: ${what}`);
     await new Promise((wake) => setTimeout(wake, LOOK_MS));
   }
+}
+
+/** @returns whether it comes to a good end */
+export function succeeds(work: Promise<unknown>): Promise<boolean> {
+  return work.then(
+    () => true,
+    () => false,
+  );
 }

@@ -42,20 +42,17 @@ test("100,000 mutated messages end in a message or a DnsFormatError, and never u
 });
 
 test("any bytes behind a sound header", (t) => {
-  fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 0, max: 3 }), (tail, count) => {
-      const bytes = Buffer.concat([Buffer.of(0, 1, 1, 0, 0, 1, 0, count, 0, count, 0, count), tail]);
-      readQuery(bytes);
-      try {
-        parseMessage(bytes);
-      } catch (error) {
-        return error instanceof DnsFormatError;
-      }
-      return true;
-    }),
-    { numRuns: 20_000 },
-  );
-  t.pass();
+  const property = fc.property(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 0, max: 3 }), (tail, count) => {
+    const bytes = Buffer.concat([Buffer.of(0, 1, 1, 0, 0, 1, 0, count, 0, count, 0, count), tail]);
+    readQuery(bytes);
+    try {
+      parseMessage(bytes);
+    } catch (error) {
+      return error instanceof DnsFormatError;
+    }
+    return true;
+  });
+  t.notThrows(() => fc.assert(property, { numRuns: 20_000 }));
 });
 
 /** Flips bytes, sets counts and lengths to odd values, cuts the end, or copies one part over another; one to four times. */
